@@ -1,0 +1,65 @@
+/** What the members of a cluster know of each other: the words of design section 1 as types. */
+
+/** One process life of a node: 40 hexadecimal characters, drawn anew at every start (shown by CLUSTER MYID). */
+export type Incarnation = string;
+
+/** Where a node listens. `port` is the client port, `busPort` the cluster bus. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+  readonly busPort: number;
+}
+
+export interface Member extends Address {
+  readonly id: Incarnation;
+  /** Empty when the node carries no zone. */
+  readonly zone: string;
+  /** Being drained: ranked for nothing new. */
+  readonly leaving: boolean;
+}
+
+/** Views are ordered by number, then by the age of the coordinator that proposed them. */
+export interface ViewId {
+  readonly number: number;
+  readonly coordinator: Incarnation;
+}
+
+/** A numbered set of live members that all of them have agreed on; members are listed oldest first. */
+export interface View {
+  readonly id: ViewId;
+  readonly members: readonly Member[];
+  /** Seed of the key hash: chosen by the founder of the cluster, the same on every member. */
+  readonly seed: number;
+}
+
+/** What a member is told when a view takes effect. */
+export interface Install {
+  readonly view: View;
+  /**
+   * True when the view before was not known everywhere (a change within a change), or when two sides of a partition
+   * meet: every member then reports the records of all its copies, not only those of slots with a new anchor.
+   */
+  readonly full: boolean;
+  /** True when sides that served on their own meet again: no slot is known to anybody. */
+  readonly merge: boolean;
+  /**
+   * Monotonic time before which an anchor that is new to a slot says neither "none" nor grants a claim: until then a
+   * member that was left out may still hold a long lease.
+   */
+  readonly certainFrom: number;
+}
+
+/** What a node tells about itself with every heartbeat; numbers only, so that a bus of another release can skip it. */
+export interface NodeStatus {
+  /** Highest version issued or seen (hybrid logical clock, see version-clock.ts). */
+  readonly version: number;
+  /** Number of the view whose slots this node knows, 0 for none. */
+  readonly knownView: number;
+  /** Number of the view in which this node is done with settling, 0 for none. */
+  readonly settledView: number;
+  readonly keysWithoutBackup: number;
+  readonly primaries: number;
+  readonly backups: number;
+  readonly memoryBytes: number;
+  readonly operationsPerSecond: number;
+}

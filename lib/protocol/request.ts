@@ -1,0 +1,83 @@
+/**
+ * One command as it was received: `argc` arguments, each a range of `buffer`. The parser fills one Request again and
+ * again, so its ranges are valid only until the parser is fed the next chunk; `copy` gives one that owns its bytes.
+ */
+export class Request {
+  buffer: Buffer = Buffer.alloc(0);
+  argc = 0;
+  start: Int32Array = new Int32Array(16);
+  end: Int32Array = new Int32Array(16);
+
+  /** Makes room for at least `count` arguments. */
+  reserve(count: number): void {
+    if (count <= this.start.length) return;
+    const size = Math.max(count, this.start.length * 2);
+    const start = new Int32Array(size);
+    const end = new Int32Array(size);
+    start.set(this.start);
+    end.set(this.end);
+    this.start = start;
+    this.end = end;
+  }
+
+  /** Bytes of argument `index`. */
+  length(index: number): number {
+    return this.end[index]! - this.start[index]!;
+  }
+
+  /** Argument `index` as a latin1 string: one character per byte. */
+  latin1(index: number): string {
+    return this.buffer.latin1Slice(this.start[index]!, this.end[index]!);
+  }
+
+  /** Argument `index` as a Buffer of its own (copied). */
+  bytes(index: number): Buffer {
+    return Buffer.from(this.buffer.subarray(this.start[index]!, this.end[index]!));
+  }
+
+  /** Whether argument `index` equals `upper` (ASCII capitals), in any case. */
+  is(index: number, upper: string): boolean {
+    const start = this.start[index]!;
+    if (this.end[index]! - start !== upper.length) return false;
+    for (let i = 0; i < upper.length; i++) {
+      const byte = this.buffer[start + i]!;
+      const capital = byte >= 97 && byte <= 122 ? byte - 32 : byte;
+      if (capital !== upper.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+
+  /** A request with the same arguments that owns its bytes. */
+  copy(): Request {
+    let total = 0;
+    for (let i = 0; i < this.argc; i++) total += this.length(i);
+    const copy = new Request();
+    copy.buffer = Buffer.allocUnsafe(total);
+    copy.reserve(this.argc);
+    copy.argc = this.argc;
+    let at = 0;
+    for (let i = 0; i < this.argc; i++) {
+      copy.start[i] = at;
+      this.buffer.copy(copy.buffer, at, this.start[i]!, this.end[i]!);
+      at += this.length(i);
+      copy.end[i] = at;
+    }
+    return copy;
+  }
+
+  /** A request that owns its bytes, from arguments given as strings (latin1) or Buffers. */
+  static of(...args: (string | Buffer)[]): Request {
+    const parts = args.map((arg) => (typeof arg === 'string' ? Buffer.from(arg, 'latin1') : arg));
+    const request = new Request();
+    request.buffer = Buffer.concat(parts);
+    request.reserve(parts.length);
+    request.argc = parts.length;
+    let at = 0;
+    parts.forEach((part, i) => {
+      request.start[i] = at;
+      at += part.length;
+      request.end[i] = at;
+    });
+    return request;
+  }
+}
