@@ -1,0 +1,53 @@
+import type { Request } from '../protocol/request.js';
+import type { Ref } from '../store/store.js';
+
+/** Given as an expiry to leave it as it is. */
+export const KEEP_EXPIRY = -1;
+
+/**
+ * The keys as command handlers see them: all are local, versions and mirror frames are made inside. A Ref is valid until
+ * the next change made through this interface. Expiries are absolute Unix milliseconds, 0 for none.
+ */
+export interface Keyspace {
+  /** Wall clock of the running command, Unix milliseconds. */
+  readonly now: number;
+  /** The entry of key argument `index`, 0 when there is none; an expired one is deleted (and mirrored) first. Counts a use. */
+  find(db: number, request: Request, index: number): Ref;
+  /** As find, without counting a use (OBJECT, TTL, TYPE and other observers). */
+  peek(db: number, request: Request, index: number): Ref;
+  typeOf(ref: Ref): number;
+  expireAt(ref: Ref): number;
+  /** Seconds since the last use. */
+  idleSeconds(ref: Ref): number;
+  valueBuffer(ref: Ref): Buffer;
+  valueStart(ref: Ref): number;
+  valueLength(ref: Ref): number;
+  /** Whether a string was made by APPEND or SETRANGE: OBJECT ENCODING then says "raw". */
+  isRaw(ref: Ref): boolean;
+  /** Creates or replaces a key, whatever its type was, by a string. */
+  setString(
+    db: number,
+    request: Request,
+    keyIndex: number,
+    value: Buffer,
+    start: number,
+    end: number,
+    expireAt: number,
+  ): void;
+  /** Overwrites from `offset` on, growing with zero bytes; creates the key when absent. The string is raw from now on. */
+  writeRange(
+    db: number,
+    request: Request,
+    keyIndex: number,
+    offset: number,
+    value: Buffer,
+    start: number,
+    end: number,
+  ): void;
+  setExpiry(ref: Ref, expireAt: number): void;
+  remove(ref: Ref): void;
+  /** Gives the value and expiry of one key argument to another, replacing what is there, as one change. */
+  rename(db: number, request: Request, fromIndex: number, toIndex: number): void;
+  /** Changes made inside are mirrored as one frame: all or nothing. */
+  atomically(changes: () => void): void;
+}

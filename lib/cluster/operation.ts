@@ -1,0 +1,85 @@
+import type { ReplyWriter } from '../protocol/reply-writer.js';
+import type { Request } from '../protocol/request.js';
+
+/** Where a reply goes when it is ready: a client connection, a forwarder, or a part of a scattered command. */
+export interface ReplySink {
+  /** One of the acks that the reply `token` waits for has come. */
+  acknowledged(token: number): void;
+  /** The reply of a deferred command, in the protocol version that its operation names. */
+  complete(token: number, reply: Buffer): void;
+}
+
+/** How the keys of a command are brought together. */
+export const KeyMode = {
+  /** One key, executed where its primary is. */
+  Single: 0,
+  /** Each key by itself, replies merged: MGET (arrays are joined), DEL, EXISTS, UNLINK, TOUCH (integers are added). */
+  ScatterArray: 1,
+  ScatterSum: 2,
+  /** All keys as one step on one node: MSET, MSETNX, RENAME, RENAMENX. */
+  Gather: 3,
+} as const;
+export type KeyMode = (typeof KeyMode)[keyof typeof KeyMode];
+
+/** What routing needs to know of a command. */
+export interface CommandTraits {
+  readonly name: string;
+  readonly write: boolean;
+  /** The command may create its key (SET, INCR, APPEND ...; not DEL, EXPIRE, GETDEL). */
+  readonly creates: boolean;
+  /** Refused with -OOM when memory is full (Redis's denyoom flag). */
+  readonly denyOom: boolean;
+  readonly keyMode: KeyMode;
+}
+
+/** A command that could not run at once. */
+export interface Operation {
+  /** Owns its bytes. */
+  readonly request: Request;
+  readonly traits: CommandTraits;
+  /** Indexes of the key arguments. */
+  readonly keys: readonly number[];
+  readonly db: number;
+  readonly proto: 2 | 3;
+  readonly sink: ReplySink;
+  readonly token: number;
+}
+
+/** Runs commands for the cluster: implemented by the dispatcher, called for local, queued and forwarded operations. */
+export interface Executor {
+  /** Traits and key indexes of a command that came over the bus; null when it is none of the table's key commands. */
+  classify(request: Request): { traits: CommandTraits; keys: readonly number[] } | null;
+  /** Runs the handler; its changes are made through the Keyspace, its reply is appended to `reply`. */
+  execute(request: Request, db: number, reply: ReplyWriter): void;
+}
+
+/** The cluster as the dispatcher sees it. */
+export interface Router {
+  /**
+   * Whether a command on this one key may run here and now; the hot path. True only for a settled local primary (or, for
+   * reads, a backup that was granted reads) under valid leases. False says nothing: `submit` finds out.
+   */
+  mayRun(db: number, request: Request, keyIndex: number, traits: CommandTraits): boolean;
+  /** Takes over a command that may not run now; its reply comes through `operation.sink`. */
+  submit(operation: Operation): void;
+  /** Cluster-wide commands; each answers through the sink with a finished reply. */
+  clusterWide(command: ClusterWideCommand, operation: Operation): void;
+  /** Null when the node serves; else the error text for every command that needs the cluster (LOADING, CLUSTERDOWN). */
+  refusal(): string | null;
+}
+
+/** Commands that speak for the whole keyspace; arguments have been checked by the command's handler. */
+export type ClusterWideCommand =
+  | { readonly kind: 'dbsize' }
+  | { readonly kind: 'randomkey' }
+  | { readonly kind: 'keys'; readonly pattern: Buffer }
+  | {
+      readonly kind: 'scan';
+      readonly cursor: bigint;
+      readonly pattern: Buffer | null;
+      readonly count: number;
+      /** Lower-case type name, null for all. */
+      readonly type: string | null;
+    }
+  | { readonly kind: 'flush'; readonly allDatabases: boolean }
+  | { readonly kind: 'swapdb'; readonly first: number; readonly second: number };

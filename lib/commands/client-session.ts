@@ -1,0 +1,42 @@
+import type { ReplySink } from '../cluster/operation.js';
+import type { ReplyWriter } from '../protocol/reply-writer.js';
+
+/** Which replies a client wants: CLIENT REPLY ON, OFF, SKIP (the next command's is left out). */
+export type ReplyMode = 'on' | 'off' | 'skip';
+
+/** One client connection as commands see it. The server's ClientConnection is one; tests use plain objects. */
+export interface ClientSession extends ReplySink {
+  readonly id: number;
+  /** "host:port" of the client and of the socket it connected to. */
+  readonly address: string;
+  readonly localAddress: string;
+  /** Unix milliseconds. */
+  readonly createdAt: number;
+  lastActiveAt: number;
+  name: string;
+  libraryName: string;
+  libraryVersion: string;
+  db: number;
+  authenticated: boolean;
+  noEvict: boolean;
+  replyMode: ReplyMode;
+  /** Lower-case name of the last command, with its subcommand as "client|list". */
+  lastCommand: string;
+  commandsRun: number;
+  /** Bytes for CLIENT LIST: query buffer in use and output waiting. */
+  readonly queryBufferBytes: number;
+  readonly outputBytes: number;
+  /** Replies are appended here; its `proto` is the connection's protocol version. */
+  readonly reply: ReplyWriter;
+  /**
+   * Ends the reply that was appended since the last end. With `acks` > 0 it is held until `acknowledged(token)` was called
+   * that often; returns the token (0 when nothing is held).
+   */
+  endReply(acks: number): number;
+  /** Keeps a place in the order for a reply that comes later by `complete(token, bytes)`. */
+  deferReply(): number;
+  /** Closes after all replies up to now have been sent. */
+  closeAfterReplies(): void;
+  /** Closes at once (CLIENT KILL). */
+  kill(): void;
+}
