@@ -1,0 +1,37 @@
+/** Bounds of the server that are no options: name, unit, and why they are what they are. */
+
+/** Bytes of the one buffer that all client sockets are read into; larger ones were no faster. */
+export const READ_BUFFER_BYTES = 64 * 1024;
+
+/** Commands of one connection that run before the other connections get their turn. */
+export const COMMANDS_PER_TURN = 1024;
+
+/** Replies up to this many bytes are written as latin1 strings, which costs less than a Buffer of that size. */
+export const STRING_WRITE_BYTES = 1024;
+
+/** A reply buffer that grew past this many bytes is given back once it is empty. */
+export const REPLY_BUFFER_KEEP_BYTES = 64 * 1024;
+
+/** Output of one connection, held or not yet taken by the kernel, past which its requests are no longer read. */
+export const OUTPUT_PAUSE_BYTES = 1024 * 1024;
+
+/** Held and deferred replies of one connection past which its requests are no longer read. */
+export const HELD_REPLIES_PAUSE = 16 * 1024;
+
+/** Milliseconds between two looks for idle clients and soft output limits. */
+export const CLIENT_SWEEP_MS = 1000;
+
+/** Milliseconds that a refused connection gets to read why. */
+export const REFUSED_CLOSE_MS = 1000;
+
+/** Bytes of a control frame on the bus: views of hundreds of members fit. */
+export const CONTROL_FRAME_BYTES = 1024 * 1024;
+
+/** Unsent bytes of a control link past which it counts as broken: heartbeats must not queue up. */
+export const CONTROL_BACKLOG_BYTES = 4 * 1024 * 1024;
+
+/** Bus connections that are open at the same time, those of strangers included. */
+export const BUS_CONNECTIONS = 4096;
+
+/** Milliseconds within which a new bus connection must have said hello. */
+export const BUS_HELLO_MS = 2000;

@@ -1,0 +1,321 @@
+import type { OutputLimits } from './option-values.js';
+
+/**
+ * Every option, as data. The command line, CONFIG GET and CONFIG SET, and docs/options.md are made from this table.
+ *
+ * `mutable`: may change at run time. `fixed`: not an option at all, only an answer for clients that ask by CONFIG GET.
+ */
+export interface OptionFacts {
+  readonly summary: string;
+  readonly mutable?: true;
+  readonly fixed?: true;
+}
+
+interface IntegerOption extends OptionFacts {
+  readonly type: 'integer';
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  readonly unit?: 'ms' | 's' | 'keys';
+}
+
+interface BytesOption extends OptionFacts {
+  readonly type: 'bytes';
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+interface ChoiceOption extends OptionFacts {
+  readonly type: 'choice';
+  readonly default: string;
+  readonly choices: readonly string[];
+}
+
+interface StringOption extends OptionFacts {
+  readonly type: 'string';
+  readonly default: string;
+}
+
+/** Given several times, or once with spaces between; bus addresses, host:port. */
+interface AddressesOption extends OptionFacts {
+  readonly type: 'addresses';
+  readonly default: readonly string[];
+}
+
+interface OutputLimitsOption extends OptionFacts {
+  readonly type: 'output-limits';
+  readonly default: OutputLimits;
+}
+
+export type Option =
+  | IntegerOption
+  | BytesOption
+  | ChoiceOption
+  | StringOption
+  | AddressesOption
+  | OutputLimitsOption;
+
+const INT_MAX = 2 ** 31 - 1;
+const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
+/** Largest value that one Buffer holds on every supported Node. */
+const BULK_MAX = 2 * GIB;
+
+export const OPTIONS = {
+  port: {
+    type: 'integer',
+    default: 7001,
+    min: 0,
+    max: 65535,
+    summary: 'TCP port for clients; 0 takes a free one',
+  },
+  bind: {
+    type: 'string',
+    default: '127.0.0.1',
+    summary: 'address that both ports listen on',
+  },
+  'cluster-port': {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: 65535,
+    summary: 'TCP port of the cluster bus; 0 means port + 10000',
+  },
+  'cluster-announce-ip': {
+    type: 'string',
+    default: '',
+    summary: 'address by which the other nodes reach this one; empty means the bind address',
+  },
+  join: {
+    type: 'addresses',
+    default: [],
+    summary: 'bus address of another node, host:port; repeatable, all records of a name are tried',
+  },
+  expect: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: 1000,
+    summary: 'form the first view only when this many nodes hear each other; 0 does not wait',
+  },
+  'cluster-config-file': {
+    type: 'string',
+    default: '',
+    summary:
+      'file that keeps the addresses of members seen, joined at the next start; empty for none',
+  },
+  zone: {
+    type: 'string',
+    default: '',
+    summary: 'failure domain of this node; the two copies of a key are kept in two zones',
+  },
+  'node-timeout': {
+    type: 'integer',
+    default: 2000,
+    min: 200,
+    max: 600_000,
+    unit: 'ms',
+    summary: 'silence after which a member is left out; the same on all nodes',
+  },
+  'min-backups-to-write': {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: 1,
+    mutable: true,
+    summary: '1 refuses writes with -NOREPLICAS while this node is the only member',
+  },
+  'partition-policy': {
+    type: 'choice',
+    default: 'available',
+    choices: ['available', 'majority'],
+    summary: 'what serves while the cluster is cut in two: both sides, or the larger one',
+  },
+  'location-list': {
+    type: 'choice',
+    default: 'anchor',
+    choices: ['anchor', 'all'],
+    summary: "who is told where a key's two copies are: its anchor, or every member",
+  },
+  'take-over-after': {
+    type: 'integer',
+    default: 3,
+    min: 0,
+    max: 1_000_000,
+    mutable: true,
+    summary:
+      'commands in a row through another node after which it becomes the primary; 0 for never',
+  },
+  'tombstone-ttl': {
+    type: 'integer',
+    default: 3_600_000,
+    min: 1000,
+    max: INT_MAX,
+    unit: 'ms',
+    summary: 'how long deletes are remembered for members that are missing',
+  },
+  'leave-timeout': {
+    type: 'integer',
+    default: 30,
+    min: 0,
+    max: 86_400,
+    unit: 's',
+    mutable: true,
+    summary: 'how long a leaving node waits for others to take its keys',
+  },
+  requirepass: {
+    type: 'string',
+    default: '',
+    mutable: true,
+    summary: 'password that clients must give; empty for none',
+  },
+  maxmemory: {
+    type: 'bytes',
+    default: 0,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    mutable: true,
+    summary: 'memory for keys and values; 0 for no limit',
+  },
+  'maxmemory-policy': {
+    type: 'choice',
+    default: 'noeviction',
+    choices: ['noeviction', 'allkeys-lru', 'volatile-lru', 'volatile-ttl'],
+    mutable: true,
+    summary: 'what goes when memory is full',
+  },
+  'maxmemory-samples': {
+    type: 'integer',
+    default: 5,
+    min: 1,
+    max: 64,
+    unit: 'keys',
+    mutable: true,
+    summary: 'keys compared for each eviction',
+  },
+  maxclients: {
+    type: 'integer',
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    mutable: true,
+    summary: 'client connections at the same time',
+  },
+  timeout: {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: INT_MAX,
+    unit: 's',
+    mutable: true,
+    summary: 'idle time after which a client is closed; 0 for never',
+  },
+  'tcp-keepalive': {
+    type: 'integer',
+    default: 300,
+    min: 0,
+    max: INT_MAX,
+    unit: 's',
+    mutable: true,
+    summary: 'silence after which client connections are probed; 0 for never',
+  },
+  'tcp-backlog': {
+    type: 'integer',
+    default: 511,
+    min: 1,
+    max: 65535,
+    summary: 'connections that wait to be accepted',
+  },
+  databases: {
+    type: 'integer',
+    default: 16,
+    min: 1,
+    max: 256,
+    summary: 'databases that SELECT reaches; the same on all nodes',
+  },
+  'client-output-buffer-limit': {
+    type: 'output-limits',
+    default: {
+      normal: { hardBytes: 2 * GIB, softBytes: 64 * MIB, softSeconds: 60 },
+      replica: { hardBytes: 256 * MIB, softBytes: 64 * MIB, softSeconds: 60 },
+      pubsub: { hardBytes: 32 * MIB, softBytes: 8 * MIB, softSeconds: 60 },
+    },
+    mutable: true,
+    summary: 'class, hard limit, soft limit, seconds: waiting output at which a client is closed',
+  },
+  'client-query-buffer-limit': {
+    type: 'bytes',
+    default: GIB,
+    min: MIB,
+    max: BULK_MAX,
+    mutable: true,
+    summary: 'bytes of one incomplete request',
+  },
+  'proto-max-bulk-len': {
+    type: 'bytes',
+    default: 512 * MIB,
+    min: MIB,
+    max: BULK_MAX,
+    mutable: true,
+    summary: 'bytes of one argument',
+  },
+  loglevel: {
+    type: 'choice',
+    default: 'notice',
+    choices: ['debug', 'verbose', 'notice', 'warning', 'nothing'],
+    mutable: true,
+    summary: 'how much is logged',
+  },
+  'log-format': {
+    type: 'choice',
+    default: 'auto',
+    choices: ['auto', 'text', 'json'],
+    summary: 'a line of text or of JSON per event; auto is text on a terminal, else JSON',
+  },
+  save: { type: 'string', default: '', fixed: true, summary: 'no snapshots on a schedule' },
+  appendonly: { type: 'string', default: 'no', fixed: true, summary: 'no append-only file' },
+  'replica-read-only': {
+    type: 'string',
+    default: 'yes',
+    fixed: true,
+    summary: 'asked for by some clients',
+  },
+  'slave-read-only': {
+    type: 'string',
+    default: 'yes',
+    fixed: true,
+    summary: 'asked for by some clients',
+  },
+  'notify-keyspace-events': {
+    type: 'string',
+    default: '',
+    fixed: true,
+    summary: 'no keyspace events yet',
+  },
+} as const satisfies Record<string, Option>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+type ValueOf<Facts> = Facts extends { type: 'integer' | 'bytes' }
+  ? number
+  : Facts extends { type: 'choice'; choices: readonly (infer Choice)[] }
+    ? Choice
+    : Facts extends { type: 'addresses' }
+      ? readonly string[]
+      : Facts extends { type: 'output-limits' }
+        ? OutputLimits
+        : string;
+
+/** The type of an option's value: numbers in the option's unit, bytes as a number. */
+export type OptionValue<Name extends OptionName> = ValueOf<(typeof OPTIONS)[Name]>;
+
+export const OPTION_NAMES = Object.keys(OPTIONS) as OptionName[];
+
+export function optionFacts(name: OptionName): Option {
+  return OPTIONS[name];
+}
+
+export function isOptionName(name: string): name is OptionName {
+  return Object.hasOwn(OPTIONS, name);
+}
