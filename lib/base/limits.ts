@@ -21,8 +21,11 @@ export const HELD_REPLIES_PAUSE = 16 * 1024;
 /** Milliseconds between two looks for idle clients and soft output limits. */
 export const CLIENT_SWEEP_MS = 1000;
 
-/** Milliseconds that a refused connection gets to read why. */
-export const REFUSED_CLOSE_MS = 1000;
+/** Milliseconds that a client gets to read its last replies and to close, once the server wants to. */
+export const LINGER_MS = 30_000;
+
+/** Milliseconds that a client over maxclients gets to read why, and to close. */
+export const REFUSED_MS = 1000;
 
 /** Bytes of a control frame on the bus: views of hundreds of members fit. */
 export const CONTROL_FRAME_BYTES = 1024 * 1024;

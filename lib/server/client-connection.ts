@@ -1,0 +1,267 @@
+import type { Socket } from 'node:net';
+import {
+  COMMANDS_PER_TURN,
+  HELD_REPLIES_PAUSE,
+  LINGER_MS,
+  OUTPUT_PAUSE_BYTES,
+} from '../base/limits.js';
+import type { Logger } from '../base/logger.js';
+import type { OutputLimit } from '../base/option-values.js';
+import type { ClientSession, ReplyMode } from '../commands/client-session.js';
+import { ReplyWriter } from '../protocol/reply-writer.js';
+import type { Request } from '../protocol/request.js';
+import { ParseResult, type RequestLimits, RequestParser } from '../protocol/request-parser.js';
+import type { FlushList } from './flush-list.js';
+import { type ReplyGather, writeBytes } from './reply-gather.js';
+import { type ReplyOutput, ReplyQueue } from './reply-queue.js';
+
+/** What all client connections of a node share. */
+export interface ConnectionHost {
+  /** Refilled for every command of every connection: dispatching one is over before the next is parsed. */
+  readonly request: Request;
+  readonly requestLimits: RequestLimits;
+  readonly outputLimit: OutputLimit;
+  readonly gather: ReplyGather;
+  readonly flushList: FlushList;
+  readonly logger: Logger;
+  /** Called before anything that a socket brought is looked at; returns Unix milliseconds. */
+  beginTurn(): number;
+  /** Runs one command, or routes it; its reply goes to `client` now or later. */
+  dispatch(client: ClientConnection, request: Request): void;
+  /** New clients need no password. */
+  readonly authenticated: boolean;
+}
+
+/** How far the closing of a connection is. */
+const Closing = { No: 0, AfterReplies: 1, Ended: 2, Closed: 3 } as const;
+type Closing = (typeof Closing)[keyof typeof Closing];
+
+/**
+ * One client: bytes in, commands dispatched, replies out in order.
+ *
+ * Reading stops while too much output waits, so that a client which sends and does not read costs no more than
+ * OUTPUT_PAUSE_BYTES and one reply; and after COMMANDS_PER_TURN commands, so that a deep pipeline does not keep the
+ * others waiting. What was read by then stays in the parser.
+ */
+export class ClientConnection implements ClientSession, ReplyOutput {
+  readonly id: number;
+  readonly address: string;
+  readonly localAddress: string;
+  readonly createdAt: number;
+  lastActiveAt: number;
+  name = '';
+  libraryName = '';
+  libraryVersion = '';
+  db = 0;
+  noEvict = false;
+  replyMode: ReplyMode = 'on';
+  lastCommand = '';
+  commandsRun = 0;
+  readonly reply = new ReplyWriter();
+
+  readonly #socket: Socket;
+  readonly #host: ConnectionHost;
+  readonly #parser: RequestParser;
+  readonly #replies = new ReplyQueue(this.reply);
+  #closing: Closing = Closing.No;
+  #closingSince = 0;
+  /** Commands may be left in the parser, and the socket is not read until they have run. */
+  #stopped = false;
+  #inFlushList = false;
+  /** When the soft output limit was passed, 0 while it is not. */
+  #softLimitSince = 0;
+
+  constructor(id: number, socket: Socket, host: ConnectionHost, now: number) {
+    this.id = id;
+    this.#socket = socket;
+    this.#host = host;
+    this.createdAt = now;
+    this.lastActiveAt = now;
+    this.address = showAddress(socket.remoteAddress, socket.remotePort);
+    this.localAddress = showAddress(socket.localAddress, socket.localPort);
+    this.#parser = new RequestParser(host.requestLimits);
+    this.#parser.authenticated = host.authenticated;
+    socket.on('drain', () => this.#continue());
+    socket.on('end', () => this.closeAfterReplies());
+    // What went wrong with one client's socket is of no interest to others; 'close' follows.
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      this.#closing = Closing.Closed;
+    });
+  }
+
+  get authenticated(): boolean {
+    return this.#parser.authenticated;
+  }
+
+  set authenticated(value: boolean) {
+    this.#parser.authenticated = value;
+  }
+
+  get queryBufferBytes(): number {
+    return this.#parser.pendingBytes;
+  }
+
+  get outputBytes(): number {
+    return this.#replies.bytes + this.#socket.writableLength;
+  }
+
+  /** The first `length` bytes of `chunk` have come from the client; the chunk may be overwritten after the return. */
+  received(chunk: Buffer, length: number): void {
+    if (this.#closing !== Closing.No) return;
+    this.lastActiveAt = this.#host.beginTurn();
+    this.#parser.feed(chunk, length);
+    this.#run();
+  }
+
+  /** Runs the commands that have arrived, as many as one turn allows, and sends what is due. */
+  #run(): void {
+    const parser = this.#parser;
+    const host = this.#host;
+    const request = host.request;
+    let room = COMMANDS_PER_TURN;
+    let result: ParseResult = ParseResult.Command;
+    while (room > 0 && !this.#isCongested()) {
+      result = parser.next(request);
+      if (result !== ParseResult.Command) break;
+      room -= 1;
+      host.dispatch(this, request);
+      if (this.#closing !== Closing.No) break;
+    }
+    parser.finish();
+    if (result === ParseResult.Error) this.#refuse();
+    this.flush();
+    if (this.#closing === Closing.No) this.#setStopped(result === ParseResult.Command);
+  }
+
+  /** Goes on where #run had to stop. */
+  #continue(): void {
+    if (!this.#stopped || this.#closing !== Closing.No || this.#isCongested()) return;
+    this.#host.beginTurn();
+    this.#run();
+  }
+
+  #isCongested(): boolean {
+    return (
+      this.#replies.bytes > OUTPUT_PAUSE_BYTES ||
+      this.#replies.entries > HELD_REPLIES_PAUSE ||
+      this.#socket.writableLength > OUTPUT_PAUSE_BYTES
+    );
+  }
+
+  #setStopped(stopped: boolean): void {
+    if (stopped !== this.#stopped) {
+      this.#stopped = stopped;
+      if (stopped) this.#socket.pause();
+      else this.#socket.resume();
+    }
+    // A congested connection goes on when its output has drained, another one in its next turn.
+    if (stopped && !this.#isCongested()) this.#flushLater();
+  }
+
+  #refuse(): void {
+    this.#host.logger.debug('protocol error', { client: this.address, error: this.#parser.error });
+    this.reply.error(`ERR ${this.#parser.error}`);
+    this.#replies.endReply(0);
+    this.closeAfterReplies();
+  }
+
+  endReply(acks: number): number {
+    return this.#replies.endReply(acks);
+  }
+
+  deferReply(): number {
+    return this.#replies.deferReply();
+  }
+
+  acknowledged(token: number): void {
+    if (this.#closing >= Closing.Ended) return;
+    if (this.#replies.acknowledged(token)) this.#flushLater();
+  }
+
+  complete(token: number, reply: Buffer): void {
+    if (this.#closing >= Closing.Ended) return;
+    if (this.#replies.complete(token, reply)) this.#flushLater();
+  }
+
+  #flushLater(): void {
+    if (this.#inFlushList) return;
+    this.#inFlushList = true;
+    this.#host.flushList.add(this);
+  }
+
+  /** Sends the replies that are due. Called once per turn in which there may be some. */
+  flush(): void {
+    const fromList = this.#inFlushList;
+    this.#inFlushList = false;
+    if (this.#closing >= Closing.Ended) return;
+    if (this.#replies.completedBytes === 0) {
+      this.#replies.drain(this);
+    } else {
+      this.#host.gather.begin(this.#socket);
+      this.#replies.drain(this.#host.gather);
+      this.#host.gather.end();
+    }
+    if (this.#socket.writableLength > 0) this.#checkHardLimit();
+    if (this.#closing === Closing.AfterReplies && this.#replies.isEmpty) this.#end();
+    if (fromList) this.#continue();
+  }
+
+  write(buffer: Buffer, start: number, end: number): boolean {
+    return writeBytes(this.#socket, buffer, start, end);
+  }
+
+  #checkHardLimit(): void {
+    const { hardBytes } = this.#host.outputLimit;
+    if (hardBytes > 0 && this.outputBytes > hardBytes) this.#overLimit('hard');
+  }
+
+  #checkSoftLimit(now: number): void {
+    const { softBytes, softSeconds } = this.#host.outputLimit;
+    if (softBytes === 0 || this.outputBytes <= softBytes) this.#softLimitSince = 0;
+    else if (this.#softLimitSince === 0) this.#softLimitSince = now;
+    else if (now - this.#softLimitSince >= softSeconds * 1000) this.#overLimit('soft');
+  }
+
+  #overLimit(kind: string): void {
+    this.#host.logger.warn('client closed: output buffer limit', {
+      client: this.address,
+      kind,
+      bytes: this.outputBytes,
+    });
+    this.kill();
+  }
+
+  /** Called every second or so: closes the client when it idles, or leaves its output too long. Unix milliseconds. */
+  sweep(now: number, idleTimeoutMs: number): void {
+    this.#checkSoftLimit(now);
+    if (this.#closingSince !== 0 && now - this.#closingSince >= LINGER_MS) this.kill();
+    // Waiting for a reply is not idling.
+    const idles = idleTimeoutMs > 0 && now - this.lastActiveAt >= idleTimeoutMs;
+    if (idles && this.#replies.isEmpty) this.kill();
+  }
+
+  closeAfterReplies(): void {
+    if (this.#closing !== Closing.No) return;
+    this.#closing = Closing.AfterReplies;
+    this.#closingSince = Date.now();
+    this.#flushLater();
+  }
+
+  /** Says no more, and lets the client read what was said: input is dropped until it closes, or until it is swept. */
+  #end(): void {
+    this.#closing = Closing.Ended;
+    this.#socket.end();
+    this.#socket.resume();
+  }
+
+  kill(): void {
+    this.#closing = Closing.Closed;
+    this.#socket.destroy();
+  }
+}
+
+function showAddress(host: string | undefined, port: number | undefined): string {
+  if (host === undefined) return '?:0';
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -1,0 +1,155 @@
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Config } from '../base/config.js';
+import { CLIENT_SWEEP_MS, READ_BUFFER_BYTES, REFUSED_MS } from '../base/limits.js';
+import type { Logger } from '../base/logger.js';
+import type { OutputLimit } from '../base/option-values.js';
+import type { ClientRegistry } from '../commands/services.js';
+import { Request } from '../protocol/request.js';
+import { DEFAULT_REQUEST_LIMITS, type RequestLimits } from '../protocol/request-parser.js';
+import { ClientConnection, type ConnectionHost } from './client-connection.js';
+import { openClientSocket, type ReadMode } from './client-sockets.js';
+import type { FlushList } from './flush-list.js';
+import { ReplyGather } from './reply-gather.js';
+
+type Writable<Type> = { -readonly [Name in keyof Type]: Type[Name] };
+
+const REFUSAL = '-ERR max number of clients reached\r\n';
+
+/** What the listener needs of the node. */
+export interface ListenerHost {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly flushList: FlushList;
+  /** See ConnectionHost. */
+  beginTurn(): number;
+  dispatch(client: ClientConnection, request: Request): void;
+  /** Counts for INFO. */
+  accepted(): void;
+  refused(): void;
+}
+
+/** Accepts clients, keeps count of them, and closes those that idle. */
+export class ClientListener implements ConnectionHost, ClientRegistry {
+  readonly request = new Request();
+  readonly gather = new ReplyGather();
+  readonly flushList: FlushList;
+  readonly logger: Logger;
+  /** One object for all parsers: CONFIG SET reaches those that exist too. */
+  readonly requestLimits: Writable<RequestLimits> = { ...DEFAULT_REQUEST_LIMITS };
+  outputLimit: OutputLimit;
+
+  readonly #host: ListenerHost;
+  readonly #server: Server;
+  readonly #mode: ReadMode;
+  readonly #shared = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+  /** In order of their ids, which is that of their age. */
+  readonly #clients = new Map<number, ClientConnection>();
+  #nextId = 1;
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor(host: ListenerHost, mode: ReadMode = 'onread') {
+    this.#host = host;
+    this.#mode = mode;
+    this.flushList = host.flushList;
+    this.logger = host.logger;
+    this.outputLimit = host.config.get('client-output-buffer-limit').normal;
+    host.config.watch(
+      ['client-output-buffer-limit', 'proto-max-bulk-len', 'client-query-buffer-limit'],
+      () => this.#readLimits(),
+    );
+    this.#server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true });
+    this.#server.on('connection', (socket) => this.#accept(socket));
+  }
+
+  get size(): number {
+    return this.#clients.size;
+  }
+
+  all(): Iterable<ClientConnection> {
+    return this.#clients.values();
+  }
+
+  get authenticated(): boolean {
+    return this.#host.config.get('requirepass') === '';
+  }
+
+  beginTurn(): number {
+    return this.#host.beginTurn();
+  }
+
+  dispatch(client: ClientConnection, request: Request): void {
+    this.#host.dispatch(client, request);
+  }
+
+  /** Resolves to the port when clients can connect; rejects with the system's error. */
+  listen(): Promise<number> {
+    const { config } = this.#host;
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(
+        { port: config.get('port'), host: config.get('bind'), backlog: config.get('tcp-backlog') },
+        () => {
+          this.#server.off('error', reject);
+          // Accepting can fail for want of file descriptors: those who wait in the backlog are accepted later.
+          this.#server.on('error', (error) =>
+            this.logger.warn('accepting clients failed', { error: error.message }),
+          );
+          this.#sweep = setInterval(() => this.#sweepClients(), CLIENT_SWEEP_MS);
+          resolve((this.#server.address() as AddressInfo).port);
+        },
+      );
+    });
+  }
+
+  /** Accepts nobody any more. */
+  stopAccepting(): void {
+    this.#server.close();
+  }
+
+  /** Closes every connection at once. */
+  closeAll(): void {
+    clearInterval(this.#sweep);
+    for (const client of this.#clients.values()) client.kill();
+  }
+
+  #readLimits(): void {
+    const { config } = this.#host;
+    this.outputLimit = config.get('client-output-buffer-limit').normal;
+    this.requestLimits.bulkBytesMax = config.get('proto-max-bulk-len');
+    this.requestLimits.queryBufferBytesMax = config.get('client-query-buffer-limit');
+  }
+
+  #accept(accepted: Socket): void {
+    const { config } = this.#host;
+    if (this.#clients.size >= config.get('maxclients')) {
+      this.#refuse(accepted);
+      return;
+    }
+    const id = this.#nextId++;
+    const receive = (chunk: Buffer, length: number) => client.received(chunk, length);
+    const socket = openClientSocket(accepted, this.#mode, this.#shared, receive);
+    const client = new ClientConnection(id, socket, this, this.beginTurn());
+    const keepAliveMs = config.get('tcp-keepalive') * 1000;
+    if (keepAliveMs > 0) socket.setKeepAlive(true, keepAliveMs);
+    this.#clients.set(id, client);
+    socket.on('close', () => this.#clients.delete(id));
+    this.#host.accepted();
+    socket.resume();
+  }
+
+  #refuse(socket: Socket): void {
+    this.#host.refused();
+    socket.on('error', () => undefined);
+    // Read to the end, so that closing does not reset the connection before the client has read the refusal.
+    const end = setTimeout(() => socket.destroy(), REFUSED_MS);
+    socket.on('close', () => clearTimeout(end));
+    socket.resume();
+    socket.end(REFUSAL);
+  }
+
+  #sweepClients(): void {
+    const now = this.beginTurn();
+    const idleTimeoutMs = this.#host.config.get('timeout') * 1000;
+    for (const client of this.#clients.values()) client.sweep(now, idleTimeoutMs);
+  }
+}
