@@ -1,0 +1,173 @@
+import type { Waits, WorkloadName } from '../load/run-spec.js';
+
+export type ServerName = 'tandis' | 'redis' | 'valkey';
+
+/** One of the sides of a comparison. */
+export interface Subject {
+  readonly server: ServerName;
+  readonly nodes: number;
+  readonly waits: Waits;
+  readonly label: string;
+}
+
+/** A comparison: the first subject against each of the others. */
+export interface Case {
+  readonly name: string;
+  readonly title: string;
+  readonly kind: 'load' | 'memory';
+  readonly workload: WorkloadName;
+  readonly depth: number;
+  /** Open loop at so many operations per second; 0 is the closed loop. */
+  readonly ratePerSecond: number;
+  readonly subjects: readonly Subject[];
+}
+
+/** Operations per second of the cases at a fixed rate: about a quarter of what one node can do. */
+const FIXED_RATE = 20_000;
+
+const PEERS = ['redis', 'valkey'] as const;
+const WAIT_LABELS: Record<Waits, string> = {
+  none: 'not waited for',
+  each: 'WAIT after each write',
+  batch: 'one WAIT per batch',
+};
+
+const tandis = (nodes: number): Subject => ({
+  server: 'tandis',
+  nodes,
+  waits: 'none',
+  label: nodes === 1 ? 'tandis alone' : `tandis, ${nodes} nodes`,
+});
+
+const peer = (server: ServerName, nodes: number, waits: Waits): Subject => ({
+  server,
+  nodes,
+  waits,
+  label: nodes === 1 ? `${server} alone` : `${server} + replica, ${WAIT_LABELS[waits]}`,
+});
+
+const alone = (): Subject[] => [tandis(1), ...PEERS.map((name) => peer(name, 1, 'none'))];
+const onTwo = (waits: Waits): Subject[] => [
+  tandis(2),
+  ...PEERS.map((name) => peer(name, 2, waits)),
+];
+
+function load(
+  name: string,
+  title: string,
+  workload: WorkloadName,
+  depth: number,
+  subjects: Subject[],
+  ratePerSecond = 0,
+): Case {
+  return { name, title, kind: 'load', workload, depth, ratePerSecond, subjects };
+}
+
+const SESSION = 'session traffic (GET, then EXPIRE or one of five times SET)';
+
+export const CASES: readonly Case[] = [
+  load('set-1', 'SET, 1 deep, one node alone', 'set', 1, alone()),
+  load('set-16', 'SET, 16 deep, one node alone', 'set', 16, alone()),
+  load('get-1', 'GET, 1 deep, one node alone', 'get', 1, alone()),
+  load('get-16', 'GET, 16 deep, one node alone', 'get', 16, alone()),
+  load('set-acked-1', 'SET acknowledged on two nodes, 1 deep', 'set', 1, onTwo('each')),
+  load('set-acked-16', 'SET acknowledged on two nodes, 16 deep', 'set', 16, onTwo('each')),
+  load('set-acked-16-batch', 'SET acknowledged on two nodes, 16 deep', 'set', 16, onTwo('batch')),
+  load(
+    'set-replica-1',
+    'SET on two nodes, the replica not waited for, 1 deep',
+    'set',
+    1,
+    onTwo('none'),
+  ),
+  load(
+    'set-replica-16',
+    'SET on two nodes, the replica not waited for, 16 deep',
+    'set',
+    16,
+    onTwo('none'),
+  ),
+  load('session-1', `${SESSION}, 1 deep, one node alone`, 'session', 1, alone()),
+  load('session-16', `${SESSION}, 16 deep, one node alone`, 'session', 16, alone()),
+  load(
+    'session-acked-1',
+    `${SESSION}, acknowledged on two nodes, 1 deep`,
+    'session',
+    1,
+    onTwo('each'),
+  ),
+  load(
+    'session-acked-16',
+    `${SESSION}, acknowledged on two nodes, 16 deep`,
+    'session',
+    16,
+    onTwo('each'),
+  ),
+  load(
+    'session-acked-16-batch',
+    `${SESSION}, acknowledged on two nodes, 16 deep`,
+    'session',
+    16,
+    onTwo('batch'),
+  ),
+  load(
+    'session-replica-1',
+    `${SESSION}, the replica not waited for, 1 deep`,
+    'session',
+    1,
+    onTwo('none'),
+  ),
+  load(
+    'session-replica-16',
+    `${SESSION}, the replica not waited for, 16 deep`,
+    'session',
+    16,
+    onTwo('none'),
+  ),
+  load(
+    'set-rate',
+    `SET at ${FIXED_RATE}/s (open loop), one node alone`,
+    'set',
+    16,
+    alone(),
+    FIXED_RATE,
+  ),
+  load(
+    'get-rate',
+    `GET at ${FIXED_RATE}/s (open loop), one node alone`,
+    'get',
+    16,
+    alone(),
+    FIXED_RATE,
+  ),
+  load(
+    'set-acked-rate',
+    `SET at ${FIXED_RATE}/s (open loop), acknowledged on two nodes`,
+    'set',
+    16,
+    onTwo('each'),
+    FIXED_RATE,
+  ),
+  {
+    name: 'memory',
+    title: 'resident memory of sessions, one node alone',
+    kind: 'memory',
+    workload: 'fill',
+    depth: 16,
+    ratePerSecond: 0,
+    subjects: alone(),
+  },
+  {
+    name: 'memory-two',
+    title: 'resident memory of sessions on two nodes, both copies',
+    kind: 'memory',
+    workload: 'fill',
+    depth: 16,
+    ratePerSecond: 0,
+    subjects: onTwo('none'),
+  },
+  load('noise', 'SET, 1 deep: redis against itself, what a ratio of 1 looks like here', 'set', 1, [
+    { ...peer('redis', 1, 'none'), label: 'redis alone (A)' },
+    { ...peer('redis', 1, 'none'), label: 'redis alone (B)' },
+  ]),
+];

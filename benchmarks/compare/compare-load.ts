@@ -1,0 +1,127 @@
+import type { GeneratorProcess } from '../load/generator-process.js';
+import type { RunResult, RunSpec, WorkloadName } from '../load/run-spec.js';
+import { type Launcher, type RunningServers, stopAll } from '../servers/server.js';
+import type { Case, Subject } from './cases.js';
+import type { Settings } from './settings.js';
+
+/** Cores that processes beside servers and generator may use before a pair counts as disturbed and is repeated. */
+const OTHER_CORES_MAX = 0.3;
+/** A disturbed machine is not waited for for ever: at most so many times the pairs asked for are run. */
+const PAIRS_FACTOR_MAX = 2;
+/** Commands per write when the keys are loaded. */
+const FILL_DEPTH = 16;
+
+/** The runs of one round, one per subject in their order. */
+export interface Round {
+  readonly runs: readonly RunResult[];
+  readonly isDisturbed: boolean;
+}
+
+export type Progress = (text: string) => void;
+
+export interface Side {
+  readonly subject: Subject;
+  readonly launcher: Launcher;
+}
+
+/**
+ * Starts all sides, loads the keys, warms up, and runs A B A B. Disturbed rounds are repeated, within bounds. Throws
+ * when a server fails, or answers what it should not.
+ */
+export async function compareLoad(
+  generator: GeneratorProcess,
+  one: Case,
+  sides: readonly Side[],
+  settings: Settings,
+  progress: Progress,
+): Promise<Round[]> {
+  const started: RunningServers[] = [];
+  try {
+    for (const side of sides) {
+      started.push(await side.launcher.start(side.subject.nodes));
+      const servers = started.at(-1)!;
+      progress(`${side.subject.label}: loading`);
+      await checkedRun(generator, fillSpec(one, servers, settings), side.subject);
+      const warmUp = {
+        ...specFor(one, side.subject, servers, settings),
+        durationMs: settings.warmUpMs,
+      };
+      await checkedRun(generator, warmUp, side.subject);
+    }
+    const runOnce = (i: number) => {
+      const { subject } = sides[i]!;
+      return checkedRun(generator, specFor(one, subject, started[i]!, settings), subject);
+    };
+    return await rounds(sides.length, settings.pairs, runOnce, progress);
+  } finally {
+    await stopAll(started.flatMap((servers) => servers.children));
+  }
+}
+
+async function rounds(
+  sides: number,
+  wanted: number,
+  runOnce: (side: number) => Promise<RunResult>,
+  progress: Progress,
+): Promise<Round[]> {
+  const done: Round[] = [];
+  const quiet = () => done.filter((round) => !round.isDisturbed).length;
+  while (quiet() < wanted && done.length < wanted * PAIRS_FACTOR_MAX) {
+    const runs: RunResult[] = [];
+    for (let side = 0; side < sides; side++) runs.push(await runOnce(side));
+    const isDisturbed = runs.some((run) => run.otherCores > OTHER_CORES_MAX);
+    done.push({ runs, isDisturbed });
+    const rates = runs.map((run) => Math.round(run.operationsPerSecond)).join(' / ');
+    progress(`pair ${done.length}: ${rates} per second${isDisturbed ? ', disturbed' : ''}`);
+  }
+  // Array.sort is stable: quiet rounds first, each kind in the order in which they were run.
+  return done.sort((a, b) => Number(a.isDisturbed) - Number(b.isDisturbed)).slice(0, wanted);
+}
+
+/** The spec of a counted run. */
+export function specFor(
+  one: Case,
+  subject: Subject,
+  servers: RunningServers,
+  settings: Settings,
+): RunSpec {
+  return {
+    workload: one.workload,
+    endpoints: servers.endpoints.slice(0, 1),
+    connections: settings.connections,
+    depth: one.depth,
+    keys: settings.keys,
+    valueBytes: settings.valueBytes,
+    ttlSeconds: one.workload === 'session' ? 3600 : 0,
+    waits: one.workload === 'get' ? 'none' : subject.waits,
+    seed: settings.seed,
+    rampMs: settings.rampMs,
+    durationMs: settings.durationMs,
+    ratePerSecond: one.ratePerSecond,
+    serverPids: servers.children.map((child) => child.pid),
+  };
+}
+
+/** The spec that writes all keys of a case once. */
+export function fillSpec(one: Case, servers: RunningServers, settings: Settings): RunSpec {
+  const workload: WorkloadName = one.workload === 'session' ? 'fill-sessions' : 'fill';
+  const spec = specFor(one, one.subjects[0]!, servers, settings);
+  return { ...spec, workload, depth: FILL_DEPTH, waits: 'none', ratePerSecond: 0 };
+}
+
+/** A run all of whose replies were right; throws otherwise. */
+export async function checkedRun(
+  generator: GeneratorProcess,
+  spec: RunSpec,
+  subject: Subject,
+): Promise<RunResult> {
+  const wrong = (text: string) => new Error(`${subject.label}, ${spec.workload}: ${text}`);
+  const result = await generator.run(spec).catch((error: Error) => {
+    throw wrong(error.message);
+  });
+  if (result.errors > 0) throw wrong(`${result.errors} error replies, first: ${result.firstError}`);
+  if (result.nils > 0) throw wrong(`${result.nils} keys were missing`);
+  if (result.zeros > 0) throw wrong(`${result.zeros} writes without effect or replica`);
+  if (result.operations === 0) throw wrong('no operation was answered');
+  return result;
+}

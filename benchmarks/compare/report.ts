@@ -1,0 +1,185 @@
+import type { RunResult } from '../load/run-spec.js';
+import type { Case } from './cases.js';
+import type { Round, Side } from './compare-load.js';
+import type { MemoryResult } from './compare-memory.js';
+import { ratioOf, type Summary, summarize } from './statistics.js';
+import { number, table } from './table.js';
+
+/** A generator busier than this may be what limits the rate: the ratio is then nearer to 1 than it should be. */
+const GENERATOR_CORES_MAX = 0.9;
+
+type LoadFigure =
+  | 'operationsPerSecond'
+  | 'p50Us'
+  | 'p99Us'
+  | 'p999Us'
+  | 'serverCpuSecondsPerMillion'
+  | 'serverCores'
+  | 'generatorCores';
+type MemoryFigure =
+  | 'residentPerLiveByte'
+  | 'grownPerLiveByte'
+  | 'residentBytes'
+  | 'fillOperationsPerSecond';
+/** Those of the case's kind are there. */
+type Summaries = Readonly<Partial<Record<LoadFigure | MemoryFigure, Summary>>>;
+
+/** Figures of one side over all its runs. */
+export interface SideReport {
+  readonly label: string;
+  readonly version: string;
+  readonly figures: Summaries;
+}
+
+/** What came of a case, as it is written to the JSON file. */
+export interface CaseReport {
+  readonly name: string;
+  readonly title: string;
+  /** Sides that were not run, and why. */
+  readonly missing: readonly string[];
+  readonly failure: string | null;
+  readonly disturbedPairs: number;
+  readonly sides: readonly SideReport[];
+  /** First side over each other: ratio of medians with the range of the ratios within pairs. */
+  readonly ratios: readonly { readonly to: string; readonly figures: Summaries }[];
+  readonly runs: readonly (readonly (RunResult | MemoryResult)[])[];
+}
+
+type Figures<Name extends string, Result> = Readonly<Record<Name, (result: Result) => number>>;
+
+const LOAD_FIGURES: Figures<LoadFigure, RunResult> = {
+  operationsPerSecond: (run) => run.operationsPerSecond,
+  p50Us: (run) => run.latencyUs.p50,
+  p99Us: (run) => run.latencyUs.p99,
+  p999Us: (run) => run.latencyUs.p999,
+  serverCpuSecondsPerMillion: (run) => run.serverCpuSecondsPerMillion,
+  serverCores: (run) => run.serverCores,
+  generatorCores: (run) => run.generatorCores,
+};
+
+const MEMORY_FIGURES: Figures<MemoryFigure, MemoryResult> = {
+  residentPerLiveByte: (result) => result.residentBytes / result.liveBytes,
+  grownPerLiveByte: (result) => (result.residentBytes - result.emptyBytes) / result.liveBytes,
+  residentBytes: (result) => result.residentBytes,
+  fillOperationsPerSecond: (result) => result.fillOperationsPerSecond,
+};
+
+export function reportLoad(
+  one: Case,
+  sides: readonly Side[],
+  rounds: readonly Round[],
+): CaseReport {
+  const runs = rounds.map((round) => round.runs);
+  const disturbedPairs = rounds.filter((round) => round.isDisturbed).length;
+  return { ...report(one, sides, runs, LOAD_FIGURES), disturbedPairs };
+}
+
+export function reportMemory(
+  one: Case,
+  sides: readonly Side[],
+  results: readonly (readonly MemoryResult[])[],
+): CaseReport {
+  return report(one, sides, results, MEMORY_FIGURES);
+}
+
+/** The report of a case that was not run, or broke off. */
+export function reportFailure(one: Case, failure: string): CaseReport {
+  const { name, title } = one;
+  return { name, title, failure, missing: [], disturbedPairs: 0, sides: [], ratios: [], runs: [] };
+}
+
+function report<Result extends RunResult | MemoryResult>(
+  one: Case,
+  sides: readonly Side[],
+  runs: readonly (readonly Result[])[],
+  figures: Figures<string, Result>,
+): CaseReport {
+  const values = (side: number, figure: (result: Result) => number) =>
+    runs.map((row) => figure(row[side]!));
+  const mapped = (map: (figure: (result: Result) => number) => Summary) =>
+    Object.fromEntries(Object.entries(figures).map(([name, figure]) => [name, map(figure)]));
+  return {
+    ...reportFailure(one, ''),
+    failure: null,
+    runs,
+    sides: sides.map(({ subject, launcher }, side) => ({
+      label: subject.label,
+      version: launcher.version ?? '',
+      figures: mapped((figure) => summarize(values(side, figure))),
+    })),
+    ratios: sides.slice(1).map(({ subject }, i) => ({
+      to: subject.label,
+      figures: mapped((figure) => ratioOf(values(0, figure), values(i + 1, figure))),
+    })),
+  };
+}
+
+/** The report as text for a terminal. */
+export function format(report: CaseReport): string {
+  const lines = [`\n${report.name}: ${report.title}`];
+  for (const missing of report.missing) lines.push(`  missing: ${missing}`);
+  if (report.failure !== null) lines.push(`  FAILED: ${report.failure}`);
+  if (report.sides.length > 0) {
+    const isMemory = 'residentBytes' in report.sides[0]!.figures;
+    lines.push(isMemory ? memoryTable(report) : loadTable(report));
+    lines.push(...report.ratios.map((ratio) => ratioLine(report, ratio, isMemory)));
+  }
+  if (report.disturbedPairs > 0)
+    lines.push(`  ! other processes took CPU during ${report.disturbedPairs} of the pairs`);
+  if (isGeneratorBound(report))
+    lines.push('  * the load generator was near its own limit: compare CPU per million instead');
+  return lines.join('\n');
+}
+
+const withRange = (summary: Summary) =>
+  `${number(summary.median)} (${number(summary.min)} to ${number(summary.max)})`;
+
+const isGeneratorBound = (report: CaseReport) =>
+  report.sides.some((side) => (side.figures.generatorCores?.median ?? 0) > GENERATOR_CORES_MAX);
+
+function loadTable(report: CaseReport): string {
+  const heads = ['server', 'operations/s (range)', 'p50 us', 'p99 us', 'p99.9 us'];
+  const rows = [[...heads, 'CPU s/million', 'server cores', 'generator cores']];
+  for (const { label, version, figures } of report.sides) {
+    const generator = figures.generatorCores!.median;
+    const mark = generator > GENERATOR_CORES_MAX ? '*' : '';
+    rows.push([
+      `${label} (${version})`,
+      withRange(figures.operationsPerSecond!),
+      number(figures.p50Us!.median),
+      number(figures.p99Us!.median),
+      number(figures.p999Us!.median),
+      number(figures.serverCpuSecondsPerMillion!.median),
+      number(figures.serverCores!.median),
+      number(generator) + mark,
+    ]);
+  }
+  return table(rows);
+}
+
+function memoryTable(report: CaseReport): string {
+  const rows = [['server', 'resident/live byte (range)', 'grown/live byte', 'MB', 'written/s']];
+  for (const { label, version, figures } of report.sides) {
+    rows.push([
+      `${label} (${version})`,
+      withRange(figures.residentPerLiveByte!),
+      number(figures.grownPerLiveByte!.median),
+      number(figures.residentBytes!.median / 2 ** 20),
+      number(figures.fillOperationsPerSecond!.median),
+    ]);
+  }
+  return table(rows);
+}
+
+function ratioLine(
+  report: CaseReport,
+  ratio: CaseReport.ratios[number],
+  isMemory: boolean,
+): string {
+  const to = `  ${report.sides[0]!.label} / ${ratio.to}:`;
+  const of = (name: LoadFigure | MemoryFigure) => ratio.figures[name]!;
+  if (isMemory) return `${to} resident ${withRange(of('residentPerLiveByte'))}`;
+  const rest = `p50 ${number(of('p50Us').median)}, p99 ${number(of('p99Us').median)}`;
+  const cpu = `CPU per operation ${number(of('serverCpuSecondsPerMillion').median)}`;
+  return `${to} throughput ${withRange(of('operationsPerSecond'))}, ${rest}, ${cpu}`;
+}

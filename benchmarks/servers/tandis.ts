@@ -1,0 +1,57 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Endpoint } from '../load/run-spec.js';
+import { Child, freePorts } from './children.js';
+import { answersPing, infoOf, type Launcher, startOrStop, untilReady } from './server.js';
+
+const HOST = '127.0.0.1';
+const COMMAND = fileURLToPath(new URL('../../bin/tandis.js', import.meta.url));
+const PACKAGE = new URL('../../../package.json', import.meta.url);
+
+export interface TandisOptions {
+  /** Options for node itself, such as `--cpu-prof`. */
+  readonly nodeArgs: readonly string[];
+  /** More options for `tandis server`. */
+  readonly serverArgs: readonly string[];
+}
+
+/** Tandis of the build that this file belongs to: one node alone, or a cluster of some on this machine. */
+export function tandisLauncher(options: TandisOptions): Launcher {
+  return { name: 'tandis', version: version(), start: (nodes) => start(options, nodes) };
+}
+
+function version(): string | null {
+  if (!existsSync(COMMAND)) return null;
+  const text = existsSync(PACKAGE) ? readFileSync(PACKAGE, 'utf8') : '{}';
+  return (JSON.parse(text) as { version?: string }).version ?? 'unknown';
+}
+
+function start(options: TandisOptions, nodes: number) {
+  return startOrStop(async (children) => {
+    const ports = await freePorts(2 * nodes);
+    const endpoints = ports.slice(0, nodes).map((port): Endpoint => ({ host: HOST, port }));
+    for (let i = 0; i < nodes; i++) {
+      const join = i === 0 ? [] : ['--join', `${HOST}:${ports[nodes]}`];
+      const own = [
+        '--port',
+        `${ports[i]}`,
+        '--cluster-port',
+        `${ports[nodes + i]}`,
+        '--bind',
+        HOST,
+      ];
+      const args = [...options.nodeArgs, COMMAND, 'server', ...own, ...join, ...options.serverArgs];
+      children.push(new Child(process.execPath, args));
+      await untilReady(children, 'tandis', () => answersPing(endpoints[i]!));
+    }
+    await untilReady(children, 'tandis cluster', async () => {
+      const infos = await Promise.all(endpoints.map(infoOf));
+      return infos.every((info) => nodes === 1 || isWhole(info, nodes));
+    });
+    return endpoints;
+  });
+}
+
+function isWhole(info: Map<string, string>, nodes: number): boolean {
+  return info.get('members') === String(nodes) && info.get('keys_without_backup') === '0';
+}
