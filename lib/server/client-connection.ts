@@ -8,6 +8,7 @@ import {
 import type { Logger } from '../base/logger.js';
 import type { OutputLimit } from '../base/option-values.js';
 import type { ClientSession, ReplyMode } from '../commands/client-session.js';
+import type { Statistics } from '../commands/statistics.js';
 import { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { ParseResult, type RequestLimits, RequestParser } from '../protocol/request-parser.js';
@@ -24,6 +25,7 @@ export interface ConnectionHost {
   readonly gather: ReplyGather;
   readonly flushList: FlushList;
   readonly logger: Logger;
+  readonly statistics: Statistics;
   /** Called before anything that a socket brought is looked at; returns Unix milliseconds. */
   beginTurn(): number;
   /** Runs one command, or routes it; its reply goes to `client` now or later. */
@@ -110,6 +112,7 @@ export class ClientConnection implements ClientSession, ReplyOutput {
   received(chunk: Buffer, length: number): void {
     if (this.#closing !== Closing.No) return;
     this.lastActiveAt = this.#host.beginTurn();
+    this.#host.statistics.netInputBytes += length;
     this.#parser.feed(chunk, length);
     this.#run();
   }
@@ -184,6 +187,11 @@ export class ClientConnection implements ClientSession, ReplyOutput {
     if (this.#replies.complete(token, reply)) this.#flushLater();
   }
 
+  fail(token: number, error: string): void {
+    if (this.#closing >= Closing.Ended) return;
+    if (this.#replies.fail(token, Buffer.from(`-${error}\r\n`))) this.#flushLater();
+  }
+
   #flushLater(): void {
     if (this.#inFlushList) return;
     this.#inFlushList = true;
@@ -195,14 +203,17 @@ export class ClientConnection implements ClientSession, ReplyOutput {
     const fromList = this.#inFlushList;
     this.#inFlushList = false;
     if (this.#closing >= Closing.Ended) return;
+    const socket = this.#socket;
+    const bytesBefore = this.#replies.bytes;
     if (this.#replies.completedBytes === 0) {
       this.#replies.drain(this);
     } else {
-      this.#host.gather.begin(this.#socket);
+      this.#host.gather.begin(socket);
       this.#replies.drain(this.#host.gather);
       this.#host.gather.end();
     }
-    if (this.#socket.writableLength > 0) this.#checkHardLimit();
+    this.#host.statistics.netOutputBytes += bytesBefore - this.#replies.bytes;
+    if (socket.writableLength > 0) this.#checkHardLimit();
     if (this.#closing === Closing.AfterReplies && this.#replies.isEmpty) this.#end();
     if (fromList) this.#continue();
   }

@@ -4,6 +4,7 @@ import { CLIENT_SWEEP_MS, READ_BUFFER_BYTES, REFUSED_MS } from '../base/limits.j
 import type { Logger } from '../base/logger.js';
 import type { OutputLimit } from '../base/option-values.js';
 import type { ClientRegistry } from '../commands/services.js';
+import type { Statistics } from '../commands/statistics.js';
 import { Request } from '../protocol/request.js';
 import { DEFAULT_REQUEST_LIMITS, type RequestLimits } from '../protocol/request-parser.js';
 import { ClientConnection, type ConnectionHost } from './client-connection.js';
@@ -20,12 +21,10 @@ export interface ListenerHost {
   readonly config: Config;
   readonly logger: Logger;
   readonly flushList: FlushList;
+  readonly statistics: Statistics;
   /** See ConnectionHost. */
   beginTurn(): number;
   dispatch(client: ClientConnection, request: Request): void;
-  /** Counts for INFO. */
-  accepted(): void;
-  refused(): void;
 }
 
 /** Accepts clients, keeps count of them, and closes those that idle. */
@@ -34,6 +33,7 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
   readonly gather = new ReplyGather();
   readonly flushList: FlushList;
   readonly logger: Logger;
+  readonly statistics: Statistics;
   /** One object for all parsers: CONFIG SET reaches those that exist too. */
   readonly requestLimits: Writable<RequestLimits> = { ...DEFAULT_REQUEST_LIMITS };
   outputLimit: OutputLimit;
@@ -52,6 +52,7 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
     this.#mode = mode;
     this.flushList = host.flushList;
     this.logger = host.logger;
+    this.statistics = host.statistics;
     this.outputLimit = host.config.get('client-output-buffer-limit').normal;
     host.config.watch(
       ['client-output-buffer-limit', 'proto-max-bulk-len', 'client-query-buffer-limit'],
@@ -133,12 +134,12 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
     if (keepAliveMs > 0) socket.setKeepAlive(true, keepAliveMs);
     this.#clients.set(id, client);
     socket.on('close', () => this.#clients.delete(id));
-    this.#host.accepted();
+    this.statistics.connectionsReceived += 1;
     socket.resume();
   }
 
   #refuse(socket: Socket): void {
-    this.#host.refused();
+    this.statistics.connectionsRejected += 1;
     socket.on('error', () => undefined);
     // Read to the end, so that closing does not reset the connection before the client has read the refusal.
     const end = setTimeout(() => socket.destroy(), REFUSED_MS);

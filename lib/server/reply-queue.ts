@@ -26,7 +26,8 @@ const DEFERRED = -1;
  *                            ^sent      ^start of the oldest entry             ^ended         ^writer.length
  *
  * An entry is *held* until its count of acks is zero, or *deferred* until its bytes come; a deferred entry has no
- * bytes in the writer, only a place. Everything before the oldest entry that still waits is due.
+ * bytes in the writer, only a place. Everything before the oldest entry that still waits is due. A reply that failed
+ * while it waited is skipped in the writer, and other bytes go out in its place.
  */
 export class ReplyQueue {
   readonly #writer: ReplyWriter;
@@ -36,8 +37,10 @@ export class ReplyQueue {
   #mask = RING_ENTRIES_MIN - 1;
   /** Where an entry's place is, counted from the first byte ever written: `#base` is that of writer.buffer[0]. */
   #start = new Float64Array(RING_ENTRIES_MIN);
+  /** Bytes that an entry has in the writer, 0 for a deferred one. */
+  #length = new Float64Array(RING_ENTRIES_MIN);
   #acks = new Int32Array(RING_ENTRIES_MIN);
-  /** The bytes of a deferred entry whose reply has come; null for entries in the writer. */
+  /** The bytes of a deferred entry whose reply has come, or what replaces a failed one; else null. */
   #bytes: (Buffer | null)[] = new Array(RING_ENTRIES_MIN).fill(null);
   #base = 0;
   #sent = 0;
@@ -98,6 +101,19 @@ export class ReplyQueue {
     const slot = token & this.#mask;
     assert(token >= this.#oldest && token < this.#next, 'no such entry');
     assert(this.#acks[slot] === DEFERRED, 'not deferred');
+    return this.#replace(token, bytes);
+  }
+
+  /** Puts `bytes` in the place of a reply that still waits. Returns whether replies became due by it. */
+  fail(token: number, bytes: Buffer): boolean {
+    const slot = token & this.#mask;
+    assert(token >= this.#oldest && token < this.#next, 'no such entry');
+    assert(this.#acks[slot] !== 0, 'not waiting');
+    return this.#replace(token, bytes);
+  }
+
+  #replace(token: number, bytes: Buffer): boolean {
+    const slot = token & this.#mask;
     this.#acks[slot] = 0;
     this.#bytes[slot] = bytes;
     this.#completedBytes += bytes.length;
@@ -114,6 +130,7 @@ export class ReplyQueue {
       if (bytes !== null) {
         reusable = this.#sendUpTo(this.#start[slot]! - this.#base, output) && reusable;
         if (bytes.length > 0) output.write(bytes, 0, bytes.length);
+        this.#sent += this.#length[slot]!;
         this.#completedBytes -= bytes.length;
         this.#bytes[slot] = null;
       }
@@ -161,22 +178,26 @@ export class ReplyQueue {
     const token = this.#next++;
     const slot = token & this.#mask;
     this.#start[slot] = this.#base + start;
+    this.#length[slot] = this.#ended - start;
     this.#acks[slot] = acks;
     return token;
   }
 
   #resize(capacity: number): void {
     const start = new Float64Array(capacity);
+    const length = new Float64Array(capacity);
     const acks = new Int32Array(capacity);
     const bytes: (Buffer | null)[] = new Array(capacity).fill(null);
     for (let token = this.#oldest; token < this.#next; token++) {
       const from = token & this.#mask;
       const to = token & (capacity - 1);
       start[to] = this.#start[from]!;
+      length[to] = this.#length[from]!;
       acks[to] = this.#acks[from]!;
       bytes[to] = this.#bytes[from]!;
     }
     this.#start = start;
+    this.#length = length;
     this.#acks = acks;
     this.#bytes = bytes;
     this.#mask = capacity - 1;

@@ -84,6 +84,23 @@ t.test('a reply that is still being appended is not sent', async (t) => {
   t.equal(output.text(), '+OK\r\n');
 });
 
+t.test('a held reply that failed is replaced by the error', async (t) => {
+  const writer = new ReplyWriter();
+  const queue = new ReplyQueue(writer);
+  const output = outputOf(() => false);
+  writer.integer(1);
+  queue.endReply(0);
+  writer.bulkLatin1('not vouched for');
+  const held = queue.endReply(2);
+  writer.integer(3);
+  queue.endReply(0);
+  queue.acknowledged(held);
+  t.equal(queue.fail(held, Buffer.from('-ERR lost\r\n')), true);
+  queue.drain(output);
+  t.equal(output.text(), ':1\r\n-ERR lost\r\n:3\r\n');
+  t.equal(queue.bytes, 0);
+});
+
 t.test('an ack for a reply that is not held is a broken invariant', async (t) => {
   const writer = new ReplyWriter();
   const queue = new ReplyQueue(writer);
@@ -116,6 +133,7 @@ const step = fc.oneof(
     }),
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('drain' as const), busy: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('fail' as const), which: fc.nat() }) },
 );
 
 t.test(
@@ -158,6 +176,11 @@ t.test(
             replies.push({ text: null, waits: 1, token: queue.deferReply() });
           } else if (one.kind === 'release' && waiting.length > 0) {
             release(waiting[one.which % waiting.length]!, one.size);
+          } else if (one.kind === 'fail' && waiting.length > 0) {
+            const reply = waiting[one.which % waiting.length]!;
+            reply.text = textOf(20);
+            reply.waits = 0;
+            queue.fail(reply.token, Buffer.from(reply.text));
           } else if (one.kind === 'drain') {
             busy = one.busy;
             drain();
