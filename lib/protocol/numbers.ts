@@ -1,3 +1,5 @@
+import { parseDoubleText } from './long-double.js';
+
 const MINUS = 45;
 const ZERO = 48;
 /** Digits of the largest safe integer of a number: all integers of that length are still told apart by `>`. */
@@ -48,26 +50,47 @@ export function parseBigInteger(
   return value < INT64_MIN || value > INT64_MAX ? undefined : value;
 }
 
-/** Decimal digits that tell every double apart. */
-const DOUBLE_DIGITS = 17;
-
-/** `value` as Redis writes a double (C's `%.17g`): shortest of fixed and exponent form, no trailing zeros. */
-export function formatDouble(value: number): string {
-  if (Number.isNaN(value)) return 'nan';
-  if (value === Number.POSITIVE_INFINITY) return 'inf';
-  if (value === Number.NEGATIVE_INFINITY) return '-inf';
-  if (Number.isSafeInteger(value)) return Object.is(value, -0) ? '-0' : value.toString();
-  const scientific = value.toExponential(DOUBLE_DIGITS - 1);
-  const mark = scientific.indexOf('e');
-  const exponent = Number(scientific.slice(mark + 1));
-  if (exponent >= -4 && exponent < DOUBLE_DIGITS)
-    return withoutTrailingZeros(value.toFixed(DOUBLE_DIGITS - 1 - exponent));
-  const sign = exponent < 0 ? '-' : '+';
-  const digits = Math.abs(exponent).toString().padStart(2, '0');
-  return `${withoutTrailingZeros(scientific.slice(0, mark))}e${sign}${digits}`;
+/**
+ * The double that `buffer[start, end)` spells, as C's strtod reads it: decimal, hexadecimal, `inf`, `infinity`, with
+ * any sign. NaN where Redis says "value is not a valid float": no number, white space around it, or out of range.
+ */
+export function parseDouble(buffer: Buffer, start: number, end: number): number {
+  const integer = parseInteger(buffer, start, end);
+  return Number.isNaN(integer) ? parseDoubleText(buffer.latin1Slice(start, end)) : integer;
 }
 
-/** Cuts the zeros that end a fraction, and the point when nothing is left of it. */
-export function withoutTrailingZeros(text: string): string {
-  return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
+/** Significant digits that tell all doubles apart, and that Redis prints. */
+const DOUBLE_DIGITS = 17;
+/** Digits to look at for a tie: where all of these end in zeros, so does the exact value. */
+const TIE_DIGITS = 60;
+
+/** `value` as Redis writes a double (C's `%.17g`): shorter of fixed and exponent form, no trailing zeros. */
+export function formatDouble(value: number): string {
+  if (Number.isNaN(value)) return 'nan';
+  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
+  if (Number.isSafeInteger(value)) return Object.is(value, -0) ? '-0' : value.toString();
+  const sign = value < 0 ? '-' : '';
+  const [mantissa = '', power] = significant(Math.abs(value)).split('e');
+  const digits = mantissa.replace('.', '').replace(/0+$/, '');
+  const exponent = Number(power);
+  if (exponent >= DOUBLE_DIGITS || exponent < -4) {
+    const size = Math.abs(exponent).toString().padStart(2, '0');
+    return `${sign}${withPoint(digits, 1)}e${exponent < 0 ? '-' : '+'}${size}`;
+  }
+  if (exponent < 0) return `${sign}0.${'0'.repeat(-exponent - 1)}${digits}`;
+  return `${sign}${withPoint(digits.padEnd(exponent + 1, '0'), exponent + 1)}`;
+}
+
+/** 17 digits in exponent form, ties to even as C rounds them: JavaScript rounds them up. */
+function significant(value: number): string {
+  const exact = value.toExponential(TIE_DIGITS);
+  const isTie = /^\d\.\d{15}[02468]50+e/.test(exact);
+  if (!isTie) return value.toExponential(DOUBLE_DIGITS - 1);
+  return exact.slice(0, DOUBLE_DIGITS + 1) + exact.slice(exact.indexOf('e'));
+}
+
+/** Sets a decimal point behind the first `whole` digits, unless nothing follows. */
+function withPoint(digits: string, whole: number): string {
+  if (digits.length <= whole) return digits;
+  return `${digits.slice(0, whole)}.${digits.slice(whole)}`;
 }
