@@ -8,9 +8,9 @@ import type { Statistics } from '../commands/statistics.js';
 import { Request } from '../protocol/request.js';
 import { DEFAULT_REQUEST_LIMITS, type RequestLimits } from '../protocol/request-parser.js';
 import { ClientConnection, type ConnectionHost } from './client-connection.js';
-import { openClientSocket, type ReadMode } from './client-sockets.js';
 import type { FlushList } from './flush-list.js';
 import { ReplyGather } from './reply-gather.js';
+import { openAccepted, type ReadMode } from './socket-reading.js';
 
 type Writable<Type> = { -readonly [Name in keyof Type]: Type[Name] };
 
@@ -128,7 +128,7 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
     }
     const id = this.#nextId++;
     const receive = (chunk: Buffer, length: number) => client.received(chunk, length);
-    const socket = openClientSocket(accepted, this.#mode, this.#shared, receive);
+    const socket = openAccepted(accepted, this.#mode, this.#shared, receive);
     const client = new ClientConnection(id, socket, this, this.beginTurn());
     const keepAliveMs = config.get('tcp-keepalive') * 1000;
     if (keepAliveMs > 0) socket.setKeepAlive(true, keepAliveMs);

@@ -9,8 +9,8 @@ import { Statistics } from '../../lib/commands/statistics.js';
 import type { Request } from '../../lib/protocol/request.js';
 import type { ClientConnection } from '../../lib/server/client-connection.js';
 import { ClientListener } from '../../lib/server/client-listener.js';
-import type { ReadMode } from '../../lib/server/client-sockets.js';
 import { FlushList } from '../../lib/server/flush-list.js';
+import type { ReadMode } from '../../lib/server/socket-reading.js';
 
 const PING = '*1\r\n$4\r\nPING\r\n';
 

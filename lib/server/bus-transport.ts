@@ -1,0 +1,201 @@
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { BUS_CONNECTIONS, BUS_HELLO_MS, READ_BUFFER_BYTES } from '../base/limits.js';
+import type { Logger } from '../base/logger.js';
+import type { Address, Incarnation, Member } from '../cluster/member.js';
+import type { LinkEnd } from '../cluster/membership/contract.js';
+import { BUS_PROTOCOL, type BusHello, type BusLinkKind, encodeHello } from './bus-hello.js';
+import { BusLink, type BusLinkEvents } from './bus-link.js';
+import { dial, openAccepted, type ReadMode } from './socket-reading.js';
+
+/** What the bus tells the node. Links are numbers, never 0; each event comes in a turn of its own. */
+export interface BusHandler {
+  /** Called before each of the others, so that leases are judged by the clock of this turn. */
+  beginTurn(): void;
+  controlOpened(link: number): void;
+  controlAccepted(link: number): void;
+  controlClosed(link: number, end: LinkEnd): void;
+  /** False when it is no message: the link is dropped. */
+  controlMessage(link: number, message: unknown): boolean;
+  dataOpened(link: number): void;
+  dataAccepted(link: number, from: Incarnation): void;
+  dataClosed(link: number): void;
+  dataReceived(link: number, chunk: Buffer, length: number): void;
+  /** Sends what was appended in this turn. */
+  flush(): void;
+}
+
+export interface BusOptions {
+  readonly host: string;
+  readonly port: number;
+  /** A dialled connection that is not open by then has failed, milliseconds. */
+  readonly dialTimeoutMs: number;
+  readonly readMode: ReadMode;
+  readonly logger: Logger;
+  /** The incarnation that this node has now. */
+  readonly self: () => Incarnation;
+}
+
+/**
+ * The cluster bus over TCP: one listening port; control links that carry JSON messages, data links that carry the bytes
+ * of streams. It knows connections, and nothing of what is said on them.
+ */
+export class BusTransport implements BusLinkEvents {
+  readonly #options: BusOptions;
+  readonly #handler: BusHandler;
+  readonly #server: Server;
+  readonly #shared = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
+  readonly #links = new Map<number, BusLink>();
+  #nextLink = 1;
+  #flushWanted = false;
+  /** Links written to during the flush under way. */
+  #corked: BusLink[] = [];
+  #flushing = false;
+
+  constructor(options: BusOptions, handler: BusHandler) {
+    this.#options = options;
+    this.#handler = handler;
+    this.#server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true });
+    this.#server.on('connection', (socket) => this.#accept(socket));
+  }
+
+  /** Resolves to the port when members can connect; rejects with the system's error. */
+  listen(): Promise<number> {
+    const { host, port, logger } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host, port }, () => {
+        this.#server.off('error', reject);
+        this.#server.on('error', (error) =>
+          logger.warn('accepting bus connections failed', { error: error.message }),
+        );
+        resolve((this.#server.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  /** Closes everything; what was written is still sent. */
+  close(): void {
+    this.#server.close();
+    for (const link of this.#links.values()) link.finish();
+  }
+
+  dialControl(address: Address): number {
+    return this.#dial(address.host, address.busPort, 'control', '');
+  }
+
+  dialData(member: Member): number {
+    return this.#dial(member.host, member.busPort, 'data', member.id);
+  }
+
+  sendControl(link: number, message: object): void {
+    this.#links.get(link)?.sendControl(message);
+  }
+
+  /** Sends now; the bytes must stay as they are until the peer has acked them. */
+  sendData(number: number, buffer: Buffer, start: number, end: number): void {
+    const link = this.#links.get(number);
+    if (link === undefined) return;
+    // The ranges of one flush go out in one system call per link.
+    if (this.#flushing && link.cork()) this.#corked.push(link);
+    link.write(buffer.subarray(start, end));
+  }
+
+  /** Closes it without telling the handler. */
+  closeLink(number: number): void {
+    this.#links.get(number)?.close();
+    this.#links.delete(number);
+  }
+
+  /** Asks for one flush when the sockets of this turn have been read. */
+  wantFlush(): void {
+    if (this.#flushWanted) return;
+    this.#flushWanted = true;
+    setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#flushWanted = false;
+    this.#flushing = true;
+    this.#handler.flush();
+    this.#flushing = false;
+    for (const link of this.#corked) link.uncork();
+    this.#corked.length = 0;
+  }
+
+  #dial(host: string, port: number, kind: BusLinkKind, to: Incarnation): number {
+    const link = this.#add(kind);
+    const socket = dial(host, port, this.#shared, (chunk, length) => {
+      this.#handler.beginTurn();
+      link.received(chunk, length);
+    });
+    link.attach(socket);
+    const timeout = setTimeout(() => link.fail('timeout'), this.#options.dialTimeoutMs);
+    socket.on('close', () => clearTimeout(timeout));
+    socket.on('connect', () => {
+      clearTimeout(timeout);
+      const hello = { protocol: BUS_PROTOCOL, kind, from: this.#options.self(), to };
+      link.write(encodeHello(hello));
+      this.#handler.beginTurn();
+      if (kind === 'data') this.#handler.dataOpened(link.number);
+      else this.#handler.controlOpened(link.number);
+    });
+    return link.number;
+  }
+
+  #add(kind: BusLinkKind | null): BusLink {
+    const link = new BusLink(this.#nextLink++, kind, this);
+    this.#links.set(link.number, link);
+    return link;
+  }
+
+  #accept(accepted: Socket): void {
+    if (this.#links.size >= BUS_CONNECTIONS) {
+      this.#options.logger.warn('bus connection refused: too many', { limit: BUS_CONNECTIONS });
+      accepted.destroy();
+      return;
+    }
+    const link = this.#add(null);
+    const receive = (chunk: Buffer, length: number) => {
+      this.#handler.beginTurn();
+      link.received(chunk, length);
+    };
+    const socket = openAccepted(accepted, this.#options.readMode, this.#shared, receive);
+    link.attach(socket);
+    const timeout = setTimeout(() => {
+      if (!link.hasHello) link.fail('timeout');
+    }, BUS_HELLO_MS);
+    socket.on('close', () => clearTimeout(timeout));
+    socket.resume();
+  }
+
+  hello(link: BusLink, hello: BusHello): boolean {
+    if (hello.to !== '' && hello.to !== this.#options.self()) {
+      // Meant for an incarnation that was here before: its member finds out by the connection's end.
+      link.fail('closed');
+      return false;
+    }
+    if (hello.kind === 'data') this.#handler.dataAccepted(link.number, hello.from);
+    else this.#handler.controlAccepted(link.number);
+    return true;
+  }
+
+  message(link: BusLink, message: unknown): boolean {
+    return this.#handler.controlMessage(link.number, message);
+  }
+
+  data(link: BusLink, chunk: Buffer, length: number): void {
+    this.#handler.dataReceived(link.number, chunk, length);
+  }
+
+  closed(link: BusLink, end: LinkEnd): void {
+    this.#links.delete(link.number);
+    if (!link.hasHello) return;
+    this.#handler.beginTurn();
+    if (link.kind === 'data') this.#handler.dataClosed(link.number);
+    else this.#handler.controlClosed(link.number, end);
+  }
+
+  malformed(link: BusLink, reason: string): void {
+    this.#options.logger.warn('bus connection dropped', { from: link.remoteAddress, reason });
+  }
+}
