@@ -108,13 +108,16 @@ export class ReplyScanner {
     }
     if (this.negative && (this.kind === DOLLAR || this.kind === STAR)) this.nils++;
     if (this.kind === COLON && this.number === 0) this.zeros++;
-    if (this.kind === STAR && !this.negative) this.elements += this.number + 1;
     this.complete();
+    if (this.kind !== STAR || this.negative || this.number === 0) return;
+    // The array took one place and opens others: it is not complete yet.
+    if (this.elements === 0) this.replies--;
+    this.elements += this.number;
   }
 
   private complete(): void {
     this.state = State.kind;
-    if (this.elements > 0 && --this.elements > 0) return;
-    this.replies++;
+    if (this.elements > 0) this.elements--;
+    if (this.elements === 0) this.replies++;
   }
 }
