@@ -1,0 +1,45 @@
+import { clientHandlers } from './client.js';
+import { clusterHandlers } from './cluster.js';
+import { commandHandlers } from './command.js';
+import { configHandlers } from './config.js';
+import { connectionHandlers } from './connection.js';
+import { clusterFacts } from './facts/cluster-facts.js';
+import { connectionFacts } from './facts/connection-facts.js';
+import { genericFacts } from './facts/generic-facts.js';
+import { serverFacts } from './facts/server-facts.js';
+import { stringFacts } from './facts/string-facts.js';
+import { additionalSubcommands } from './facts/tandis-facts.js';
+import { keyHandlers } from './keys.js';
+import { scanHandlers } from './scan.js';
+import { serverHandlers } from './server.js';
+import type { CommandFacts } from './spec.js';
+import { stringHandlers } from './strings.js';
+import { CommandTable } from './table.js';
+
+const REDIS_FACTS = [
+  ...stringFacts,
+  ...genericFacts,
+  ...connectionFacts,
+  ...serverFacts,
+  ...clusterFacts,
+];
+
+function withAdditions(facts: CommandFacts): CommandFacts {
+  const more = additionalSubcommands[facts.name];
+  return more ? { ...facts, subcommands: [...(facts.subcommands ?? []), ...more] } : facts;
+}
+
+/** The table of all commands of Tandis. */
+export function createCommandTable(): CommandTable {
+  return new CommandTable(REDIS_FACTS.map(withAdditions), [
+    stringHandlers,
+    keyHandlers,
+    scanHandlers,
+    connectionHandlers,
+    clientHandlers,
+    serverHandlers,
+    configHandlers,
+    commandHandlers,
+    clusterHandlers,
+  ]);
+}

@@ -1,0 +1,202 @@
+import type { Member } from '../cluster/member.js';
+import { keySlot, SLOTS } from '../protocol/crc16.js';
+import type { ReplyWriter } from '../protocol/reply-writer.js';
+import type { Request } from '../protocol/request.js';
+import { integerOrReply } from './arguments.js';
+import { helpHandler } from './help.js';
+import type { ClusterFacts, KeyLocation, SlotRange } from './services.js';
+import type { CommandContext, Handlers } from './spec.js';
+
+const addressOf = (member: Member) => `${member.host}:${member.port}`;
+
+function rangesByAnchor(cluster: ClusterFacts): Map<string, SlotRange[]> {
+  const byAnchor = new Map<string, SlotRange[]>();
+  for (const member of cluster.members) byAnchor.set(member.id, []);
+  for (const range of cluster.slotRanges()) {
+    const ranges = byAnchor.get(range.anchor.id);
+    const last = ranges?.at(-1);
+    // Neighbours with different backups are one range here.
+    if (ranges && last && last.last + 1 === range.first) {
+      ranges[ranges.length - 1] = { ...last, last: range.last };
+    } else {
+      ranges?.push(range);
+    }
+  }
+  return byAnchor;
+}
+
+function info(context: CommandContext, _request: Request, reply: ReplyWriter): void {
+  const { cluster } = context.services;
+  const slots = cluster.viewId === null ? 0 : SLOTS;
+  const epoch = cluster.viewId?.number ?? 0;
+  const tandis = cluster.tandis();
+  let sent = 0;
+  for (const count of tandis.busMessages.values()) sent += count;
+  const lines = [
+    `cluster_state:${cluster.serving ? 'ok' : 'fail'}`,
+    `cluster_slots_assigned:${slots}`,
+    `cluster_slots_ok:${cluster.serving ? slots : 0}`,
+    'cluster_slots_pfail:0',
+    'cluster_slots_fail:0',
+    `cluster_known_nodes:${Math.max(cluster.members.length, 1)}`,
+    `cluster_size:${cluster.members.length}`,
+    `cluster_current_epoch:${epoch}`,
+    `cluster_my_epoch:${epoch}`,
+    `cluster_stats_messages_sent:${sent}`,
+    'cluster_stats_messages_received:0',
+    'total_cluster_links_buffer_limit_exceeded:0',
+  ];
+  reply.verbatim('txt', lines.map((line) => `${line}\r\n`).join(''));
+}
+
+function nodes(context: CommandContext, _request: Request, reply: ReplyWriter): void {
+  const { cluster } = context.services;
+  const epoch = cluster.viewId?.number ?? 0;
+  const ranges = rangesByAnchor(cluster);
+  let text = '';
+  for (const member of cluster.members.length > 0 ? cluster.members : [cluster.self]) {
+    const flags = member.id === cluster.self.id ? 'myself,master' : 'master';
+    const slots = (ranges.get(member.id) ?? []).map(({ first, last }) =>
+      first === last ? ` ${first}` : ` ${first}-${last}`,
+    );
+    const address = `${addressOf(member)}@${member.busPort}`;
+    text += `${member.id} ${address} ${flags} - 0 0 ${epoch} connected${slots.join('')}\n`;
+  }
+  reply.verbatim('txt', text);
+}
+
+function slots(context: CommandContext, _request: Request, reply: ReplyWriter): void {
+  const ranges = context.services.cluster.slotRanges();
+  reply.array(ranges.length);
+  for (const { first, last, anchor, backup } of ranges) {
+    reply.array(backup === null ? 3 : 4);
+    reply.integer(first);
+    reply.integer(last);
+    for (const member of backup === null ? [anchor] : [anchor, backup]) {
+      reply.array(4);
+      reply.bulkLatin1(member.host);
+      reply.integer(member.port);
+      reply.bulkLatin1(member.id);
+      reply.array(0);
+    }
+  }
+}
+
+function shards(context: CommandContext, _request: Request, reply: ReplyWriter): void {
+  const { cluster } = context.services;
+  const ranges = rangesByAnchor(cluster);
+  reply.array(cluster.members.length);
+  for (const member of cluster.members) {
+    const own = ranges.get(member.id)!;
+    reply.map(2);
+    reply.bulkLatin1('slots');
+    reply.array(own.length * 2);
+    for (const { first, last } of own) {
+      reply.integer(first);
+      reply.integer(last);
+    }
+    reply.bulkLatin1('nodes');
+    reply.array(1);
+    writeShardNode(member, reply);
+  }
+}
+
+function writeShardNode(member: Member, reply: ReplyWriter): void {
+  reply.map(7);
+  reply.bulkLatin1('id');
+  reply.bulkLatin1(member.id);
+  reply.bulkLatin1('port');
+  reply.integer(member.port);
+  reply.bulkLatin1('ip');
+  reply.bulkLatin1(member.host);
+  reply.bulkLatin1('endpoint');
+  reply.bulkLatin1(member.host);
+  reply.bulkLatin1('role');
+  reply.bulkLatin1('master');
+  reply.bulkLatin1('replication-offset');
+  reply.integer(0);
+  reply.bulkLatin1('health');
+  reply.bulkLatin1('online');
+}
+
+function myid(context: CommandContext, _request: Request, reply: ReplyWriter): void {
+  reply.bulkLatin1(context.services.cluster.self.id);
+}
+
+function keyslot(_context: CommandContext, request: Request, reply: ReplyWriter): void {
+  reply.integer(keySlot(request.buffer, request.start[2]!, request.end[2]!));
+}
+
+function countkeysinslot(context: CommandContext, request: Request, reply: ReplyWriter): void {
+  const slot = integerOrReply(request, 2, reply);
+  if (slot === undefined) return;
+  if (slot < 0 || slot >= SLOTS) reply.error('ERR Invalid slot');
+  else reply.integer(context.services.cluster.keysInSlot(Number(slot)));
+}
+
+function locate(context: CommandContext, request: Request): void {
+  const answer = context.defer();
+  context.services.cluster.locate(context.db, request.bytes(2), (location) => {
+    answer((reply) => {
+      if (typeof location === 'string') reply.error(location);
+      else writeLocation(location, reply);
+    });
+  });
+}
+
+function writeLocation(location: KeyLocation, reply: ReplyWriter): void {
+  reply.map(4);
+  reply.bulkLatin1('slot');
+  reply.integer(location.slot);
+  const members = [
+    ['anchor', location.anchor],
+    ['primary', location.primary],
+    ['backup', location.backup],
+  ] as const;
+  for (const [name, member] of members) {
+    reply.bulkLatin1(name);
+    if (member === null) reply.nil();
+    else reply.bulkLatin1(addressOf(member));
+  }
+}
+
+/** Any node serves any key, so there is nothing to switch: drivers made for Redis Cluster send these and expect OK. */
+function accept(_context: CommandContext, _request: Request, reply: ReplyWriter): void {
+  reply.ok();
+}
+
+const HELP = [
+  'COUNTKEYSINSLOT <slot>',
+  '    Return the number of keys in <slot>.',
+  'INFO',
+  '    Return information about the cluster.',
+  'KEYSLOT <key>',
+  '    Return the hash slot for <key>.',
+  'LOCATE <key>',
+  '    Return the nodes that hold <key>: its anchor, its primary and its backup.',
+  'MYID',
+  '    Return the node id.',
+  'NODES',
+  '    Return cluster configuration seen by node. Output format:',
+  '    <id> <ip:port> <flags> <master> <pings> <pongs> <epoch> <link> <slot> ...',
+  'SLOTS',
+  '    Return information about slots range mappings. Each range is made of:',
+  '    start, end, master and replicas IP addresses, ports and ids',
+  'SHARDS',
+  '    Return information about slot range mappings and the nodes associated with them.',
+];
+
+export const clusterHandlers: Handlers = {
+  'cluster|info': { run: info },
+  'cluster|nodes': { run: nodes },
+  'cluster|slots': { run: slots },
+  'cluster|shards': { run: shards },
+  'cluster|myid': { run: myid },
+  'cluster|keyslot': { run: keyslot },
+  'cluster|countkeysinslot': { run: countkeysinslot },
+  'cluster|locate': { run: locate },
+  'cluster|help': { run: helpHandler(HELP) },
+  readonly: { run: accept },
+  readwrite: { run: accept },
+  asking: { run: accept },
+};

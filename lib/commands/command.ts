@@ -1,0 +1,164 @@
+import { matchesGlob } from '../protocol/glob.js';
+import type { ReplyWriter } from '../protocol/reply-writer.js';
+import type { Request } from '../protocol/request.js';
+import { writeCommandDocs, writeCommandInfo } from './command-facts.js';
+import { Errors } from './errors.js';
+import { helpHandler } from './help.js';
+import type { CommandContext, CommandSpec, Handlers } from './spec.js';
+import { arityFits, keyIndexes } from './table.js';
+
+function command(context: CommandContext, _request: Request, reply: ReplyWriter): void {
+  const { commands } = context.table;
+  reply.array(commands.size);
+  for (const spec of commands.values()) writeCommandInfo(spec, reply);
+}
+
+function count(context: CommandContext, _request: Request, reply: ReplyWriter): void {
+  reply.integer(context.table.commands.size);
+}
+
+function info(context: CommandContext, request: Request, reply: ReplyWriter): void {
+  if (request.argc === 2) {
+    command(context, request, reply);
+    return;
+  }
+  reply.array(request.argc - 2);
+  for (let i = 2; i < request.argc; i++) {
+    const spec = context.table.byName(request.latin1(i));
+    if (spec === null) reply.nilArray();
+    else writeCommandInfo(spec, reply);
+  }
+}
+
+function docs(context: CommandContext, request: Request, reply: ReplyWriter): void {
+  const { commands } = context.table;
+  const found: CommandSpec[] = [];
+  if (request.argc === 2) found.push(...commands.values());
+  for (let i = 2; i < request.argc; i++) {
+    const spec = context.table.byName(request.latin1(i));
+    if (spec !== null) found.push(spec);
+  }
+  reply.map(found.length);
+  for (const spec of found) {
+    reply.bulkLatin1(spec.name);
+    writeCommandDocs(spec, reply);
+  }
+}
+
+/** All commands, each followed by its subcommands. */
+function* everyCommand(context: CommandContext): Generator<CommandSpec> {
+  for (const spec of context.table.commands.values()) {
+    yield spec;
+    yield* spec.subcommands?.values() ?? [];
+  }
+}
+
+function list(context: CommandContext, request: Request, reply: ReplyWriter): void {
+  let accepts: (spec: CommandSpec) => boolean;
+  if (request.argc === 2) {
+    accepts = () => true;
+  } else if (request.argc === 5 && request.is(2, 'FILTERBY')) {
+    if (request.is(3, 'MODULE')) {
+      accepts = () => false;
+    } else if (request.is(3, 'ACLCAT')) {
+      const category = request.latin1(4).toLowerCase();
+      accepts = (spec) => spec.facts.categories.split(' ').includes(category);
+    } else if (request.is(3, 'PATTERN')) {
+      const pattern = request.bytes(4);
+      accepts = (spec) => {
+        const name = Buffer.from(spec.name, 'latin1');
+        return matchesGlob(pattern, 0, pattern.length, name, 0, name.length, true);
+      };
+    } else {
+      reply.error(Errors.syntax);
+      return;
+    }
+  } else {
+    reply.error(Errors.syntax);
+    return;
+  }
+  const names = [...everyCommand(context)].filter(accepts).map((spec) => spec.name);
+  reply.array(names.length);
+  for (const name of names) reply.bulkLatin1(name);
+}
+
+function getkeys(
+  context: CommandContext,
+  request: Request,
+  reply: ReplyWriter,
+  withFlags: boolean,
+): void {
+  const spec = context.table.findAt(request, 2);
+  if (spec === null) {
+    reply.error('ERR Invalid command specified');
+    return;
+  }
+  if (spec.firstKey === 0) {
+    reply.error('ERR The command has no key arguments');
+    return;
+  }
+  if (!arityFits(spec, request.argc - 2)) {
+    reply.error('ERR Invalid number of arguments specified for command');
+    return;
+  }
+  const keys = keyIndexes(spec, request, 2);
+  reply.array(keys.length);
+  keys.forEach((index, i) => {
+    if (withFlags) reply.array(2);
+    reply.bulk(request.buffer, request.start[index]!, request.end[index]!);
+    if (withFlags) writeKeyFlags(spec, i, request, reply);
+  });
+}
+
+/** Flags of the `position`-th key of a command line that begins at argument 2. */
+function writeKeyFlags(
+  spec: CommandSpec,
+  position: number,
+  request: Request,
+  reply: ReplyWriter,
+): void {
+  const specs = spec.facts.keySpecs!;
+  let flags = specs[Math.min(position, specs.length - 1)]!.flags.split(' ');
+  // SET is the one command here whose flags depend on its options: it reads only with GET.
+  if (flags.includes('variable_flags')) {
+    let reads = false;
+    for (let i = 5; i < request.argc; i++) reads ||= request.is(i, 'GET');
+    flags = reads ? ['RW', 'access', 'update'] : ['OW', 'update'];
+  }
+  reply.set(flags.length);
+  for (const flag of flags) reply.simple(flag);
+}
+
+const HELP = [
+  '(no subcommand)',
+  '    Return details about all Redis commands.',
+  'COUNT',
+  '    Return the total number of commands in this Redis server.',
+  'LIST',
+  '    Return a list of all commands in this Redis server.',
+  'INFO [<command-name> ...]',
+  '    Return details about multiple Redis commands.',
+  '    If no command names are given, documentation details for all',
+  '    commands are returned.',
+  'DOCS [<command-name> ...]',
+  '    Return documentation details about multiple Redis commands.',
+  '    If no command names are given, documentation details for all',
+  '    commands are returned.',
+  'GETKEYS <full-command>',
+  '    Return the keys from a full Redis command.',
+  'GETKEYSANDFLAGS <full-command>',
+  '    Return the keys and the access flags from a full Redis command.',
+];
+
+export const commandHandlers: Handlers = {
+  command: { run: command },
+  'command|count': { run: count },
+  'command|info': { run: info },
+  'command|docs': { run: docs },
+  'command|list': { run: list },
+  'command|getkeys': { run: (context, request, reply) => getkeys(context, request, reply, false) },
+  'command|getkeysandflags': {
+    run: (context, request, reply) => getkeys(context, request, reply, true),
+  },
+  'command|help': { run: helpHandler(HELP) },
+};

@@ -1,0 +1,168 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { ReplyWriter } from '../protocol/reply-writer.js';
+import type { Request } from '../protocol/request.js';
+import { intOrReply, readInteger } from './arguments.js';
+import { nameProblem } from './client-name.js';
+import type { ClientSession } from './client-session.js';
+import { Errors, wrongArity } from './errors.js';
+import type { CommandContext, Handlers } from './spec.js';
+
+/** The only user there is. */
+const DEFAULT_USER = 'default';
+/** Told to clients that adapt to the server's release. */
+export const REDIS_VERSION = '7.0.15';
+
+function ping(_context: CommandContext, request: Request, reply: ReplyWriter): void {
+  if (request.argc === 1) reply.pong();
+  else if (request.argc === 2) reply.bulk(request.buffer, request.start[1]!, request.end[1]!);
+  else reply.error(wrongArity('ping'));
+}
+
+function echo(_context: CommandContext, request: Request, reply: ReplyWriter): void {
+  reply.bulk(request.buffer, request.start[1]!, request.end[1]!);
+}
+
+function quit(context: CommandContext, _request: Request, reply: ReplyWriter): void {
+  reply.ok();
+  context.client.closeAfterReplies();
+}
+
+function reset(context: CommandContext, _request: Request, reply: ReplyWriter): void {
+  const { client, services } = context;
+  client.db = 0;
+  client.name = '';
+  client.authenticated = services.config.get('requirepass') === '';
+  client.noEvict = false;
+  client.replyMode = 'on';
+  client.reply.proto = 2;
+  context.muted = false;
+  reply.simple('RESET');
+}
+
+function select(context: CommandContext, request: Request, reply: ReplyWriter): void {
+  const db = intOrReply(request, 1, reply);
+  if (db === undefined) return;
+  if (db < 0 || db >= context.services.config.get('databases')) {
+    reply.error(Errors.databaseRange);
+    return;
+  }
+  context.client.db = db;
+  reply.ok();
+}
+
+/** Compares digests, so that the time tells nothing of the password. */
+function samePassword(given: Buffer, password: string): boolean {
+  const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest();
+  return timingSafeEqual(digest(given), digest(Buffer.from(password, 'utf8')));
+}
+
+/** False after an error reply. Without a password set, any password of the default user is right. */
+function authenticate(
+  context: CommandContext,
+  client: ClientSession,
+  user: string,
+  password: Buffer,
+  reply: ReplyWriter,
+): boolean {
+  const expected = context.services.config.get('requirepass');
+  if (user === DEFAULT_USER && (expected === '' || samePassword(password, expected))) {
+    client.authenticated = true;
+    return true;
+  }
+  reply.error(Errors.wrongPassword);
+  return false;
+}
+
+function auth(context: CommandContext, request: Request, reply: ReplyWriter): void {
+  const { client } = context;
+  if (request.argc > 3) {
+    reply.error(Errors.syntax);
+    return;
+  }
+  const named = request.argc === 3;
+  if (!named && context.services.config.get('requirepass') === '') {
+    reply.error(Errors.noPasswordSet);
+    return;
+  }
+  const user = named ? request.latin1(1) : DEFAULT_USER;
+  const password = request.bytes(named ? 2 : 1);
+  if (authenticate(context, client, user, password, reply)) reply.ok();
+}
+
+function hello(context: CommandContext, request: Request, reply: ReplyWriter): void {
+  const { client } = context;
+  let proto: 2 | 3 | 0 = 0;
+  if (request.argc >= 2) {
+    const version = readInteger(request, 1);
+    if (version === undefined) {
+      reply.error('ERR Protocol version is not an integer or out of range');
+      return;
+    }
+    if (version !== 2 && version !== 3) {
+      reply.error(Errors.noProto);
+      return;
+    }
+    proto = version;
+  }
+  let name: string | null = null;
+  for (let i = 2; i < request.argc; i++) {
+    const more = request.argc - 1 - i;
+    if (request.is(i, 'AUTH') && more >= 2) {
+      const user = request.latin1(i + 1);
+      if (!authenticate(context, client, user, request.bytes(i + 2), reply)) return;
+      i += 2;
+    } else if (request.is(i, 'SETNAME') && more >= 1) {
+      name = request.latin1(++i);
+      const problem = nameProblem(name, 'Client names');
+      if (problem !== null) {
+        reply.error(problem);
+        return;
+      }
+    } else {
+      reply.error(`ERR Syntax error in HELLO option '${request.latin1(i)}'`);
+      return;
+    }
+  }
+  if (!client.authenticated) {
+    reply.error(
+      'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO ' +
+        '<proto> AUTH <user> <pass> option can be used to authenticate the client and select the ' +
+        'RESP protocol version at the same time',
+    );
+    return;
+  }
+  if (name !== null) client.name = name;
+  if (proto !== 0) {
+    client.reply.proto = proto;
+    reply.proto = proto;
+  }
+  replyHello(client, reply);
+}
+
+function replyHello(client: ClientSession, reply: ReplyWriter): void {
+  reply.map(7);
+  reply.bulkLatin1('server');
+  reply.bulkLatin1('redis');
+  reply.bulkLatin1('version');
+  reply.bulkLatin1(REDIS_VERSION);
+  reply.bulkLatin1('proto');
+  reply.integer(reply.proto);
+  reply.bulkLatin1('id');
+  reply.integer(client.id);
+  reply.bulkLatin1('mode');
+  reply.bulkLatin1('standalone');
+  reply.bulkLatin1('role');
+  reply.bulkLatin1('master');
+  reply.bulkLatin1('modules');
+  reply.array(0);
+}
+
+export const connectionHandlers: Handlers = {
+  ping: { run: ping },
+  echo: { run: echo },
+  quit: { run: quit },
+  reset: { run: reset },
+  select: { run: select },
+  auth: { run: auth },
+  hello: { run: hello },
+};

@@ -1,0 +1,63 @@
+import type { Request } from '../protocol/request.js';
+import type { CommandSpec } from './spec.js';
+
+/** Error replies as Redis words them; clients compare some of them as a whole. */
+export const Errors = {
+  syntax: 'ERR syntax error',
+  notInteger: 'ERR value is not an integer or out of range',
+  notFloat: 'ERR value is not a valid float',
+  wrongType: 'WRONGTYPE Operation against a key holding the wrong kind of value',
+  noAuth: 'NOAUTH Authentication required.',
+  wrongPassword: 'WRONGPASS invalid username-password pair or user is disabled.',
+  noPasswordSet:
+    'ERR AUTH <password> called without any password configured for the default user. ' +
+    'Are you sure your configuration is correct?',
+  noProto: 'NOPROTO unsupported protocol version',
+  outOfMemory: "OOM command not allowed when used memory > 'maxmemory'.",
+  noSuchKey: 'ERR no such key',
+  databaseRange: 'ERR DB index is out of range',
+  stringTooLong: 'ERR string exceeds maximum allowed size (proto-max-bulk-len)',
+  keyTooLong: 'ERR key is longer than 16777215 bytes',
+  overflow: 'ERR increment or decrement would overflow',
+  decrementOverflow: 'ERR decrement would overflow',
+  notFinite: 'ERR increment would produce NaN or Infinity',
+} as const;
+
+/** Bytes of a command's name, and of all its arguments together, that an error quotes. */
+const QUOTED_BYTES_MAX = 128;
+
+/** Text up to the first zero byte, as the C library prints it. */
+function cString(text: string): string {
+  const end = text.indexOf('\0');
+  return end < 0 ? text : text.slice(0, end);
+}
+
+/** What Redis says of a command that is not in the table. */
+export function unknownCommand(request: Request, container: CommandSpec | null): string {
+  if (container !== null) {
+    const word = cString(request.latin1(1)).slice(0, QUOTED_BYTES_MAX);
+    const name = request.latin1(0).toUpperCase();
+    return `ERR unknown subcommand '${word}'. Try ${name} HELP.`;
+  }
+  let quoted = '';
+  for (let i = 1; i < request.argc && quoted.length < QUOTED_BYTES_MAX; i++) {
+    quoted += `'${cString(request.latin1(i)).slice(0, QUOTED_BYTES_MAX - quoted.length)}' `;
+  }
+  const name = cString(request.latin1(0)).slice(0, QUOTED_BYTES_MAX);
+  return `ERR unknown command '${name}', with args beginning with: ${quoted}`;
+}
+
+export function wrongArity(name: string): string {
+  return `ERR wrong number of arguments for '${name}' command`;
+}
+
+export function invalidExpireTime(name: string): string {
+  return `ERR invalid expire time in '${name}' command`;
+}
+
+/** For containers whose handlers check their arguments themselves. */
+export function unknownSubcommandOrArity(request: Request): string {
+  const word = cString(request.latin1(1)).slice(0, QUOTED_BYTES_MAX);
+  const name = request.latin1(0).toUpperCase();
+  return `ERR unknown subcommand or wrong number of arguments for '${word}'. Try ${name} HELP.`;
+}

@@ -1,0 +1,118 @@
+import type { Config } from '../base/config.js';
+import type { Member, ViewId } from '../cluster/member.js';
+import type { ClientSession } from './client-session.js';
+import type { Statistics } from './statistics.js';
+
+/** The clients that are connected. */
+export interface ClientRegistry {
+  readonly size: number;
+  /** Oldest first. */
+  all(): Iterable<ClientSession>;
+}
+
+/** Slots `first` to `last` (both included), anchored by one member; `backup` is ranked second, null when alone. */
+export interface SlotRange {
+  readonly first: number;
+  readonly last: number;
+  readonly anchor: Member;
+  readonly backup: Member | null;
+}
+
+/** Where a key is, as its anchor says. */
+export interface KeyLocation {
+  readonly slot: number;
+  readonly anchor: Member | null;
+  /** Both null when there is no such key. */
+  readonly primary: Member | null;
+  readonly backup: Member | null;
+}
+
+/** What INFO tells of one database of this node's own primaries. */
+export interface DatabaseFacts {
+  readonly db: number;
+  readonly keys: number;
+  readonly expires: number;
+  readonly averageTtlMs: number;
+}
+
+/** Figures of `# Tandis`. */
+export interface TandisFacts {
+  readonly settled: boolean;
+  readonly primaries: number;
+  readonly backups: number;
+  readonly keysWithoutBackup: number;
+  readonly lookups: number;
+  readonly forwards: number;
+  readonly takeOvers: number;
+  readonly promotions: number;
+  /** Bytes sent and received on the bus, and messages sent by kind. */
+  readonly busOutputBytes: number;
+  readonly busInputBytes: number;
+  readonly busMessages: ReadonlyMap<string, number>;
+}
+
+/** The cluster as INFO and CLUSTER show it. None of these calls moves or touches a key. */
+export interface ClusterFacts {
+  readonly self: Member;
+  /** The installed view: null before the first one. Members oldest first. */
+  readonly viewId: ViewId | null;
+  readonly members: readonly Member[];
+  /** Whether commands on keys are answered now. */
+  readonly serving: boolean;
+  /** Ordered by first slot, neighbours of one anchor and backup joined. */
+  slotRanges(): readonly SlotRange[];
+  /** Copies held here as primary in that slot of database 0. */
+  keysInSlot(slot: number): number;
+  /** May ask the key's anchor; `answer` is called once, with an error text (its code included) when that failed. */
+  locate(db: number, key: Buffer, answer: (location: KeyLocation | string) => void): void;
+  tandis(): TandisFacts;
+}
+
+/** What the store knows for INFO. */
+export interface StoreFacts {
+  /** Of keys and values, and at most so far. */
+  readonly usedBytes: number;
+  readonly peakBytes: number;
+  /** Reserved for them, with what is free inside. */
+  readonly reservedBytes: number;
+  readonly expiredKeys: number;
+  readonly evictedKeys: number;
+  readonly databases: readonly DatabaseFacts[];
+}
+
+/** SHUTDOWN's options. */
+export interface ShutdownRequest {
+  /** Go at once: the keys are not handed to others first. */
+  readonly now: boolean;
+  /** Go even if that loses keys. */
+  readonly force: boolean;
+}
+
+/** What commands need of their node besides keys. */
+export interface NodeServices {
+  readonly config: Config;
+  readonly statistics: Statistics;
+  readonly clients: ClientRegistry;
+  readonly cluster: ClusterFacts;
+  /** Version of Tandis. */
+  readonly version: string;
+  /** 40 hexadecimal characters, of this process life. */
+  readonly runId: string;
+  /** Unix milliseconds. */
+  readonly startedAt: number;
+  /** Wall clock, Unix milliseconds, with its fraction where the system tells one. */
+  now(): number;
+  store(): StoreFacts;
+  /** Text of INFO: `# Section` blocks with CRLF lines. Names in lower case; none means the default ones. */
+  info(sections: readonly string[]): string;
+  /** Calls `run` once after that time. */
+  after(delayMs: number, run: () => void): void;
+  /**
+   * Begins to leave and to end the process; `failed` is called with an error text (its code included) when that was given
+   * up. Nothing is called when the process ends.
+   */
+  shutdown(request: ShutdownRequest, failed: (error: string) => void): void;
+  /** SHUTDOWN ABORT; false when no shutdown is under way. */
+  abortShutdown(): boolean;
+  log(level: 'info' | 'warn', event: string, facts: Record<string, unknown>): void;
+}

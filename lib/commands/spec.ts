@@ -1,0 +1,109 @@
+import type { Keyspace } from '../cluster/keyspace-contract.js';
+import type { ClusterWideCommand, CommandTraits, KeyMode } from '../cluster/operation.js';
+import type { ReplyWriter } from '../protocol/reply-writer.js';
+import type { Request } from '../protocol/request.js';
+import type { ClientSession } from './client-session.js';
+import type { NodeServices } from './services.js';
+import type { CommandTable } from './table.js';
+
+/** An argument as COMMAND DOCS shows it. */
+export interface ArgumentFacts {
+  readonly name: string;
+  readonly type: string;
+  readonly keySpecIndex?: number;
+  readonly token?: string;
+  readonly summary?: string;
+  readonly since?: string;
+  readonly deprecatedSince?: string;
+  /** Separated by spaces. */
+  readonly flags?: string;
+  readonly value?: string;
+  readonly arguments?: readonly ArgumentFacts[];
+}
+
+/** Keys from argument `begin` on, up to `last` (from the end when negative, from `begin` else), every `step`-th. */
+export interface KeySpecFacts {
+  /** Separated by spaces. */
+  readonly flags: string;
+  readonly notes?: string;
+  readonly begin: number;
+  readonly last: number;
+  readonly step: number;
+  readonly limit: number;
+}
+
+/** What COMMAND and COMMAND DOCS tell of a command: the shape of Redis's commands/*.json. */
+export interface CommandFacts {
+  /** Lower case; of a subcommand its own word only. */
+  readonly name: string;
+  /** Number of arguments, the command's name included; negative for "at least". */
+  readonly arity: number;
+  /** Flags and ACL categories, separated by spaces. */
+  readonly flags: string;
+  readonly categories: string;
+  readonly tips?: readonly string[];
+  readonly keySpecs?: readonly KeySpecFacts[];
+  readonly summary: string;
+  readonly since: string;
+  readonly group: string;
+  readonly complexity?: string;
+  readonly docFlags?: string;
+  readonly deprecatedSince?: string;
+  readonly replacedBy?: string;
+  readonly history?: readonly (readonly [since: string, change: string])[];
+  readonly arguments?: readonly ArgumentFacts[];
+  readonly subcommands?: readonly CommandFacts[];
+}
+
+/** What a handler works with. One object serves all commands of a node, refilled for each. */
+export interface CommandContext {
+  readonly keyspace: Keyspace;
+  readonly services: NodeServices;
+  readonly table: CommandTable;
+  /** The command that runs. */
+  readonly spec: CommandSpec;
+  readonly db: number;
+  /** Throws when the command runs for the cluster, which only happens to commands on keys. */
+  readonly client: ClientSession;
+  /** Whether the reply is dropped (CLIENT REPLY); CLIENT REPLY ON clears it for its own. */
+  muted: boolean;
+  /** Takes the reply out of the handler's hands: `write` of the function returned appends it later, once. */
+  defer(): (write: (reply: ReplyWriter) => void) => void;
+  /** As defer, with the reply coming from the whole cluster. */
+  clusterWide(command: ClusterWideCommand): void;
+  /** Holds commands until `until` (Unix milliseconds): those that write, or all. */
+  pause(until: number, writesOnly: boolean): void;
+  unpause(): void;
+}
+
+export type Handler = (context: CommandContext, request: Request, reply: ReplyWriter) => void;
+
+/** A command's function and what the facts do not tell. */
+export interface HandlerEntry {
+  readonly run: Handler;
+  /** See CommandTraits; false by default. */
+  readonly creates?: boolean;
+  /** KeyMode.Single by default. */
+  readonly keyMode?: KeyMode;
+}
+
+/** By name; subcommands as "client|list". */
+export type Handlers = Readonly<Record<string, HandlerEntry>>;
+
+/** A command of the table. */
+export interface CommandSpec extends CommandTraits {
+  readonly facts: CommandFacts;
+  readonly arity: number;
+  /** Null for a container such as CLIENT that does nothing of its own. */
+  readonly run: Handler | null;
+  /** As in COMMAND: 0 when there are no keys; the last one counts from the end when negative. */
+  readonly firstKey: number;
+  readonly lastKey: number;
+  readonly keyStep: number;
+  /** Runs on a node that does not serve yet. */
+  readonly loading: boolean;
+  /** Runs before the client has authenticated itself. */
+  readonly noAuth: boolean;
+  /** Subcommands by their own word; null when there are none. */
+  readonly subcommands: ReadonlyMap<string, CommandSpec> | null;
+}

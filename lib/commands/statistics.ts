@@ -1,0 +1,97 @@
+/** Length of the windows over which "instantaneous" figures are taken, and how many are averaged. */
+export const SAMPLE_MS = 100;
+const SAMPLES = 16;
+/** Kinds of error counted one by one; Redis stops there too, error texts may come from users. */
+const ERROR_KINDS_MAX = 128;
+
+/** A running count whose rate per second is sampled. */
+class Rate {
+  #last = 0;
+  readonly #samples = new Float64Array(SAMPLES);
+  #next = 0;
+
+  sample(count: number, elapsedMs: number): void {
+    this.#samples[this.#next] = ((count - this.#last) * 1000) / Math.max(elapsedMs, 1);
+    this.#next = (this.#next + 1) % SAMPLES;
+    this.#last = count;
+  }
+
+  restart(): void {
+    this.#last = 0;
+  }
+
+  perSecond(): number {
+    let sum = 0;
+    for (const sample of this.#samples) sum += sample;
+    return sum / SAMPLES;
+  }
+}
+
+/**
+ * Counters of one node for INFO. The server adds to those of connections and bytes, the dispatcher to those of
+ * commands and errors, handlers to hits and misses.
+ */
+export class Statistics {
+  connectionsReceived = 0;
+  connectionsRejected = 0;
+  netInputBytes = 0;
+  netOutputBytes = 0;
+  commandsProcessed = 0;
+  keyspaceHits = 0;
+  keyspaceMisses = 0;
+  errorReplies = 0;
+  /** Error replies by their first word. */
+  readonly errorsByKind = new Map<string, number>();
+  /** Set by CONFIG RESETSTAT, for counters that others keep and show from then on. */
+  resets = 0;
+  readonly #operations = new Rate();
+  readonly #input = new Rate();
+  readonly #output = new Rate();
+
+  /** `text` without the leading minus sign. */
+  countError(text: string): void {
+    this.errorReplies++;
+    const space = text.indexOf(' ');
+    const kind = space < 0 ? text : text.slice(0, space);
+    const count = this.errorsByKind.get(kind);
+    if (count !== undefined) this.errorsByKind.set(kind, count + 1);
+    else if (this.errorsByKind.size < ERROR_KINDS_MAX) this.errorsByKind.set(kind, 1);
+  }
+
+  /** To be called each SAMPLE_MS; `elapsedMs` is the time since the last call. */
+  sample(elapsedMs: number): void {
+    this.#operations.sample(this.commandsProcessed, elapsedMs);
+    this.#input.sample(this.netInputBytes, elapsedMs);
+    this.#output.sample(this.netOutputBytes, elapsedMs);
+  }
+
+  operationsPerSecond(): number {
+    return Math.round(this.#operations.perSecond());
+  }
+
+  /** Bytes per second. */
+  inputRate(): number {
+    return this.#input.perSecond();
+  }
+
+  outputRate(): number {
+    return this.#output.perSecond();
+  }
+
+  /** CONFIG RESETSTAT. */
+  reset(): void {
+    this.connectionsReceived = 0;
+    this.connectionsRejected = 0;
+    this.netInputBytes = 0;
+    this.netOutputBytes = 0;
+    this.commandsProcessed = 0;
+    this.keyspaceHits = 0;
+    this.keyspaceMisses = 0;
+    this.errorReplies = 0;
+    this.errorsByKind.clear();
+    this.resets++;
+    this.#operations.restart();
+    this.#input.restart();
+    this.#output.restart();
+  }
+}
