@@ -68,6 +68,17 @@ t.test('a closed run counts what was answered in its time', async (t) => {
   server.close();
 });
 
+t.test('what is answered while a run warms up is not counted', async (t) => {
+  let commands = 0;
+  const server = await serverWith((count, socket) => {
+    commands += count;
+    socket.write(OK.repeat(count));
+  });
+  const result = await runClosed(specFor(server, { rampMs: 300, durationMs: 50 }));
+  t.ok(result.operations < commands / 2, `${result.operations} of ${commands}`);
+  server.close();
+});
+
 t.test('replies that are errors or nil are counted as such', async (t) => {
   const server = await serverWith((count, socket) => {
     for (let i = 0; i < count; i++) socket.write(i % 2 === 0 ? '-ERR full\r\n' : '$-1\r\n');
