@@ -1,0 +1,196 @@
+import { Arena, type Relocated } from './arena.js';
+import {
+  BYTE_FLAGS,
+  BYTE_FREQUENCY,
+  BYTE_IS_LARGE,
+  BYTE_KIND,
+  DOUBLE_CHANGE_OFFSET,
+  DOUBLE_EXPIRE_AT,
+  DOUBLE_VERSION,
+  HEADER_BYTES,
+  type Ref,
+  type Role,
+  UNIT_BYTES,
+  type ValueType,
+  WORD_DATABASE_KEY_LENGTH,
+  WORD_HASH,
+  WORD_LARGE_NUMBER,
+  WORD_SLOT_PEER,
+  WORD_USED_AT,
+  WORD_VALUE_LENGTH,
+} from './entry.js';
+import { LargePayloads } from './large-payloads.js';
+
+/**
+ * The fields of entries, read and written in place: no object stands for an entry. Fields that counters depend on
+ * (role, expiry, value length) are set by Store.
+ */
+export class EntryFields {
+  protected readonly arena: Arena;
+  protected readonly large: LargePayloads = new LargePayloads();
+  private readonly chunkShift: number;
+  private readonly unitMask: number;
+  private readonly chunkBytes: Buffer[];
+  private readonly chunkWords: Uint32Array[];
+  private readonly chunkDoubles: Float64Array[];
+
+  constructor(chunkBytes: number, relocated: Relocated) {
+    this.arena = new Arena(chunkBytes, relocated);
+    // Copied here: one load less on each access.
+    this.chunkShift = this.arena.pool.chunkShift;
+    this.unitMask = this.arena.pool.unitMask;
+    this.chunkBytes = this.arena.pool.bytes;
+    this.chunkWords = this.arena.pool.words;
+    this.chunkDoubles = this.arena.pool.doubles;
+  }
+
+  role(ref: Ref): Role {
+    return (this.byte(ref, BYTE_KIND) & 3) as Role;
+  }
+
+  type(ref: Ref): ValueType {
+    return ((this.byte(ref, BYTE_KIND) >>> 2) & 7) as ValueType;
+  }
+
+  setType(ref: Ref, type: ValueType): void {
+    this.setByte(ref, BYTE_KIND, (this.byte(ref, BYTE_KIND) & ~0x1c) | (type << 2));
+  }
+
+  /** Three bits that tell how the value is encoded. */
+  encodingFlags(ref: Ref): number {
+    return this.byte(ref, BYTE_KIND) >>> 5;
+  }
+
+  setEncodingFlags(ref: Ref, flags: number): void {
+    this.setByte(ref, BYTE_KIND, (this.byte(ref, BYTE_KIND) & 0x1f) | ((flags & 7) << 5));
+  }
+
+  /** Eight bits that mean what the cluster wants them to. */
+  flags(ref: Ref): number {
+    return this.byte(ref, BYTE_FLAGS);
+  }
+
+  setFlags(ref: Ref, flags: number): void {
+    this.setByte(ref, BYTE_FLAGS, flags);
+  }
+
+  /** Number of the other holder, uint16. */
+  peer(ref: Ref): number {
+    return this.word(ref, WORD_SLOT_PEER) >>> 16;
+  }
+
+  setPeer(ref: Ref, peer: number): void {
+    const slot = this.word(ref, WORD_SLOT_PEER) & 0xffff;
+    this.setWord(ref, WORD_SLOT_PEER, slot | (peer << 16));
+  }
+
+  version(ref: Ref): number {
+    return this.double(ref, DOUBLE_VERSION);
+  }
+
+  setVersion(ref: Ref, version: number): void {
+    this.setDouble(ref, DOUBLE_VERSION, version);
+  }
+
+  /** Unix milliseconds, 0 when the entry does not expire. */
+  expireAt(ref: Ref): number {
+    return this.double(ref, DOUBLE_EXPIRE_AT);
+  }
+
+  changeOffset(ref: Ref): number {
+    return this.double(ref, DOUBLE_CHANGE_OFFSET);
+  }
+
+  setChangeOffset(ref: Ref, offset: number): void {
+    this.setDouble(ref, DOUBLE_CHANGE_OFFSET, offset);
+  }
+
+  /** Seconds, uint32. */
+  usedAt(ref: Ref): number {
+    return this.word(ref, WORD_USED_AT);
+  }
+
+  setUsedAt(ref: Ref, seconds: number): void {
+    this.setWord(ref, WORD_USED_AT, seconds);
+  }
+
+  /** Logarithmic count of uses, uint8. */
+  frequency(ref: Ref): number {
+    return this.byte(ref, BYTE_FREQUENCY);
+  }
+
+  setFrequency(ref: Ref, frequency: number): void {
+    this.setByte(ref, BYTE_FREQUENCY, frequency);
+  }
+
+  db(ref: Ref): number {
+    return this.word(ref, WORD_DATABASE_KEY_LENGTH) & 0xff;
+  }
+
+  /** Seeded hash of (database, key), uint32. */
+  hash(ref: Ref): number {
+    return this.word(ref, WORD_HASH);
+  }
+
+  slot(ref: Ref): number {
+    return this.word(ref, WORD_SLOT_PEER) & 0xffff;
+  }
+
+  /** The bytes of the key are keyBuffer(ref)[keyStart(ref)] and on, keyLength(ref) of them. */
+  keyBuffer(ref: Ref): Buffer {
+    return this.isLarge(ref) ? this.largeBuffer(ref) : this.chunkBytes[ref >>> this.chunkShift]!;
+  }
+
+  keyStart(ref: Ref): number {
+    return this.isLarge(ref) ? 0 : (ref & this.unitMask) * UNIT_BYTES + HEADER_BYTES;
+  }
+
+  keyLength(ref: Ref): number {
+    return this.word(ref, WORD_DATABASE_KEY_LENGTH) >>> 8;
+  }
+
+  /** The bytes of the value are valueBuffer(ref)[valueStart(ref)] and on, valueLength(ref) of them. */
+  valueBuffer(ref: Ref): Buffer {
+    return this.keyBuffer(ref);
+  }
+
+  valueStart(ref: Ref): number {
+    return this.keyStart(ref) + this.keyLength(ref);
+  }
+
+  valueLength(ref: Ref): number {
+    return this.word(ref, WORD_VALUE_LENGTH);
+  }
+
+  protected isLarge(ref: Ref): boolean {
+    return this.byte(ref, BYTE_IS_LARGE) !== 0;
+  }
+
+  protected largeBuffer(ref: Ref): Buffer {
+    return this.large.buffers[this.word(ref, WORD_LARGE_NUMBER)]!;
+  }
+
+  protected byte(ref: Ref, offset: number): number {
+    return this.chunkBytes[ref >>> this.chunkShift]![(ref & this.unitMask) * 8 + offset]!;
+  }
+
+  protected setByte(ref: Ref, offset: number, value: number): void {
+    this.chunkBytes[ref >>> this.chunkShift]![(ref & this.unitMask) * 8 + offset] = value;
+  }
+
+  protected word(ref: Ref, offset: number): number {
+    return this.chunkWords[ref >>> this.chunkShift]![(ref & this.unitMask) * 2 + offset]!;
+  }
+
+  protected setWord(ref: Ref, offset: number, value: number): void {
+    this.chunkWords[ref >>> this.chunkShift]![(ref & this.unitMask) * 2 + offset] = value;
+  }
+
+  protected double(ref: Ref, offset: number): number {
+    return this.chunkDoubles[ref >>> this.chunkShift]![(ref & this.unitMask) + offset]!;
+  }
+
+  protected setDouble(ref: Ref, offset: number, value: number): void {
+    this.chunkDoubles[ref >>> this.chunkShift]![(ref & this.unitMask) + offset] = value;
+  }
+}

@@ -1,0 +1,372 @@
+import assert from 'node:assert';
+import { keySlot, SLOTS } from '../protocol/crc16.js';
+import {
+  BYTE_IS_LARGE,
+  BYTE_KIND,
+  DOUBLE_EXPIRE_AT,
+  HEADER_UNITS,
+  inlineUnits,
+  KEY_LENGTH_MAX,
+  LARGE_UNITS,
+  type Ref,
+  Role,
+  UNIT_BYTES,
+  VALUE_LENGTH_MAX,
+  type ValueType,
+  WORD_DATABASE_KEY_LENGTH,
+  WORD_HASH,
+  WORD_LARGE_NUMBER,
+  WORD_SLOT_PEER,
+  WORD_VALUE_LENGTH,
+} from './entry.js';
+import { EntryFields } from './entry-fields.js';
+import { KeyHash } from './key-hash.js';
+import { CHUNK_BYTES } from './page-pool.js';
+import { ENTRY_UNITS_MAX } from './size-classes.js';
+import { firstPositionFrom, homePosition, SlotIndex } from './slot-index.js';
+import { StoreCounts } from './store-counts.js';
+
+export { type Ref, Role, ValueType } from './entry.js';
+
+/** Keys up to here are copied and compared byte by byte: a native call costs more. */
+const BYTE_LOOP_MAX = 128;
+
+export interface StoreOptions {
+  /** Seed of the key hash: an integer, the same on all members of a cluster. */
+  readonly seed: number;
+  /** Memory is taken from the system in steps of this: a power of two, 256 KB or more; 32 MB unless given. */
+  readonly chunkBytes?: number;
+}
+
+/**
+ * All entries of a node, off the JavaScript heap: records in a dense slab (arena.ts), found through one small hash
+ * table per slot (slot-index.ts). An entry is handled by its Ref, see there for how long it is valid. Callers keep to
+ * `0 <= db < 256`; buffers are copied from, never kept.
+ */
+export class Store extends EntryFields {
+  /** By slot: no primary entry expires before this (Unix ms). It may be too early, never too late. */
+  readonly earliestExpiry: Float64Array = new Float64Array(SLOTS).fill(Number.POSITIVE_INFINITY);
+  private index: SlotIndex = new SlotIndex();
+  private readonly counts: StoreCounts = new StoreCounts();
+  private keyHash: KeyHash;
+
+  constructor(options: StoreOptions) {
+    super(options.chunkBytes ?? CHUNK_BYTES, (from, to) => {
+      this.index.move(this.slot(to), this.hash(to), from, to);
+    });
+    this.keyHash = new KeyHash(options.seed);
+  }
+
+  /** Changes the seed of the key hash; only while the store is empty. */
+  reseed(seed: number): void {
+    assert(this.size === 0, 'only an empty store can change its seed');
+    this.keyHash = new KeyHash(seed);
+  }
+
+  /** The hash that an entry with this key has, uint32. */
+  hashOf(db: number, buffer: Buffer, start: number, end: number): number {
+    return this.keyHash.of(db, buffer, start, end);
+  }
+
+  /** The entry with this key, whatever its role, expired or not; 0 when there is none. */
+  find(db: number, buffer: Buffer, start: number, end: number): Ref {
+    const hash = this.keyHash.of(db, buffer, start, end);
+    const table = this.index.tables[keySlot(buffer, start, end)]!;
+    for (let at = homePosition(table, hash); ; at += 2) {
+      const ref = table[at + 1]!;
+      if (ref === 0) return 0;
+      const other = table[at]!;
+      if (other < hash) continue;
+      if (other > hash) return 0;
+      if (this.hasKey(ref, db, buffer, start, end)) return ref;
+    }
+  }
+
+  /**
+   * A new entry, for a key that `find` does not find. The role is Primary, all other fields are 0, the bytes of the
+   * value are undefined.
+   * @throws RangeError when the key or value is too long, or memory is used up; nothing is changed then.
+   */
+  create(
+    db: number,
+    buffer: Buffer,
+    start: number,
+    end: number,
+    type: ValueType,
+    valueLength: number,
+  ): Ref {
+    const keyLength = end - start;
+    if (keyLength > KEY_LENGTH_MAX) throw new RangeError('key is too long');
+    const hash = this.keyHash.of(db, buffer, start, end);
+    const slot = keySlot(buffer, start, end);
+    const ref = this.allocate(keyLength + valueLength);
+    this.setByte(ref, BYTE_KIND, type << 2);
+    this.setWord(ref, WORD_HASH, hash);
+    this.setWord(ref, WORD_VALUE_LENGTH, valueLength);
+    this.setWord(ref, WORD_DATABASE_KEY_LENGTH, db | (keyLength << 8));
+    this.setWord(ref, WORD_SLOT_PEER, slot);
+    const target = this.keyBuffer(ref);
+    const targetStart = this.keyStart(ref);
+    if (keyLength > BYTE_LOOP_MAX) buffer.copy(target, targetStart, start, end);
+    else for (let i = 0; i < keyLength; i++) target[targetStart + i] = buffer[start + i]!;
+    this.index.insert(slot, hash, ref);
+    this.counts.entry(1, Role.Primary, db, slot, valueLength);
+    return ref;
+  }
+
+  /**
+   * Gives the value another length; the bytes that both lengths have in common stay, others are undefined. All else
+   * stays as it is. Returns the entry's ref from now on.
+   * @throws RangeError as `create`.
+   */
+  resize(ref: Ref, valueLength: number): Ref {
+    const payloadBytes = this.keyLength(ref) + valueLength;
+    const units = inlineUnits(payloadBytes);
+    const isLarge = units > ENTRY_UNITS_MAX;
+    const wasLarge = this.isLarge(ref);
+    const lengthBefore = this.valueLength(ref);
+    let result = ref;
+    if (isLarge && wasLarge) this.resizeLarge(ref, payloadBytes, lengthBefore);
+    else if (isLarge || wasLarge || !this.arena.fits(ref, units)) {
+      result = this.move(ref, payloadBytes);
+    }
+    this.setWord(result, WORD_VALUE_LENGTH, valueLength);
+    this.counts.value(this.role(result), valueLength - lengthBefore);
+    return result;
+  }
+
+  remove(ref: Ref): void {
+    this.tally(ref, -1);
+    this.index.remove(this.slot(ref), this.hash(ref), ref);
+    this.release(ref);
+  }
+
+  setRole(ref: Ref, role: Role): void {
+    this.tally(ref, -1);
+    this.setByte(ref, BYTE_KIND, (this.byte(ref, BYTE_KIND) & ~3) | role);
+    this.tally(ref, 1);
+    if (role === Role.Primary) this.noteExpiry(ref);
+  }
+
+  /** Unix milliseconds, 0 for never. */
+  setExpireAt(ref: Ref, expireAt: number): void {
+    const before = this.expireAt(ref);
+    this.setDouble(ref, DOUBLE_EXPIRE_AT, expireAt);
+    if (this.role(ref) !== Role.Primary) return;
+    if ((before === 0) !== (expireAt === 0)) {
+      this.counts.expiry(expireAt === 0 ? -1 : 1, this.db(ref));
+    }
+    this.noteExpiry(ref);
+  }
+
+  /** Entries of all roles in the slot. */
+  countInSlot(slot: number): number {
+    return this.index.counts[slot]!;
+  }
+
+  /**
+   * Calls `visit` with each entry of the slot, in the order of their hashes; an entry for which it returns true is
+   * removed. `visit` may change, resize or remove the entry it is given, and entries of other slots; it creates and
+   * removes no other entry of this slot.
+   */
+  eachInSlot(slot: number, visit: (ref: Ref) => boolean): void {
+    const { tables, counts } = this.index;
+    this.index.beginWalk();
+    try {
+      for (let at = 0; at < tables[slot]!.length; ) {
+        const ref = tables[slot]![at + 1]!;
+        const before = counts[slot]!;
+        // Looked up again after the visit, which may have moved the entry.
+        if (ref !== 0 && visit(ref) && counts[slot] === before) this.remove(tables[slot]![at + 1]!);
+        assert(counts[slot]! <= before, 'a slot grew while it was walked');
+        // After a removal the next entry, if any, has been shifted to this position.
+        if (counts[slot] === before) at += 2;
+      }
+    } finally {
+      this.index.endWalk(slot);
+    }
+  }
+
+  /**
+   * Calls `visit` with the entries of the slot whose hash is in hashFrom <= hash < hashTo (at most 2 ** 32), in the
+   * order of their hashes, until `entriesMax` are exceeded; entries of equal hash are never parted. Returns the hash
+   * to go on from, `hashTo` at the end: a cursor that means the same after growth, and on another node of the same
+   * seed. `visit` neither creates nor removes entries.
+   */
+  scanSlot(
+    slot: number,
+    hashFrom: number,
+    hashTo: number,
+    visit: (ref: Ref) => void,
+    entriesMax = Number.POSITIVE_INFINITY,
+  ): number {
+    const table = this.index.tables[slot]!;
+    let visited = 0;
+    let last = -1;
+    for (let at = firstPositionFrom(table, hashFrom); at < table.length; at += 2) {
+      const ref = table[at + 1]!;
+      if (ref === 0) continue;
+      const hash = table[at]!;
+      if (hash >= hashTo) break;
+      if (visited >= entriesMax && hash !== last) return hash;
+      visit(ref);
+      visited++;
+      last = hash;
+    }
+    return hashTo;
+  }
+
+  /** Entries of all roles and databases. */
+  get size(): number {
+    return this.arena.records;
+  }
+
+  /** Entries of a role in one database. */
+  count(db: number, role: Role): number {
+    return this.counts.of(db, role);
+  }
+
+  /** Entries of a role in all databases. */
+  countOfRole(role: Role): number {
+    return this.counts.ofRole(role);
+  }
+
+  /** Primary entries of the database that have an expiry. */
+  countWithExpiry(db: number): number {
+    return this.counts.withExpiry(db);
+  }
+
+  /** The same in all databases. */
+  get allWithExpiry(): number {
+    return this.counts.allWithExpiry;
+  }
+
+  tombstonesInSlot(slot: number): number {
+    return this.counts.tombstonesIn(slot);
+  }
+
+  /** Bytes of the values of all entries of a role. */
+  valueBytes(role: Role): number {
+    return this.counts.valueBytes(role);
+  }
+
+  /** Bytes that entries and index occupy. */
+  get usedBytes(): number {
+    return this.arena.usedUnits * UNIT_BYTES + this.large.bytes + this.index.bytes;
+  }
+
+  /** Bytes taken from the system, in use or not; chunks that nothing was written to yet are not resident. */
+  get reservedBytes(): number {
+    const { chunks, chunkBytes } = this.arena.pool;
+    return chunks * chunkBytes + this.large.bytes + this.index.bytes;
+  }
+
+  /** Entry number `index` of `size`, in no order that means anything: for uniform sampling. */
+  entryAt(index: number): Ref {
+    return this.arena.at(index);
+  }
+
+  /**
+   * Calls `visit` with up to `entriesMax` entries from number `from` on, in the order of `entryAt`, until it returns
+   * true; returns that entry, or 0. Neighbours in memory: the fastest way to see many. `visit` changes nothing.
+   */
+  search(from: number, entriesMax: number, visit: (ref: Ref) => boolean): Ref {
+    return this.arena.search(from, entriesMax, visit);
+  }
+
+  /** Gives free memory back to the system, moving at most `pagesMax` pages of 256 KB; 0 when nothing is to be done. */
+  compact(pagesMax: number): number {
+    return this.arena.compact(pagesMax);
+  }
+
+  /** Drops all entries at once, and their memory with them. */
+  clear(): void {
+    this.arena.clear();
+    this.large.clear();
+    this.counts.clear();
+    this.index = new SlotIndex();
+    this.earliestExpiry.fill(Number.POSITIVE_INFINITY);
+  }
+
+  private hasKey(ref: Ref, db: number, buffer: Buffer, start: number, end: number): boolean {
+    const length = end - start;
+    if (this.word(ref, WORD_DATABASE_KEY_LENGTH) !== (db | (length << 8)) >>> 0) return false;
+    const key = this.keyBuffer(ref);
+    const keyStart = this.keyStart(ref);
+    if (length > BYTE_LOOP_MAX) {
+      return buffer.compare(key, keyStart, keyStart + length, start, end) === 0;
+    }
+    for (let i = 0; i < length; i++) {
+      if (key[keyStart + i] !== buffer[start + i]) return false;
+    }
+    return true;
+  }
+
+  /** Adds the entry to the counts (sign 1), or takes it out of them (sign -1). */
+  private tally(ref: Ref, sign: 1 | -1): void {
+    const role = this.role(ref);
+    const db = this.db(ref);
+    this.counts.entry(sign, role, db, this.slot(ref), this.valueLength(ref));
+    if (role === Role.Primary && this.expireAt(ref) !== 0) this.counts.expiry(sign, db);
+  }
+
+  private noteExpiry(ref: Ref): void {
+    const expireAt = this.expireAt(ref);
+    const slot = this.slot(ref);
+    if (expireAt !== 0 && expireAt < this.earliestExpiry[slot]!) {
+      this.earliestExpiry[slot] = expireAt;
+    }
+  }
+
+  /** A record with room for key and value, its header zero but for where they are. */
+  private allocate(payloadBytes: number): Ref {
+    if (payloadBytes > KEY_LENGTH_MAX + VALUE_LENGTH_MAX) throw new RangeError('value is too long');
+    const units = inlineUnits(payloadBytes);
+    const isLarge = units > ENTRY_UNITS_MAX;
+    const ref = this.arena.allocate(isLarge ? LARGE_UNITS : units);
+    for (let i = 0; i < HEADER_UNITS * 2; i++) this.setWord(ref, i, 0);
+    if (!isLarge) return ref;
+    try {
+      this.setWord(ref, WORD_LARGE_NUMBER, this.large.allocate(payloadBytes));
+    } catch (error) {
+      this.arena.free(ref);
+      throw error;
+    }
+    this.setByte(ref, BYTE_IS_LARGE, 1);
+    return ref;
+  }
+
+  private release(ref: Ref): void {
+    if (this.isLarge(ref)) this.large.free(this.word(ref, WORD_LARGE_NUMBER));
+    this.arena.free(ref);
+  }
+
+  /** Moves the entry to a record with room for `payloadBytes` of key and value. */
+  private move(ref: Ref, payloadBytes: number): Ref {
+    const target = this.allocate(payloadBytes);
+    if (this.isLarge(ref) || this.isLarge(target)) {
+      const source = this.keyBuffer(ref);
+      const start = this.keyStart(ref);
+      const bytes = Math.min(this.keyLength(ref) + this.valueLength(ref), payloadBytes);
+      source.copy(this.keyBuffer(target), this.keyStart(target), start, start + bytes);
+      const isLarge = this.byte(target, BYTE_IS_LARGE);
+      this.arena.copy(ref, target, HEADER_UNITS);
+      this.setByte(target, BYTE_IS_LARGE, isLarge);
+    } else {
+      this.arena.copy(ref, target, Math.min(this.arena.unitsOf(ref), this.arena.unitsOf(target)));
+    }
+    this.index.move(this.slot(ref), this.hash(ref), ref, target);
+    this.release(ref);
+    // Was the new record the last of the old one's class? Then it now is where the old one was.
+    return this.arena.movedFrom === target ? ref : target;
+  }
+
+  private resizeLarge(ref: Ref, payloadBytes: number, lengthBefore: number): void {
+    const capacity = this.largeBuffer(ref).length;
+    if (payloadBytes <= capacity && payloadBytes >= capacity / 2) return;
+    const keep = Math.min(this.keyLength(ref) + lengthBefore, payloadBytes);
+    // Room to grow, so that many small appends to a large value do not copy it each time.
+    const bytes = payloadBytes > capacity ? payloadBytes + (payloadBytes >>> 3) : payloadBytes;
+    this.large.reallocate(this.word(ref, WORD_LARGE_NUMBER), bytes, keep);
+  }
+}
