@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { CONTROL_BACKLOG_BYTES, CONTROL_FRAME_BYTES } from '../base/limits.js';
 import type { LinkEnd } from '../cluster/membership/contract.js';
+import { type ControlMessage, decodeControlMessage } from '../cluster/membership/messages.js';
 import { FRAME_HEADER_BYTES, FrameReader } from '../protocol/bus-frames.js';
 import {
   type BusHello,
@@ -16,8 +17,7 @@ const CONTROL_TYPE = 2;
 export interface BusLinkEvents {
   /** The other side has said who it is: accepted links only. False refuses it. */
   hello(link: BusLink, hello: BusHello): boolean;
-  /** One control message as it was parsed from JSON. False when it is none. */
-  message(link: BusLink, message: unknown): boolean;
+  message(link: BusLink, message: ControlMessage): void;
   data(link: BusLink, chunk: Buffer, length: number): void;
   closed(link: BusLink, end: LinkEnd): void;
   malformed(link: BusLink, reason: string): void;
@@ -38,6 +38,14 @@ export function linkEndOf(code: string | undefined): LinkEnd {
       return 'timeout';
     default:
       return 'unreachable';
+  }
+}
+
+function readMessage(json: string): ControlMessage | null {
+  try {
+    return decodeControlMessage(JSON.parse(json));
+  } catch {
+    return null;
   }
 }
 
@@ -138,19 +146,15 @@ export class BusLink {
     reader.feed(chunk, length);
     while (!this.#closed && reader.next()) {
       if (reader.type !== CONTROL_TYPE) return `frame of type ${reader.type}`;
-      let message: unknown;
-      try {
-        message = JSON.parse(reader.buffer.toString('utf8', reader.start, reader.end));
-      } catch {
-        return 'message is no JSON';
-      }
-      if (!this.#events.message(this, message)) return 'unknown message';
+      const message = readMessage(reader.buffer.toString('utf8', reader.start, reader.end));
+      if (message === null) return 'unknown message';
+      this.#events.message(this, message);
     }
     reader.finish();
     return reader.error === '' ? null : reader.error;
   }
 
-  sendControl(message: object): void {
+  sendControl(message: ControlMessage): void {
     const socket = this.#socket;
     if (socket === null || this.#closed || socket.destroyed) return;
     const payload = Buffer.from(JSON.stringify(message));

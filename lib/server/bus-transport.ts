@@ -3,6 +3,7 @@ import { BUS_CONNECTIONS, BUS_HELLO_MS, READ_BUFFER_BYTES } from '../base/limits
 import type { Logger } from '../base/logger.js';
 import type { Address, Incarnation, Member } from '../cluster/member.js';
 import type { LinkEnd } from '../cluster/membership/contract.js';
+import type { ControlMessage } from '../cluster/membership/messages.js';
 import { BUS_PROTOCOL, type BusHello, type BusLinkKind, encodeHello } from './bus-hello.js';
 import { BusLink, type BusLinkEvents } from './bus-link.js';
 import { dial, openAccepted, type ReadMode } from './socket-reading.js';
@@ -14,8 +15,7 @@ export interface BusHandler {
   controlOpened(link: number): void;
   controlAccepted(link: number): void;
   controlClosed(link: number, end: LinkEnd): void;
-  /** False when it is no message: the link is dropped. */
-  controlMessage(link: number, message: unknown): boolean;
+  controlMessage(link: number, message: ControlMessage): void;
   dataOpened(link: number): void;
   dataAccepted(link: number, from: Incarnation): void;
   dataClosed(link: number): void;
@@ -87,7 +87,7 @@ export class BusTransport implements BusLinkEvents {
     return this.#dial(member.host, member.busPort, 'data', member.id);
   }
 
-  sendControl(link: number, message: object): void {
+  sendControl(link: number, message: ControlMessage): void {
     this.#links.get(link)?.sendControl(message);
   }
 
@@ -171,7 +171,7 @@ export class BusTransport implements BusLinkEvents {
   hello(link: BusLink, hello: BusHello): boolean {
     if (hello.to !== '' && hello.to !== this.#options.self()) {
       // Meant for an incarnation that was here before: its member finds out by the connection's end.
-      link.fail('closed');
+      this.closeLink(link.number);
       return false;
     }
     if (hello.kind === 'data') this.#handler.dataAccepted(link.number, hello.from);
@@ -179,8 +179,8 @@ export class BusTransport implements BusLinkEvents {
     return true;
   }
 
-  message(link: BusLink, message: unknown): boolean {
-    return this.#handler.controlMessage(link.number, message);
+  message(link: BusLink, message: ControlMessage): void {
+    this.#handler.controlMessage(link.number, message);
   }
 
   data(link: BusLink, chunk: Buffer, length: number): void {

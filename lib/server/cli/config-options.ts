@@ -1,0 +1,55 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { Config } from '../../base/config.js';
+import { OptionError } from '../../base/option-values.js';
+import { OPTION_NAMES, type OptionName, optionFacts } from '../../base/options.js';
+
+const DEFAULTS = new Config();
+
+/** "<port>", "<ms>": what stands for the value in the help. */
+function placeholder(name: OptionName): string {
+  const facts = optionFacts(name);
+  if (facts.type === 'integer') return `<${facts.unit ?? 'n'}>`;
+  return facts.type === 'addresses' ? '<host:port>' : `<${facts.type.replace('output-', '')}>`;
+}
+
+function describe(name: OptionName): string {
+  const facts = optionFacts(name);
+  const choices = facts.type === 'choice' ? ` (${facts.choices.join(', ')})` : '';
+  const shown = DEFAULTS.show(name);
+  return `${facts.summary}${choices}${shown === '' ? '' : ` [${shown}]`}`;
+}
+
+function checked(name: OptionName, text: string): string {
+  try {
+    DEFAULTS.read(name, text);
+    return text;
+  } catch (error) {
+    if (error instanceof OptionError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
+}
+
+/** Adds every option of the table to a command. The values stay texts; addresses given several times are joined. */
+export function addConfigOptions(command: Command): Command {
+  for (const name of OPTION_NAMES) {
+    const facts = optionFacts(name);
+    if (facts.fixed) continue;
+    const option = new Option(`--${name} ${placeholder(name)}`, describe(name));
+    option.argParser((text: string, before: string | undefined) => {
+      const value = checked(name, text);
+      return facts.type === 'addresses' && before !== undefined ? `${before} ${value}` : value;
+    });
+    command.addOption(option);
+  }
+  return command;
+}
+
+/** The configuration that the options of `command` mean. */
+export function configOf(command: Command): Config {
+  const texts: Partial<Record<OptionName, string>> = {};
+  for (const option of command.options) {
+    const value: unknown = command.getOptionValue(option.attributeName());
+    if (typeof value === 'string') texts[option.name() as OptionName] = value;
+  }
+  return new Config(texts);
+}

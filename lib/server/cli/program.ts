@@ -1,0 +1,78 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { OptionError } from '../../base/option-values.js';
+import { VERSION } from '../../base/version.js';
+import { addConfigOptions, configOf } from './config-options.js';
+import { runCluster } from './run-cluster.js';
+import { runServer } from './run-server.js';
+import { showStatus } from './show-status.js';
+
+const BAD_USAGE = 2;
+
+function integer(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a number.');
+  return Number(text);
+}
+
+function serverCommand(program: Command): void {
+  const command = program.command('server').description('run one node');
+  addConfigOptions(command).action(() => runServer(configOf(command)));
+}
+
+function clusterCommand(program: Command, path: string): void {
+  program
+    .command('cluster')
+    .description('run several nodes on this machine, to try things out')
+    .argument('[options...]', 'options that every node gets, behind --')
+    .option('-n, --nodes <n>', 'how many', integer, 3)
+    .option('-p, --port <port>', 'client port of the first node; the others follow', integer, 7001)
+    .option('--host <address>', 'address that they listen on', '127.0.0.1')
+    .action(async (serverOptions: string[], options) => {
+      process.exitCode = await runCluster({ ...options, program: path, serverOptions });
+    });
+}
+
+function statusCommand(program: Command): void {
+  program
+    .command('status')
+    .description('show the members of a cluster')
+    .helpOption('--help', 'show help')
+    .option('-p, --port <port>', 'client port of any node', integer, 7001)
+    .option('-h, --host <host>', 'its host', '127.0.0.1')
+    .option('-a, --password <password>', 'password (REDISCLI_AUTH is read too)')
+    .option('--json', 'as JSON', false)
+    .action(async (options) => {
+      const { REDISCLI_AUTH } = process.env;
+      const password = options.password ?? REDISCLI_AUTH ?? '';
+      process.exitCode = await showStatus({ ...options, password });
+    });
+}
+
+/**
+ * The command line. Bad options: one line on stderr and exit status 2; what fails at run time ends with status 1.
+ * `path` is that of the program itself, by which it starts others of its kind.
+ */
+export async function runProgram(args: readonly string[], path: string): Promise<void> {
+  const program = new Command('tandis')
+    .description('A session cache cluster that speaks the Redis protocol')
+    .version(VERSION)
+    .showSuggestionAfterError(false)
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) => write(`tandis: ${text.replace(/^error: /, '')}`),
+    });
+  serverCommand(program);
+  clusterCommand(program, path);
+  statusCommand(program);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof OptionError) {
+      process.stderr.write(`tandis: ${error.message}\n`);
+      process.exitCode = BAD_USAGE;
+    } else if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : BAD_USAGE;
+    } else {
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import { busPortOf, type Config } from '../../base/config.js';
+import { createLogger } from '../../base/logger.js';
+import { TandisServer } from '../server.js';
+
+/** "port 7001 on 127.0.0.1 is in use": what a person can do something about, without a stack. */
+function listenFailure(error: NodeJS.ErrnoException & { port?: number; address?: string }): string {
+  if (error.syscall !== 'listen' && error.syscall !== 'getaddrinfo') throw error;
+  const where = error.port === undefined ? '' : ` port ${error.port} on ${error.address}`;
+  if (error.code === 'EADDRINUSE') return `${where.trim()} is in use`;
+  return `cannot listen${where && ` to${where}`}: ${error.message}`;
+}
+
+/**
+ * Runs one node until it has left. SIGTERM and SIGINT make it leave in good order, a second one ends it at once; so does
+ * the end of a launcher that started it with a channel.
+ */
+export async function runServer(config: Config): Promise<void> {
+  const { logger, setLevel } = createLogger(config.get('loglevel'), config.get('log-format'));
+  config.watch(['loglevel'], () => setLevel(config.get('loglevel')));
+  busPortOf(config);
+  const server = new TandisServer({ config, logger, onStopped: (code) => process.exit(code) });
+  try {
+    await server.start();
+  } catch (error) {
+    process.stderr.write(`tandis: ${listenFailure(error as NodeJS.ErrnoException)}\n`);
+    process.exit(1);
+  }
+  let signals = 0;
+  const leave = (reason: string): void => {
+    signals += 1;
+    if (signals > 1) {
+      logger.warn('ended without leaving', { reason });
+      process.exit(1);
+    }
+    logger.info('leaving', { reason });
+    server.stop();
+  };
+  process.on('SIGTERM', () => leave('SIGTERM'));
+  process.on('SIGINT', () => leave('SIGINT'));
+  process.on('disconnect', () => leave('the launcher has ended'));
+}

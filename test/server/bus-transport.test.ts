@@ -1,0 +1,189 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import t, { type Test } from 'tap';
+import { silentLogger } from '../../lib/base/logger.js';
+import type { Address, Member } from '../../lib/cluster/member.js';
+import type { ControlMessage } from '../../lib/cluster/membership/messages.js';
+import { linkEndOf } from '../../lib/server/bus-link.js';
+import { type BusHandler, BusTransport } from '../../lib/server/bus-transport.js';
+import type { ReadMode } from '../../lib/server/socket-reading.js';
+
+const ID_A = 'a'.repeat(40);
+const ID_B = 'b'.repeat(40);
+const FOUND: ControlMessage = {
+  kind: 'found',
+  from: ID_A,
+  to: '',
+  installed: null,
+  seed: 0,
+  includes: false,
+};
+
+/** A transport that writes down what it is told: lines such as "controlClosed 1 refused". */
+async function start(t: Test, self: string, mode: ReadMode = 'onread') {
+  const lines: string[] = [];
+  const warnings: string[] = [];
+  const waiting: { wanted: string; resolve: () => void }[] = [];
+  let turns = 0;
+  const tell = (line: string): void => {
+    t.ok(turns > 0, `${line}: in a turn that has begun`);
+    lines.push(line);
+    for (const one of waiting) if (line.startsWith(one.wanted)) one.resolve();
+  };
+  const handler: BusHandler = {
+    beginTurn: () => void turns++,
+    controlOpened: (link) => tell(`controlOpened ${link}`),
+    controlAccepted: (link) => tell(`controlAccepted ${link}`),
+    controlClosed: (link, end) => tell(`controlClosed ${link} ${end}`),
+    controlMessage: (link, message) => tell(`controlMessage ${link} ${message.kind}`),
+    dataOpened: (link) => tell(`dataOpened ${link}`),
+    dataAccepted: (link, from) => tell(`dataAccepted ${link} ${from[0]}`),
+    dataClosed: (link) => tell(`dataClosed ${link}`),
+    dataReceived: (link, chunk, length) =>
+      tell(`data ${link} ${chunk.toString('latin1', 0, length)}`),
+    flush: () => undefined,
+  };
+  const logger = {
+    ...silentLogger,
+    warn: (_event: string, facts?: Record<string, unknown>) =>
+      void warnings.push(`${facts?.['reason']}`),
+  };
+  const bus = new BusTransport(
+    { host: '127.0.0.1', port: 0, dialTimeoutMs: 1000, readMode: mode, logger, self: () => self },
+    handler,
+  );
+  const busPort = await bus.listen();
+  t.teardown(() => bus.close());
+  const address: Address = { host: '127.0.0.1', port: 1, busPort };
+  const member: Member = { ...address, id: self, zone: '', leaving: false };
+  return {
+    bus,
+    lines,
+    warnings,
+    address,
+    member,
+    handler,
+    /** Resolves once a line that begins so was told, also when it was before. */
+    told: (wanted: string): Promise<void> =>
+      lines.some((line) => line.startsWith(wanted))
+        ? Promise.resolve()
+        : new Promise((resolve) => void waiting.push({ wanted, resolve })),
+  };
+}
+
+for (const mode of ['onread', 'stream'] as const) {
+  t.test(`messages and bytes go both ways (${mode})`, async (t) => {
+    const a = await start(t, ID_A, mode);
+    const b = await start(t, ID_B, mode);
+    const control = a.bus.dialControl(b.address);
+    await a.told(`controlOpened ${control}`);
+    a.bus.sendControl(control, FOUND);
+    await b.told('controlMessage 1 found');
+    b.bus.sendControl(1, { ...FOUND, from: ID_B });
+    await a.told(`controlMessage ${control} found`);
+
+    const data = a.bus.dialData(b.member);
+    await a.told(`dataOpened ${data}`);
+    a.bus.sendData(data, Buffer.from('xhellox'), 1, 6);
+    await b.told('data 2 hello');
+    t.match(b.lines, ['controlAccepted 1', 'controlMessage 1 found', 'dataAccepted 2 a']);
+    b.bus.sendData(2, Buffer.from('back'), 0, 4);
+    await a.told(`data ${data} back`);
+
+    b.bus.closeLink(2);
+    await a.told(`dataClosed ${data}`);
+    t.notOk(b.lines.includes('dataClosed 2'), 'who closes a link is not told so');
+  });
+}
+
+t.test('a flush is asked for once per turn', async (t) => {
+  const a = await start(t, ID_A);
+  let flushes = 0;
+  a.handler.flush = () => void flushes++;
+  a.bus.wantFlush();
+  a.bus.wantFlush();
+  await new Promise(setImmediate);
+  t.equal(flushes, 1);
+  a.bus.wantFlush();
+  await new Promise(setImmediate);
+  t.equal(flushes, 2);
+});
+
+t.test('a port where nobody listens refuses', async (t) => {
+  const a = await start(t, ID_A);
+  const b = await start(t, ID_B);
+  b.bus.close();
+  const link = a.bus.dialControl(b.address);
+  await a.told(`controlClosed ${link} refused`);
+});
+
+t.test('an error code says how a link ended', async (t) => {
+  t.equal(linkEndOf('ECONNREFUSED'), 'refused');
+  t.equal(linkEndOf('ECONNRESET'), 'reset');
+  t.equal(linkEndOf('ETIMEDOUT'), 'timeout');
+  t.equal(linkEndOf('EHOSTUNREACH'), 'unreachable');
+  t.equal(linkEndOf('ENOTFOUND'), 'unreachable');
+  t.equal(linkEndOf(undefined), 'closed');
+});
+
+t.test('a data link meant for an earlier incarnation is closed', async (t) => {
+  const a = await start(t, ID_A);
+  const b = await start(t, ID_B);
+  const link = a.bus.dialData({ ...b.member, id: 'c'.repeat(40) });
+  await a.told(`dataClosed ${link}`);
+  t.same(b.lines, []);
+});
+
+const frame = (type: number, payload: string): Buffer => {
+  const bytes = Buffer.alloc(5 + payload.length);
+  bytes.writeUInt32LE(1 + payload.length, 0);
+  bytes[4] = type;
+  bytes.write(payload, 5);
+  return bytes;
+};
+const hello = (facts: object): Buffer => frame(1, JSON.stringify(facts));
+const good = { protocol: 1, kind: 'control', from: ID_A, to: '' };
+
+const hostile: [string, Buffer, string | RegExp][] = [
+  ['HTTP', Buffer.from('GET / HTTP/1.1\r\n\r\n'), 'no hello'],
+  ['a hello of another type', frame(9, JSON.stringify(good)), 'no hello'],
+  ['no JSON', frame(1, '{'), 'hello is no JSON'],
+  ['null', frame(1, 'null'), 'hello without a protocol version'],
+  ['a protocol of the future', hello({ ...good, protocol: 3 }), 'protocol 3, not 1'],
+  ['an unknown kind', hello({ ...good, kind: 'x' }), 'hello of an unknown kind'],
+  ['no sender', hello({ ...good, from: 7 }), 'hello without a sender'],
+  ['a strange receiver', hello({ ...good, to: 'me' }), 'hello to nobody'],
+  ['an unknown frame', Buffer.concat([hello(good), frame(3, 'x')]), 'frame of type 3'],
+  ['an unknown message', Buffer.concat([hello(good), frame(2, '{"kind":"x"}')]), 'unknown message'],
+  ['deep JSON', Buffer.concat([hello(good), frame(2, '['.repeat(200_000))]), 'unknown message'],
+  [
+    'an endless frame',
+    Buffer.concat([hello(good), Buffer.from([255, 255, 255, 255, 2])]),
+    /frame of 4294967295 bytes/,
+  ],
+];
+
+for (const [what, bytes, reason] of hostile) {
+  t.test(`${what} closes that link, with one line in the log`, async (t) => {
+    const b = await start(t, ID_B);
+    const a = await start(t, ID_A);
+    const other = a.bus.dialControl(b.address);
+    await a.told(`controlOpened ${other}`);
+    const socket = connect(b.address.busPort, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.resume();
+    socket.write(bytes);
+    await once(socket, 'close');
+    t.match(b.warnings, [reason]);
+    t.equal(b.warnings.length, 1);
+    a.bus.sendControl(other, FOUND);
+    await b.told('controlMessage');
+  });
+}
+
+t.test('a connection that says nothing is closed', async (t) => {
+  const b = await start(t, ID_B);
+  const socket = connect(b.address.busPort, '127.0.0.1');
+  await once(socket.resume(), 'close');
+  t.same(b.lines, []);
+});
