@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { GeneratorProcess } from '../load/generator-process.js';
 import type { RunResult, RunSpec, WorkloadName } from '../load/run-spec.js';
+import { cpuSecondsOfMachine } from '../process-stats.js';
 import { type Launcher, type RunningServers, stopAll } from '../servers/server.js';
 import type { Case, Subject } from './cases.js';
 import type { Settings } from './settings.js';
@@ -8,6 +10,9 @@ import type { Settings } from './settings.js';
 const OTHER_CORES_MAX = 0.3;
 /** A disturbed machine is not waited for for ever: at most so many times the pairs asked for are run. */
 const PAIRS_FACTOR_MAX = 2;
+/** Before each round the machine is watched for so long, and at most so long it is waited for. */
+const QUIET_CHECK_MS = 200;
+const QUIET_WAIT_MS_MAX = 10_000;
 /** Commands per write when the keys are loaded. */
 const FILL_DEPTH = 16;
 
@@ -68,6 +73,7 @@ async function rounds(
   const quiet = () => done.filter((round) => !round.isDisturbed).length;
   while (quiet() < wanted && done.length < wanted * PAIRS_FACTOR_MAX) {
     const runs: RunResult[] = [];
+    await untilQuiet();
     for (let side = 0; side < sides; side++) runs.push(await runOnce(side));
     const isDisturbed = runs.some((run) => run.otherCores > OTHER_CORES_MAX);
     done.push({ runs, isDisturbed });
@@ -76,6 +82,18 @@ async function rounds(
   }
   // Array.sort is stable: quiet rounds first, each kind in the order in which they were run.
   return done.sort((a, b) => Number(a.isDisturbed) - Number(b.isDisturbed)).slice(0, wanted);
+}
+
+/** Waits, but not for long, until nobody else uses the machine: the servers of the case are idle now. */
+async function untilQuiet(): Promise<void> {
+  const giveUpAt = performance.now() + QUIET_WAIT_MS_MAX;
+  let otherCores: number;
+  do {
+    const before = cpuSecondsOfMachine();
+    const began = performance.now();
+    await delay(QUIET_CHECK_MS);
+    otherCores = ((cpuSecondsOfMachine() - before) * 1000) / (performance.now() - began);
+  } while (otherCores > OTHER_CORES_MAX && performance.now() < giveUpAt);
 }
 
 /** The spec of a counted run. */

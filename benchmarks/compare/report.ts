@@ -173,7 +173,7 @@ function memoryTable(report: CaseReport): string {
 
 function ratioLine(
   report: CaseReport,
-  ratio: CaseReport.ratios[number],
+  ratio: CaseReport['ratios'][number],
   isMemory: boolean,
 ): string {
   const to = `  ${report.sides[0]!.label} / ${ratio.to}:`;
