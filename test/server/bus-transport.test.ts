@@ -45,8 +45,10 @@ async function start(t: Test, self: string, mode: ReadMode = 'onread') {
   };
   const logger = {
     ...silentLogger,
-    warn: (_event: string, facts?: Record<string, unknown>) =>
-      void warnings.push(`${facts?.['reason']}`),
+    warn: (_event: string, facts: Record<string, unknown> = {}) => {
+      const { reason } = facts;
+      warnings.push(String(reason));
+    },
   };
   const bus = new BusTransport(
     { host: '127.0.0.1', port: 0, dialTimeoutMs: 1000, readMode: mode, logger, self: () => self },

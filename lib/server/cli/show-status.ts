@@ -97,7 +97,7 @@ async function statusOf(node: NodeLine, password: string): Promise<MemberStatus>
   const number = (name: string): number | null =>
     facts.has(name) ? Number(facts.get(name)) : null;
   const settled = facts.get('settled') === '1' ? 'settled' : 'settling';
-  const serving = facts.get('loading') === '1' ? 'loading' : settled;
+  const serving = facts.get('serving') === '1' ? settled : 'not serving';
   return {
     ...known,
     zone: facts.get('zone') ?? '',
