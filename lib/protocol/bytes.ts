@@ -1,8 +1,9 @@
 /**
  * Copying and little-endian numbers at byte offsets. Offsets are not checked: callers reserve room first.
  *
- * Numbers are written byte by byte, or through a shared scratch array, because Buffer's own methods check their
- * arguments at every call (measured on Node 20: writeDoubleLE 12 ns, scratch 6 ns; writeUInt32LE 6 ns, plain 3 ns).
+ * Numbers go byte by byte, floats through a shared scratch array, because Buffer's own methods check their arguments
+ * at every call (measured on Node 20: writeDoubleLE 9 ns, scratch 3 ns; writeUInt32LE 6.5 ns, bytes 1.5 ns;
+ * readDoubleLE 20 ns, scratch 17 ns). A DataView is faster still, but one has to be made for every chunk (100 ns).
  */
 
 /**
@@ -29,9 +30,9 @@ export function copyBytes(
 
 /**
  * Strings up to this length are written by a loop over their characters, longer ones by latin1Write. Measured on
- * Node 20.
+ * Node 20: the loop takes 2 to 4 ns per character, latin1Write 53 to 57 ns for anything up to 48.
  */
-const STRING_LOOP_CHARS_MAX = 24;
+const STRING_LOOP_CHARS_MAX = 16;
 
 /** Writes one byte per character. */
 export function putLatin1(target: Buffer, at: number, text: string): void {

@@ -36,25 +36,30 @@ const DOUBLE: Format = {
   decimalExponentMax: 330,
 };
 
-/** Longest number that Redis reads as a long double, bytes. */
-const TEXT_BYTES_MAX = 5 * 1024 - 1;
+/** Longest number that is read, bytes: for a long double as in Redis, which reads a double of any length. */
+export const NUMBER_BYTES_MAX = 5 * 1024 - 1;
 /** Decimals that Redis prints. */
 const DECIMALS = 17;
 const SCALE = 10n ** BigInt(DECIMALS);
 
 const INFINITE = /^([+-]?)inf(?:inity)?$/i;
-const DECIMAL = /^([+-]?)(?=\.?\d)(\d*)\.?(\d*)(?:e([+-]?\d+))?$/i;
-const HEXADECIMAL = /^([+-]?)0x(?=\.?[\da-f])([\da-f]*)\.?([\da-f]*)(?:p([+-]?\d+))?$/i;
+const DECIMAL = /^([+-]?)(?=\.?\d)(\d*)(?:\.(\d*))?(?:e([+-]?\d+))?$/i;
+const HEXADECIMAL = /^([+-]?)0x(?=\.?[\da-f])([\da-f]*)(?:\.([\da-f]*))?(?:p([+-]?\d+))?$/i;
 
 /**
- * What C's strtold makes of the whole of `text`: decimal, hexadecimal or infinite, without white space around.
- * Undefined where Redis says "value is not a valid float": no number, too long, or a finite one out of range.
+ * What C's strtold makes of the whole of `buffer[start, end)`: decimal, hexadecimal or infinite, without white space
+ * around. Undefined where Redis says "value is not a valid float": no number, too long, or a finite one out of range.
  */
-export function parseLongDouble(text: string): BinaryFloat | undefined {
-  return text.length > TEXT_BYTES_MAX ? undefined : parse(text, LONG_DOUBLE);
+export function parseLongDouble(
+  buffer: Buffer,
+  start: number,
+  end: number,
+): BinaryFloat | undefined {
+  if (end - start > NUMBER_BYTES_MAX) return undefined;
+  return parse(buffer.latin1Slice(start, end), LONG_DOUBLE);
 }
 
-/** The same for a double, and NaN for undefined. */
+/** What strtod makes of the whole of `text`, at most `NUMBER_BYTES_MAX` of it; NaN for undefined. */
 export function parseDoubleText(text: string): number {
   if (DECIMAL.test(text)) {
     const value = Number(text);

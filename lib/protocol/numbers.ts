@@ -1,4 +1,4 @@
-import { parseDoubleText } from './long-double.js';
+import { NUMBER_BYTES_MAX, parseDoubleText } from './long-double.js';
 
 const MINUS = 45;
 const ZERO = 48;
@@ -52,11 +52,14 @@ export function parseBigInteger(
 
 /**
  * The double that `buffer[start, end)` spells, as C's strtod reads it: decimal, hexadecimal, `inf`, `infinity`, with
- * any sign. NaN where Redis says "value is not a valid float": no number, white space around it, or out of range.
+ * any sign. NaN where Redis says "value is not a valid float": no number, white space around it, or out of range. (One
+ * of more than 5119 bytes is NaN too, where Redis has no such bound.)
  */
 export function parseDouble(buffer: Buffer, start: number, end: number): number {
   const integer = parseInteger(buffer, start, end);
-  return Number.isNaN(integer) ? parseDoubleText(buffer.latin1Slice(start, end)) : integer;
+  if (!Number.isNaN(integer)) return integer;
+  if (end - start > NUMBER_BYTES_MAX) return Number.NaN;
+  return parseDoubleText(buffer.latin1Slice(start, end));
 }
 
 /** Significant digits that tell all doubles apart, and that Redis prints. */

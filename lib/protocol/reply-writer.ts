@@ -27,6 +27,9 @@ const Type = {
   Verbatim: 61,
 } as const;
 
+const LINE_ENDS = /[\r\n]/g;
+const isLineEnd = (code: number) => code === CR || code === LF;
+
 const bytesOf = (text: string) => Buffer.from(text, 'latin1');
 const OK = bytesOf('+OK\r\n');
 const PONG = bytesOf('+PONG\r\n');
@@ -73,9 +76,14 @@ export class ReplyWriter {
     this.line(Type.Simple, text);
   }
 
-  /** An error; `text` begins with its code ("ERR no such key"). Line ends in it become spaces, as in Redis. */
+  /**
+   * An error; `text` is latin1 and begins with its code ("ERR no such key"). As in Redis, line ends at its end are cut,
+   * and others become spaces.
+   */
   error(text: string): void {
-    this.line(Type.Error, text.replace(/[\r\n]+$/, '').replace(/[\r\n]/g, ' '));
+    let length = text.length;
+    while (length > 0 && isLineEnd(text.charCodeAt(length - 1))) length--;
+    this.line(Type.Error, text.slice(0, length).replace(LINE_ENDS, ' '));
   }
 
   /** `value` is a safe integer, or a bigint of the 64-bit range. */
