@@ -23,10 +23,10 @@ export function writeCommandInfo(spec: CommandSpec, reply: ReplyWriter): void {
     reply,
   );
   const tips = facts.tips ?? [];
-  reply.array(tips.length);
+  reply.set(tips.length);
   for (const tip of tips) reply.bulkLatin1(tip);
   const keySpecs = facts.keySpecs ?? [];
-  reply.array(keySpecs.length);
+  reply.set(keySpecs.length);
   for (const keySpec of keySpecs) writeKeySpec(keySpec, reply);
   reply.array(spec.subcommands?.size ?? 0);
   for (const subcommand of spec.subcommands?.values() ?? []) writeCommandInfo(subcommand, reply);

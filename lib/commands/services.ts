@@ -103,7 +103,10 @@ export interface NodeServices {
   /** Wall clock, Unix milliseconds, with its fraction where the system tells one. */
   now(): number;
   store(): StoreFacts;
-  /** Text of INFO: `# Section` blocks with CRLF lines. Names in lower case; none means the default ones. */
+  /**
+   * Text of INFO: `# Section` blocks with CRLF lines. Names in lower case; none means all.
+   * renderInfo of lib/admin/info.ts makes it.
+   */
   info(sections: readonly string[]): string;
   /** Calls `run` once after that time. */
   after(delayMs: number, run: () => void): void;

@@ -1,0 +1,255 @@
+import { arch, release, totalmem, type } from 'node:os';
+import { REDIS_VERSION } from '../commands/connection.js';
+import type { NodeServices } from '../commands/services.js';
+
+type Value = string | number;
+type Fields = readonly (readonly [name: string, value: Value])[];
+
+interface Section {
+  readonly title: string;
+  /** In order. */
+  readonly fields: (services: NodeServices) => Fields;
+}
+
+const SECONDS_PER_DAY = 24 * 3600;
+const NO_REPLICATION_ID = '0'.repeat(40);
+
+/** Bytes as Redis shows them to people. */
+function human(bytes: number): string {
+  const units = ['B', 'K', 'M', 'G', 'T', 'P'];
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return unit === 0 ? `${Math.floor(value)}B` : `${value.toFixed(2)}${units[unit]}`;
+}
+
+function server(services: NodeServices): Fields {
+  const now = services.now();
+  const uptime = Math.floor((now - services.startedAt) / 1000);
+  return [
+    ['redis_version', REDIS_VERSION],
+    ['redis_git_sha1', '00000000'],
+    ['redis_git_dirty', 0],
+    ['redis_build_id', '0'],
+    ['redis_mode', 'standalone'],
+    ['tandis_version', services.version],
+    ['os', `${type()} ${release()} ${arch()}`],
+    ['arch_bits', 64],
+    ['multiplexing_api', 'libuv'],
+    ['node_version', process.versions.node],
+    ['process_id', process.pid],
+    ['process_supervised', 'no'],
+    ['run_id', services.runId],
+    ['tcp_port', services.cluster.self.port],
+    ['server_time_usec', Math.floor(now * 1000)],
+    ['uptime_in_seconds', uptime],
+    ['uptime_in_days', Math.floor(uptime / SECONDS_PER_DAY)],
+    ['hz', 10],
+    ['configured_hz', 10],
+    ['executable', process.execPath],
+    ['config_file', ''],
+    ['io_threads_active', 0],
+  ];
+}
+
+function clients(services: NodeServices): Fields {
+  let input = 0;
+  let output = 0;
+  for (const client of services.clients.all()) {
+    input = Math.max(input, client.queryBufferBytes);
+    output = Math.max(output, client.outputBytes);
+  }
+  return [
+    ['connected_clients', services.clients.size],
+    ['cluster_connections', Math.max(services.cluster.members.length - 1, 0)],
+    ['maxclients', services.config.get('maxclients')],
+    ['client_recent_max_input_buffer', input],
+    ['client_recent_max_output_buffer', output],
+    ['blocked_clients', 0],
+    ['tracking_clients', 0],
+    ['clients_in_timeout_table', 0],
+  ];
+}
+
+function memory(services: NodeServices): Fields {
+  const { usedBytes, peakBytes, reservedBytes } = services.store();
+  const { rss, heapTotal, heapUsed } = process.memoryUsage();
+  const maxmemory = services.config.get('maxmemory');
+  return [
+    ['used_memory', usedBytes],
+    ['used_memory_human', human(usedBytes)],
+    ['used_memory_rss', rss],
+    ['used_memory_rss_human', human(rss)],
+    ['used_memory_peak', peakBytes],
+    ['used_memory_peak_human', human(peakBytes)],
+    ['used_memory_peak_perc', `${((usedBytes * 100) / Math.max(peakBytes, 1)).toFixed(2)}%`],
+    ['used_memory_dataset', usedBytes],
+    ['used_memory_reserved', reservedBytes],
+    ['used_memory_heap', heapUsed],
+    ['allocator_allocated', usedBytes + heapUsed],
+    ['allocator_active', reservedBytes + heapTotal],
+    ['allocator_resident', rss],
+    ['total_system_memory', totalmem()],
+    ['total_system_memory_human', human(totalmem())],
+    ['used_memory_lua', 0],
+    ['used_memory_scripts', 0],
+    ['number_of_cached_scripts', 0],
+    ['maxmemory', maxmemory],
+    ['maxmemory_human', human(maxmemory)],
+    ['maxmemory_policy', services.config.get('maxmemory-policy')],
+    ['mem_fragmentation_ratio', (reservedBytes / Math.max(usedBytes, 1)).toFixed(2)],
+    ['mem_fragmentation_bytes', Math.max(reservedBytes - usedBytes, 0)],
+    ['mem_allocator', 'slab'],
+    ['lazyfree_pending_objects', 0],
+  ];
+}
+
+function persistence(services: NodeServices): Fields {
+  return [
+    ['loading', services.cluster.viewId === null ? 1 : 0],
+    ['async_loading', 0],
+    ['rdb_changes_since_last_save', 0],
+    ['rdb_bgsave_in_progress', 0],
+    ['rdb_last_save_time', Math.floor(services.startedAt / 1000)],
+    ['rdb_last_bgsave_status', 'ok'],
+    ['rdb_last_bgsave_time_sec', -1],
+    ['rdb_current_bgsave_time_sec', -1],
+    ['aof_enabled', 0],
+    ['aof_rewrite_in_progress', 0],
+    ['aof_rewrite_scheduled', 0],
+    ['aof_last_rewrite_time_sec', -1],
+    ['aof_current_rewrite_time_sec', -1],
+    ['aof_last_bgrewrite_status', 'ok'],
+    ['aof_last_write_status', 'ok'],
+  ];
+}
+
+function stats(services: NodeServices): Fields {
+  const { statistics } = services;
+  const { expiredKeys, evictedKeys } = services.store();
+  return [
+    ['total_connections_received', statistics.connectionsReceived],
+    ['total_commands_processed', statistics.commandsProcessed],
+    ['instantaneous_ops_per_sec', statistics.operationsPerSecond()],
+    ['total_net_input_bytes', statistics.netInputBytes],
+    ['total_net_output_bytes', statistics.netOutputBytes],
+    ['instantaneous_input_kbps', (statistics.inputRate() / 1024).toFixed(2)],
+    ['instantaneous_output_kbps', (statistics.outputRate() / 1024).toFixed(2)],
+    ['rejected_connections', statistics.connectionsRejected],
+    ['sync_full', 0],
+    ['sync_partial_ok', 0],
+    ['sync_partial_err', 0],
+    ['expired_keys', expiredKeys],
+    ['evicted_keys', evictedKeys],
+    ['keyspace_hits', statistics.keyspaceHits],
+    ['keyspace_misses', statistics.keyspaceMisses],
+    ['pubsub_channels', 0],
+    ['pubsub_patterns', 0],
+    ['latest_fork_usec', 0],
+    ['total_forks', 0],
+    ['tracking_total_keys', 0],
+    ['unexpected_error_replies', 0],
+    ['total_error_replies', statistics.errorReplies],
+  ];
+}
+
+/** To clients every node is a master without replicas: any of them serves any key. */
+function replication(services: NodeServices): Fields {
+  return [
+    ['role', 'master'],
+    ['connected_slaves', 0],
+    ['master_failover_state', 'no-failover'],
+    ['master_replid', services.runId],
+    ['master_replid2', NO_REPLICATION_ID],
+    ['master_repl_offset', 0],
+    ['second_repl_offset', -1],
+    ['repl_backlog_active', 0],
+    ['repl_backlog_size', 0],
+    ['repl_backlog_first_byte_offset', 0],
+    ['repl_backlog_histlen', 0],
+  ];
+}
+
+function cpu(): Fields {
+  const { system, user } = process.cpuUsage();
+  const seconds = (microseconds: number) => (microseconds / 1e6).toFixed(6);
+  return [
+    ['used_cpu_sys', seconds(system)],
+    ['used_cpu_user', seconds(user)],
+    ['used_cpu_sys_children', seconds(0)],
+    ['used_cpu_user_children', seconds(0)],
+  ];
+}
+
+function errorstats(services: NodeServices): Fields {
+  const counts = services.statistics.errorsByKind;
+  return [...counts].map(([kind, count]) => [`errorstat_${kind}`, `count=${count}`]);
+}
+
+function keyspace(services: NodeServices): Fields {
+  return services.store().databases.map(({ db, keys, expires, averageTtlMs }) => {
+    return [`db${db}`, `keys=${keys},expires=${expires},avg_ttl=${Math.round(averageTtlMs)}`];
+  });
+}
+
+function tandis(services: NodeServices): Fields {
+  const { cluster } = services;
+  const facts = cluster.tandis();
+  const { self } = cluster;
+  return [
+    ['node_id', self.id],
+    ['bus_port', self.busPort],
+    ['zone', self.zone],
+    ['view', cluster.viewId?.number ?? 0],
+    ['view_coordinator', cluster.viewId?.coordinator ?? ''],
+    ['members', cluster.members.length],
+    ['serving', cluster.serving ? 1 : 0],
+    ['settled', facts.settled ? 1 : 0],
+    ['primaries', facts.primaries],
+    ['backups', facts.backups],
+    ['keys_without_backup', facts.keysWithoutBackup],
+    ['lookups', facts.lookups],
+    ['forwards', facts.forwards],
+    ['take_overs', facts.takeOvers],
+    ['promotions', facts.promotions],
+    ['bus_input_bytes', facts.busInputBytes],
+    ['bus_output_bytes', facts.busOutputBytes],
+    ...[...facts.busMessages].map(([kind, count]) => [`bus_messages_${kind}`, count] as const),
+  ];
+}
+
+const none = (): Fields => [];
+
+/** By the names that INFO takes, in the order of its reply. */
+const SECTIONS: Readonly<Record<string, Section>> = {
+  server: { title: 'Server', fields: server },
+  clients: { title: 'Clients', fields: clients },
+  memory: { title: 'Memory', fields: memory },
+  persistence: { title: 'Persistence', fields: persistence },
+  stats: { title: 'Stats', fields: stats },
+  replication: { title: 'Replication', fields: replication },
+  cpu: { title: 'CPU', fields: cpu },
+  modules: { title: 'Modules', fields: none },
+  errorstats: { title: 'Errorstats', fields: errorstats },
+  cluster: { title: 'Cluster', fields: () => [['cluster_enabled', 0]] },
+  keyspace: { title: 'Keyspace', fields: keyspace },
+  tandis: { title: 'Tandis', fields: tandis },
+};
+
+/** Names that stand for all sections. */
+const GROUPS = ['default', 'all', 'everything'];
+
+/** The text of INFO for sections named in lower case, all when none is; unknown names are passed over. */
+export function renderInfo(services: NodeServices, wanted: readonly string[]): string {
+  const everything = wanted.length === 0 || wanted.some((name) => GROUPS.includes(name));
+  const blocks: string[] = [];
+  for (const [name, section] of Object.entries(SECTIONS)) {
+    if (!everything && !wanted.includes(name)) continue;
+    const lines = section.fields(services).map(([field, value]) => `${field}:${value}\r\n`);
+    blocks.push(`# ${section.title}\r\n${lines.join('')}`);
+  }
+  return blocks.join('\r\n');
+}

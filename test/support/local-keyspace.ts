@@ -1,0 +1,275 @@
+import { KEEP_EXPIRY, type Keyspace } from '../../lib/cluster/keyspace-contract.js';
+import type {
+  ClusterWideCommand,
+  Executor,
+  Operation,
+  ReplySink,
+  Router,
+} from '../../lib/cluster/operation.js';
+import type { WriteBarrier } from '../../lib/cluster/write-barrier.js';
+import { matchesGlob } from '../../lib/protocol/glob.js';
+import { ReplyWriter } from '../../lib/protocol/reply-writer.js';
+import type { Request } from '../../lib/protocol/request.js';
+import { type Ref, ValueType } from '../../lib/store/entry.js';
+
+interface Entry {
+  readonly db: number;
+  readonly key: string;
+  value: Buffer;
+  expireAt: number;
+  usedAt: number;
+  raw: boolean;
+  readonly type: number;
+}
+
+const DATABASES = 16;
+
+/** Keyspace, router and barrier of a node without cluster, over plain Maps: what dispatcher and handlers are tested on. */
+export class LocalNode implements Keyspace, Router, WriteBarrier {
+  now = 0;
+  clock: () => number = Date.now;
+  executor: Executor | null = null;
+  /** Whether keys are here; otherwise commands on keys are submitted, and wait for `runSubmitted`. */
+  local = true;
+  full = false;
+  refusalText: string | null = null;
+  /** Acks that each change has to wait for, and who waits. */
+  acksPerChange = 0;
+  readonly registered: { sink: ReplySink; token: number }[] = [];
+  readonly submitted: Operation[] = [];
+  readonly databases = Array.from({ length: DATABASES }, () => new Map<string, Entry>());
+  #refs: (Entry | null)[] = [null];
+  #count = 0;
+
+  // --- WriteBarrier
+
+  begin(): void {
+    this.now = this.clock();
+    this.#count = 0;
+    this.#refs = [null];
+  }
+
+  count(): number {
+    return this.#count;
+  }
+
+  register(sink: ReplySink, token: number): void {
+    this.registered.push({ sink, token });
+  }
+
+  outOfMemory(): boolean {
+    return this.full;
+  }
+
+  // --- Router
+
+  mayRun(): boolean {
+    return this.local;
+  }
+
+  submit(operation: Operation): void {
+    if (this.local) this.#execute(operation);
+    else this.submitted.push(operation);
+  }
+
+  runSubmitted(): void {
+    for (const operation of this.submitted.splice(0)) this.#execute(operation);
+  }
+
+  #execute(operation: Operation): void {
+    this.begin();
+    const reply = new ReplyWriter();
+    reply.proto = operation.proto;
+    this.executor!.execute(operation.request, operation.db, reply);
+    operation.sink.complete(operation.token, Buffer.from(reply.buffer.subarray(0, reply.length)));
+  }
+
+  refusal(): string | null {
+    return this.refusalText;
+  }
+
+  clusterWide(command: ClusterWideCommand, operation: Operation): void {
+    this.begin();
+    const reply = new ReplyWriter();
+    reply.proto = operation.proto;
+    this.#answer(command, operation.db, reply);
+    operation.sink.complete(operation.token, Buffer.from(reply.buffer.subarray(0, reply.length)));
+  }
+
+  #answer(command: ClusterWideCommand, db: number, reply: ReplyWriter): void {
+    const keys = this.databases[db]!;
+    switch (command.kind) {
+      case 'dbsize':
+        reply.integer(keys.size);
+        break;
+      case 'randomkey': {
+        const first = keys.keys().next();
+        if (first.done) reply.nil();
+        else reply.bulkLatin1(first.value);
+        break;
+      }
+      case 'keys':
+        writeKeys(this.#matching(db, command.pattern, null), reply);
+        break;
+      case 'scan':
+        reply.array(2);
+        reply.bulkLatin1('0');
+        writeKeys(this.#matching(db, command.pattern, command.type), reply);
+        break;
+      case 'flush':
+        if (command.allDatabases) for (const one of this.databases) one.clear();
+        else keys.clear();
+        reply.ok();
+        break;
+      case 'swapdb': {
+        const first = this.databases[command.first]!;
+        this.databases[command.first] = this.databases[command.second]!;
+        this.databases[command.second] = first;
+        reply.ok();
+        break;
+      }
+    }
+  }
+
+  #matching(db: number, pattern: Buffer | null, type: string | null): string[] {
+    if (type !== null && type !== 'string') return [];
+    return [...this.databases[db]!.values()]
+      .filter((entry) => entry.expireAt === 0 || entry.expireAt > this.now)
+      .map((entry) => entry.key)
+      .filter((key) => {
+        const text = Buffer.from(key, 'latin1');
+        return !pattern || matchesGlob(pattern, 0, pattern.length, text, 0, text.length);
+      });
+  }
+
+  // --- Keyspace
+
+  find(db: number, request: Request, index: number): Ref {
+    const ref = this.peek(db, request, index);
+    if (ref !== 0) this.#refs[ref]!.usedAt = this.now;
+    return ref;
+  }
+
+  peek(db: number, request: Request, index: number): Ref {
+    const entry = this.databases[db]!.get(request.latin1(index));
+    if (entry === undefined) return 0;
+    if (entry.expireAt !== 0 && entry.expireAt <= this.now) {
+      this.databases[db]!.delete(entry.key);
+      return 0;
+    }
+    return this.#refs.push(entry) - 1;
+  }
+
+  typeOf(ref: Ref): number {
+    return this.#refs[ref]!.type;
+  }
+
+  expireAt(ref: Ref): number {
+    return this.#refs[ref]!.expireAt;
+  }
+
+  idleSeconds(ref: Ref): number {
+    return Math.floor((this.now - this.#refs[ref]!.usedAt) / 1000);
+  }
+
+  valueBuffer(ref: Ref): Buffer {
+    return this.#refs[ref]!.value;
+  }
+
+  valueStart(_ref: Ref): number {
+    return 0;
+  }
+
+  valueLength(ref: Ref): number {
+    return this.#refs[ref]!.value.length;
+  }
+
+  isRaw(ref: Ref): boolean {
+    return this.#refs[ref]!.raw;
+  }
+
+  setString(
+    db: number,
+    request: Request,
+    keyIndex: number,
+    value: Buffer,
+    start: number,
+    end: number,
+    expireAt: number,
+  ): void {
+    this.set(db, request.latin1(keyIndex), Buffer.from(value.subarray(start, end)), expireAt);
+  }
+
+  /** Sets a key as a test's premise or as a command; `type` other than a string's makes a value of a wrong type. */
+  set(
+    db: number,
+    key: string,
+    value: Buffer,
+    expireAt: number,
+    type: number = ValueType.String,
+  ): void {
+    const kept = this.databases[db]!.get(key)?.expireAt ?? 0;
+    this.databases[db]!.set(key, {
+      db,
+      key,
+      value,
+      expireAt: expireAt === KEEP_EXPIRY ? kept : expireAt,
+      usedAt: this.now,
+      raw: false,
+      type,
+    });
+    this.#changed();
+  }
+
+  writeRange(
+    db: number,
+    request: Request,
+    keyIndex: number,
+    offset: number,
+    value: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const key = request.latin1(keyIndex);
+    const entry = this.databases[db]!.get(key);
+    const old = entry?.value ?? Buffer.alloc(0);
+    const grown = Buffer.alloc(Math.max(old.length, offset + end - start));
+    old.copy(grown);
+    value.copy(grown, offset, start, end);
+    this.set(db, key, grown, KEEP_EXPIRY);
+    this.databases[db]!.get(key)!.raw = true;
+  }
+
+  setExpiry(ref: Ref, expireAt: number): void {
+    this.#refs[ref]!.expireAt = expireAt;
+    this.#changed();
+  }
+
+  remove(ref: Ref): void {
+    const { db, key } = this.#refs[ref]!;
+    this.databases[db]!.delete(key);
+    this.#changed();
+  }
+
+  rename(db: number, request: Request, fromIndex: number, toIndex: number): void {
+    const keys = this.databases[db]!;
+    const entry = keys.get(request.latin1(fromIndex))!;
+    keys.delete(entry.key);
+    const key = request.latin1(toIndex);
+    keys.set(key, { ...entry, key });
+    this.#changed();
+  }
+
+  atomically(changes: () => void): void {
+    changes();
+  }
+
+  #changed(): void {
+    this.#count += this.acksPerChange;
+  }
+}
+
+function writeKeys(keys: readonly string[], reply: ReplyWriter): void {
+  reply.array(keys.length);
+  for (const key of keys) reply.bulkLatin1(key);
+}

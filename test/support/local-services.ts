@@ -1,0 +1,216 @@
+import { renderInfo } from '../../lib/admin/info.js';
+import { Config } from '../../lib/base/config.js';
+import type { Member } from '../../lib/cluster/member.js';
+import { createCommandTable } from '../../lib/commands/all-commands.js';
+import type { ClientSession, ReplyMode } from '../../lib/commands/client-session.js';
+import { Dispatcher } from '../../lib/commands/dispatcher.js';
+import type { NodeServices, ShutdownRequest } from '../../lib/commands/services.js';
+import { Statistics } from '../../lib/commands/statistics.js';
+import { keySlot } from '../../lib/protocol/crc16.js';
+import { ReplyWriter } from '../../lib/protocol/reply-writer.js';
+import { Request } from '../../lib/protocol/request.js';
+import { LocalNode } from './local-keyspace.js';
+
+export const self: Member = {
+  id: 'a'.repeat(40),
+  host: '127.0.0.1',
+  port: 7001,
+  busPort: 17001,
+  zone: '',
+  leaving: false,
+};
+
+/** A client connection without a socket. `replies()` gives what it would have sent by now. */
+export class FakeClient implements ClientSession {
+  readonly id: number;
+  readonly address: string;
+  readonly localAddress = '127.0.0.1:7001';
+  readonly createdAt: number;
+  lastActiveAt: number;
+  name = '';
+  libraryName = '';
+  libraryVersion = '';
+  db = 0;
+  authenticated = true;
+  noEvict = false;
+  replyMode: ReplyMode = 'on';
+  lastCommand = '';
+  commandsRun = 0;
+  readonly queryBufferBytes = 0;
+  readonly outputBytes = 0;
+  readonly reply = new ReplyWriter();
+  closed: 'no' | 'after replies' | 'killed' = 'no';
+  readonly #queue: { token: number; acks: number; bytes: Buffer | null }[] = [];
+  #token = 0;
+
+  constructor(id: number, now: number) {
+    this.id = id;
+    this.address = `127.0.0.1:${50_000 + id}`;
+    this.createdAt = now;
+    this.lastActiveAt = now;
+  }
+
+  endReply(acks: number): number {
+    const bytes = Buffer.from(this.reply.buffer.subarray(0, this.reply.length));
+    this.reply.reset();
+    const token = ++this.#token;
+    this.#queue.push({ token, acks, bytes });
+    return acks > 0 ? token : 0;
+  }
+
+  deferReply(): number {
+    const token = ++this.#token;
+    this.#queue.push({ token, acks: 0, bytes: null });
+    return token;
+  }
+
+  acknowledged(token: number): void {
+    this.#queue.find((one) => one.token === token)!.acks--;
+  }
+
+  complete(token: number, reply: Buffer): void {
+    this.#queue.find((one) => one.token === token)!.bytes = reply;
+  }
+
+  fail(token: number, error: string): void {
+    this.complete(token, Buffer.from(`-${error}\r\n`));
+  }
+
+  closeAfterReplies(): void {
+    this.closed = 'after replies';
+  }
+
+  kill(): void {
+    this.closed = 'killed';
+  }
+
+  /** The bytes of all replies that are due, in order, as latin1; they are taken out. */
+  replies(): string {
+    let text = '';
+    while (this.#queue.length > 0 && this.#queue[0]!.acks === 0 && this.#queue[0]!.bytes) {
+      text += this.#queue.shift()!.bytes!.toString('latin1');
+    }
+    return text;
+  }
+
+  get waiting(): number {
+    return this.#queue.length;
+  }
+}
+
+/** A dispatcher on a LocalNode, with a clock and timers that tests move. */
+export class TestNode {
+  readonly local = new LocalNode();
+  readonly config = new Config();
+  readonly statistics = new Statistics();
+  readonly clients = new Set<FakeClient>();
+  readonly shutdowns: ShutdownRequest[] = [];
+  /** Given by SHUTDOWN: ends it with an error. */
+  shutdownFailed: ((error: string) => void) | null = null;
+  members: Member[] = [self];
+  /** Unix milliseconds. */
+  time = 1_700_000_000_000;
+  readonly dispatcher: Dispatcher;
+  #timers: { at: number; run: () => void }[] = [];
+
+  constructor() {
+    this.local.clock = () => this.time;
+    this.dispatcher = new Dispatcher({
+      table: createCommandTable(),
+      keyspace: this.local,
+      router: this.local,
+      barrier: this.local,
+      services: this.#services(),
+    });
+    this.local.executor = this.dispatcher;
+  }
+
+  connect(): FakeClient {
+    const client = new FakeClient(this.clients.size + 1, this.time);
+    this.clients.add(client);
+    return client;
+  }
+
+  /** Runs a command and returns the replies that are due then. */
+  run(client: FakeClient, ...args: (string | Buffer)[]): string {
+    this.dispatcher.dispatch(client, Request.of(...args));
+    return client.replies();
+  }
+
+  /** Lets time pass, and runs the timers that are due. */
+  advance(milliseconds: number): void {
+    this.time += milliseconds;
+    const due = this.#timers.filter((timer) => timer.at <= this.time);
+    this.#timers = this.#timers.filter((timer) => timer.at > this.time);
+    for (const timer of due) timer.run();
+  }
+
+  #services(): NodeServices {
+    const node = this;
+    const services: NodeServices = {
+      config: this.config,
+      statistics: this.statistics,
+      clients: {
+        get size() {
+          return node.clients.size;
+        },
+        all: () => [...node.clients].filter((client) => client.closed !== 'killed'),
+      },
+      cluster: {
+        self,
+        viewId: { number: 1, coordinator: self.id },
+        get members() {
+          return node.members;
+        },
+        serving: true,
+        slotRanges: () => [{ first: 0, last: 16383, anchor: self, backup: null }],
+        keysInSlot: () => 0,
+        locate: (_db, key, answer) => {
+          const slot = keySlot(key, 0, key.length);
+          answer({ slot, anchor: self, primary: self, backup: null });
+        },
+        tandis: () => ({
+          settled: true,
+          primaries: 3,
+          backups: 0,
+          keysWithoutBackup: 0,
+          lookups: 0,
+          forwards: 0,
+          takeOvers: 0,
+          promotions: 0,
+          busOutputBytes: 0,
+          busInputBytes: 0,
+          busMessages: new Map([['mirror', 2]]),
+        }),
+      },
+      version: '0.1.0',
+      runId: 'b'.repeat(40),
+      startedAt: this.time,
+      now: () => node.time,
+      store: () => ({
+        usedBytes: 1536,
+        peakBytes: 2048,
+        reservedBytes: 4096,
+        expiredKeys: 0,
+        evictedKeys: 0,
+        databases: [{ db: 0, keys: 3, expires: 1, averageTtlMs: 10.4 }],
+      }),
+      info: (sections) => renderInfo(services, sections),
+      after: (delayMs, run) => {
+        node.#timers.push({ at: node.time + delayMs, run });
+      },
+      shutdown: (request, failed) => {
+        node.shutdowns.push(request);
+        node.shutdownFailed = failed;
+      },
+      abortShutdown: () => {
+        const open = node.shutdownFailed !== null;
+        node.shutdownFailed?.('ERR Errors trying to SHUTDOWN. Check logs.');
+        node.shutdownFailed = null;
+        return open;
+      },
+      log: () => undefined,
+    };
+    return services;
+  }
+}

@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encodeCommand, type Reply, ReplyReader } from './resp.js';
+
+const START_TRIES = 200;
+const START_RETRY_MS = 25;
+
+/** Why there is no reference to compare with; null when there is one. Under CI=true a missing one is an error. */
+export function missingRedis(): string | null {
+  const { error } = spawnSync('redis-server', ['--version']);
+  if (!error) return null;
+  const reason = 'redis-server is not installed: nothing to compare with';
+  if (process.env['CI'] === 'true') throw new Error(reason);
+  return reason;
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** A real redis-server on a port of its own, without persistence. */
+export class RedisServer {
+  readonly port: number;
+  readonly #process: ChildProcess;
+  readonly #directory: string;
+
+  private constructor(port: number, process: ChildProcess, directory: string) {
+    this.port = port;
+    this.#process = process;
+    this.#directory = directory;
+  }
+
+  static async start(...options: string[]): Promise<RedisServer> {
+    const port = await freePort();
+    const directory = mkdtempSync(join(tmpdir(), 'redis-'));
+    const base = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', directory];
+    const child = spawn('redis-server', [...base, ...options], { stdio: 'ignore' });
+    return new RedisServer(port, child, directory);
+  }
+
+  async stop(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    if (this.#process.exitCode === null) await once(this.#process, 'exit');
+    rmSync(this.#directory, { recursive: true });
+  }
+}
+
+/** A plain connection on which one command is asked after the other. */
+export class RespConnection {
+  readonly #socket: Socket;
+  readonly #reader = new ReplyReader();
+  readonly #waiting: ((answer: { reply: Reply; bytes: string }) => void)[] = [];
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => {
+      this.#reader.feed(chunk);
+      for (let next = this.#reader.next(); next; next = this.#reader.next()) {
+        this.#waiting.shift()?.(next);
+      }
+    });
+  }
+
+  /** Tries until the server listens. */
+  static async open(port: number): Promise<RespConnection> {
+    for (let i = 0; ; i++) {
+      const socket = connect(port, '127.0.0.1');
+      try {
+        await once(socket, 'connect');
+        return new RespConnection(socket);
+      } catch (error) {
+        if (i === START_TRIES) throw error;
+        await new Promise((resolve) => setTimeout(resolve, START_RETRY_MS));
+      }
+    }
+  }
+
+  ask(...args: (string | Buffer)[]): Promise<{ reply: Reply; bytes: string }> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#socket.write(encodeCommand(args));
+    });
+  }
+
+  /** Sends bytes as they are, without waiting for anything. */
+  write(bytes: Buffer): void {
+    this.#socket.write(bytes);
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
