@@ -19,8 +19,11 @@ const FILL_DEPTH = 16;
 /** The runs of one round, one per subject in their order. */
 export interface Round {
   readonly runs: readonly RunResult[];
-  readonly isDisturbed: boolean;
+  /** Cores that others used during the most disturbed of them. */
+  readonly otherCores: number;
 }
+
+export const isDisturbed = (round: Round): boolean => round.otherCores > OTHER_CORES_MAX;
 
 export type Progress = (text: string) => void;
 
@@ -70,18 +73,18 @@ async function rounds(
   progress: Progress,
 ): Promise<Round[]> {
   const done: Round[] = [];
-  const quiet = () => done.filter((round) => !round.isDisturbed).length;
+  const quiet = () => done.filter((round) => !isDisturbed(round)).length;
   while (quiet() < wanted && done.length < wanted * PAIRS_FACTOR_MAX) {
     const runs: RunResult[] = [];
     await untilQuiet();
     for (let side = 0; side < sides; side++) runs.push(await runOnce(side));
-    const isDisturbed = runs.some((run) => run.otherCores > OTHER_CORES_MAX);
-    done.push({ runs, isDisturbed });
+    const round = { runs, otherCores: Math.max(...runs.map((run) => run.otherCores)) };
+    done.push(round);
     const rates = runs.map((run) => Math.round(run.operationsPerSecond)).join(' / ');
-    progress(`pair ${done.length}: ${rates} per second${isDisturbed ? ', disturbed' : ''}`);
+    progress(`pair ${done.length}: ${rates} per second${isDisturbed(round) ? ', disturbed' : ''}`);
   }
-  // Array.sort is stable: quiet rounds first, each kind in the order in which they were run.
-  return done.sort((a, b) => Number(a.isDisturbed) - Number(b.isDisturbed)).slice(0, wanted);
+  // Which pairs count is decided by what others did, never by what came out.
+  return done.sort((a, b) => a.otherCores - b.otherCores).slice(0, wanted);
 }
 
 /** Waits, but not for long, until nobody else uses the machine: the servers of the case are idle now. */

@@ -1,6 +1,6 @@
 import type { RunResult } from '../load/run-spec.js';
 import type { Case } from './cases.js';
-import type { Round, Side } from './compare-load.js';
+import { isDisturbed, type Round, type Side } from './compare-load.js';
 import type { MemoryResult } from './compare-memory.js';
 import { ratioOf, type Summary, summarize } from './statistics.js';
 import { number, table } from './table.js';
@@ -70,7 +70,7 @@ export function reportLoad(
   rounds: readonly Round[],
 ): CaseReport {
   const runs = rounds.map((round) => round.runs);
-  const disturbedPairs = rounds.filter((round) => round.isDisturbed).length;
+  const disturbedPairs = rounds.filter(isDisturbed).length;
   return { ...report(one, sides, runs, LOAD_FIGURES), disturbedPairs };
 }
 
