@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { busPortOf, Config } from '../../lib/base/config.js';
 import { OPTION_NAMES } from '../../lib/base/options.js';
+import { optionsPage } from '../../lib/base/options-page.js';
 
 /** Message of the error that `run` throws. */
 function errorOf(run: () => unknown): string {
@@ -110,4 +112,9 @@ t.test('the bus port is 10000 above, unless set', async (t) => {
   t.equal(busPortOf(new Config({ port: '60000', 'cluster-port': '100' })), 100);
   t.equal(busPortOf(new Config({ port: '0' })), 0);
   t.throws(() => busPortOf(new Config({ port: '60000' })));
+});
+
+t.test('docs/options.md says what the table says', async (t) => {
+  const page = new URL('docs/options.md', `file://${process.cwd()}/`);
+  t.equal(readFileSync(page, 'utf8'), optionsPage());
 });

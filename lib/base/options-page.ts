@@ -1,0 +1,40 @@
+import { Config } from './config.js';
+import { OPTION_NAMES, type OptionName, optionFacts } from './options.js';
+
+const HEADING = `# Options
+
+Made from \`lib/base/options.ts\` by \`npm run build && node scripts/write-options-page.js\`.
+
+Given on the command line as \`--name value\`, read by \`CONFIG GET\`; those marked *live* may be changed by \`CONFIG SET\`.
+Bytes take the units of Redis: \`k\` is 1000, \`kb\` is 1024, and so on up to \`gb\`.
+
+| option | values | default | live | what it does |
+| --- | --- | --- | --- | --- |
+`;
+
+function values(name: OptionName): string {
+  const facts = optionFacts(name);
+  switch (facts.type) {
+    case 'integer':
+      return `${facts.min} to ${facts.max}${facts.unit === undefined ? '' : ` ${facts.unit}`}`;
+    case 'choice':
+      return facts.choices.join(', ');
+    case 'addresses':
+      return 'host:port';
+    case 'output-limits':
+      return 'class hard soft seconds';
+    default:
+      return facts.type;
+  }
+}
+
+/** docs/options.md. */
+export function optionsPage(): string {
+  const defaults = new Config();
+  const rows = OPTION_NAMES.filter((name) => optionFacts(name).fixed !== true).map((name) => {
+    const { mutable, summary } = optionFacts(name);
+    const shown = defaults.show(name) === '' ? '' : `\`${defaults.show(name)}\``;
+    return `| \`${name}\` | ${values(name)} | ${shown} | ${mutable ? 'live' : ''} | ${summary} |\n`;
+  });
+  return `${HEADING}${rows.join('')}`;
+}

@@ -1,0 +1,131 @@
+import { renderInfo } from '../admin/info.js';
+import type { Config } from '../base/config.js';
+import type { Logger } from '../base/logger.js';
+import { VERSION } from '../base/version.js';
+import type {
+  ClientRegistry,
+  ClusterFacts,
+  DatabaseFacts,
+  NodeServices,
+  ShutdownRequest,
+  StoreFacts,
+} from '../commands/services.js';
+import type { Statistics } from '../commands/statistics.js';
+import { Role, type Store } from '../store/store.js';
+
+/** Entries looked at for the average time to live of INFO. */
+const TTL_SAMPLES = 64;
+
+/** Longest delay that a timer takes. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/** What the node's parts are asked for on behalf of commands. */
+export interface ServicesParts {
+  readonly config: Config;
+  readonly statistics: Statistics;
+  readonly clients: ClientRegistry;
+  readonly cluster: ClusterFacts;
+  readonly store: Store;
+  readonly logger: Logger;
+  readonly runId: string;
+  /** Since the start: keys that expired, and keys evicted. */
+  counts(): { readonly expired: number; readonly evicted: number };
+  shutdown(request: ShutdownRequest, failed: (error: string) => void): void;
+  abortShutdown(): boolean;
+}
+
+/** The node as its commands see it. */
+export class ServerServices implements NodeServices {
+  readonly config: Config;
+  readonly statistics: Statistics;
+  readonly clients: ClientRegistry;
+  readonly cluster: ClusterFacts;
+  readonly version = VERSION;
+  readonly runId: string;
+  readonly startedAt = Date.now();
+  readonly #parts: ServicesParts;
+  #peakBytes = 0;
+
+  constructor(parts: ServicesParts) {
+    this.#parts = parts;
+    this.config = parts.config;
+    this.statistics = parts.statistics;
+    this.clients = parts.clients;
+    this.cluster = parts.cluster;
+    this.runId = parts.runId;
+  }
+
+  now(): number {
+    // Whole milliseconds of the wall clock, which may be set; the fraction only tells calls apart.
+    return Date.now() + (performance.now() % 1);
+  }
+
+  /** To be called now and then: keeps the highest memory use seen. */
+  sample(): void {
+    this.#peakBytes = Math.max(this.#peakBytes, this.#parts.store.usedBytes);
+  }
+
+  store(): StoreFacts {
+    const { store } = this.#parts;
+    const { expired, evicted } = this.#parts.counts();
+    this.sample();
+    return {
+      usedBytes: store.usedBytes,
+      peakBytes: this.#peakBytes,
+      reservedBytes: store.reservedBytes,
+      expiredKeys: expired,
+      evictedKeys: evicted,
+      databases: this.#databases(),
+    };
+  }
+
+  #databases(): DatabaseFacts[] {
+    const { store } = this.#parts;
+    const databases: DatabaseFacts[] = [];
+    for (let db = 0; db < this.config.get('databases'); db++) {
+      const keys = store.count(db, Role.Primary);
+      if (keys === 0) continue;
+      const expires = store.countWithExpiry(db);
+      databases.push({ db, keys, expires, averageTtlMs: expires === 0 ? 0 : this.#averageTtl(db) });
+    }
+    return databases;
+  }
+
+  /** Of a sample, as Redis does it: 0 when none of the sample expires. */
+  #averageTtl(db: number): number {
+    const { store } = this.#parts;
+    const now = Date.now();
+    const step = Math.max(1, Math.floor(store.size / TTL_SAMPLES));
+    let sum = 0;
+    let count = 0;
+    for (let index = 0; index < store.size; index += step) {
+      const ref = store.entryAt(index);
+      const expireAt = store.expireAt(ref);
+      if (store.db(ref) !== db || store.role(ref) !== Role.Primary || expireAt <= now) continue;
+      sum += expireAt - now;
+      count += 1;
+    }
+    return count === 0 ? 0 : Math.round(sum / count);
+  }
+
+  info(sections: readonly string[]): string {
+    return renderInfo(this, sections);
+  }
+
+  after(delayMs: number, run: () => void): void {
+    const step = Math.min(Math.max(delayMs, 0), TIMER_MS_MAX);
+    setTimeout(() => (delayMs > step ? this.after(delayMs - step, run) : run()), step).unref();
+  }
+
+  shutdown(request: ShutdownRequest, failed: (error: string) => void): void {
+    this.#parts.shutdown(request, failed);
+  }
+
+  abortShutdown(): boolean {
+    return this.#parts.abortShutdown();
+  }
+
+  log(level: 'info' | 'warn', event: string, facts: Record<string, unknown>): void {
+    this.#parts.logger[level](event, facts);
+  }
+}
