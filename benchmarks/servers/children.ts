@@ -19,6 +19,7 @@ export class Child {
   private readonly process: ChildProcess;
   private readonly ended: Promise<unknown>;
   private output = '';
+  private isOver = false;
 
   constructor(command: string, args: readonly string[]) {
     this.directory = mkdtempSync(join(tmpdir(), 'tandis-bench-'));
@@ -29,9 +30,14 @@ export class Child {
       detached: true,
     });
     this.pid = this.process.pid ?? -1;
-    this.ended = once(this.process, 'close').catch((error: Error) => {
-      this.output += error.message;
-    });
+    // Closed: ended, and all output read. A command that could not be started gives an error instead.
+    this.ended = once(this.process, 'close')
+      .catch((error: Error) => {
+        this.output += error.message;
+      })
+      .then(() => {
+        this.isOver = true;
+      });
     const keep = (chunk: Buffer) => {
       this.output = (this.output + chunk.toString('latin1')).slice(-OUTPUT_BYTES_MAX);
     };
@@ -41,7 +47,7 @@ export class Child {
   }
 
   get hasEnded(): boolean {
-    return this.pid === -1 || this.process.exitCode !== null || this.process.signalCode !== null;
+    return this.isOver;
   }
 
   /** The last output, for messages. */
