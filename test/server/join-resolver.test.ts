@@ -4,39 +4,37 @@ import { join } from 'node:path';
 import t from 'tap';
 import { silentLogger } from '../../lib/base/logger.js';
 import { ClusterConfigFile } from '../../lib/server/cluster-config-file.js';
-import { JoinAddresses } from '../../lib/server/join-addresses.js';
+import { JoinResolver } from '../../lib/server/join-resolver.js';
 
 t.test('all records of all names are targets, each once', async (t) => {
   const names: Record<string, string[]> = { nodes: ['10.0.0.1', '10.0.0.2'], one: ['10.0.0.2'] };
-  const join = new JoinAddresses(
-    ['nodes:17001', 'one:17001', '[::1]:17002'],
-    silentLogger,
-    (host) => Promise.resolve((names[host] ?? [host]).map((address) => ({ address }))),
+  const join = new JoinResolver(['nodes:17001', 'one:17001', '[::1]:17002'], silentLogger, (host) =>
+    Promise.resolve((names[host] ?? [host]).map((address) => ({ address }))),
   );
-  t.equal(join.unresolved, 3);
-  t.same(join.targets, []);
+  t.equal(join.current.unresolved, 3);
+  t.same(join.current.addresses, []);
   await join.refresh();
-  t.equal(join.unresolved, 0);
-  t.same(join.targets, [
-    { host: '10.0.0.1', busPort: 17001 },
-    { host: '10.0.0.2', busPort: 17001 },
-    { host: '::1', busPort: 17002 },
+  t.equal(join.current.unresolved, 0);
+  t.same(join.current.addresses, [
+    { host: '10.0.0.1', port: 0, busPort: 17001 },
+    { host: '10.0.0.2', port: 0, busPort: 17001 },
+    { host: '::1', port: 0, busPort: 17002 },
   ]);
 });
 
 t.test('a name that stops resolving keeps its last records', async (t) => {
   let up = false;
-  const join = new JoinAddresses(['nodes:1'], silentLogger, () =>
+  const join = new JoinResolver(['nodes:1'], silentLogger, () =>
     up ? Promise.resolve([{ address: '10.0.0.1' }]) : Promise.reject(new Error('ENOTFOUND')),
   );
   await join.refresh();
-  t.equal(join.unresolved, 1);
+  t.equal(join.current.unresolved, 1);
   up = true;
   await join.refresh();
   up = false;
   await join.refresh();
-  t.same(join.targets, [{ host: '10.0.0.1', busPort: 1 }]);
-  t.equal(join.unresolved, 0);
+  t.same(join.current.addresses, [{ host: '10.0.0.1', port: 0, busPort: 1 }]);
+  t.equal(join.current.unresolved, 0);
 });
 
 t.test('members seen are found in the file at the next start', async (t) => {

@@ -1,0 +1,45 @@
+import t from 'tap';
+import { clientOf, freePorts, tandis } from './processes.js';
+
+t.test('the launcher starts a cluster, reports a death, and ends all nodes', async (t) => {
+  const port = await freePorts(3);
+  const run = tandis(t, 'cluster', '--nodes', '3', '--port', String(port));
+  await run.printed(/The cluster answers: 3 nodes/);
+  const [, pid] = await run.printed(/kill -9 (\d+)/);
+  await clientOf(t, port).set('sess:1', 'hello', 'EX', 600);
+  t.equal(await clientOf(t, port + 1).get('sess:1'), 'hello');
+
+  process.kill(Number(pid), 'SIGKILL');
+  await run.printed(new RegExp(`${port} \\| node ${port} has ended \\(SIGKILL\\); it stays dead`));
+  t.equal(await clientOf(t, port + 2).get('sess:1'), 'hello', 'the session is still there');
+
+  run.child.kill('SIGINT');
+  t.equal(await run.ended, 0);
+  t.match(run.out, new RegExp(`${port + 1} \\| node ${port + 1} has ended`));
+  t.match(run.out, new RegExp(`${port + 2} \\| node ${port + 2} has ended`));
+});
+
+t.test('a launcher whose ports are in use says so and ends', async (t) => {
+  const port = await freePorts(1);
+  const first = tandis(t, 'cluster', '--nodes', '1', '--port', String(port));
+  await first.printed(/The cluster answers/);
+  const second = tandis(t, 'cluster', '--nodes', '1', '--port', String(port));
+  t.equal(await second.ended, 1);
+  t.match(second.out, /is in use/);
+});
+
+t.test('the nodes end with a launcher that was killed', async (t) => {
+  const port = await freePorts(1);
+  const run = tandis(t, 'cluster', '--nodes', '1', '--port', String(port));
+  const [, pid] = await run.printed(/kill -9 (\d+)/);
+  run.child.kill('SIGKILL');
+  const alive = (): boolean => {
+    try {
+      return process.kill(Number(pid), 0);
+    } catch {
+      return false;
+    }
+  };
+  while (alive()) await new Promise((resolve) => setTimeout(resolve, 20));
+  t.pass('the node has ended');
+});

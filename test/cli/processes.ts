@@ -1,0 +1,123 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import type { Test } from 'tap';
+
+/** The built command line, beside the built tests. */
+export const PROGRAM = fileURLToPath(new URL('../../bin/tandis.js', import.meta.url));
+
+export interface Run {
+  readonly child: ChildProcess;
+  /** What was printed so far. */
+  out: string;
+  err: string;
+  /** Exit status, or the signal that ended it. */
+  readonly ended: Promise<number | string>;
+  /** Resolves to the match as soon as what was printed on stdout has one; rejects when the process ends without. */
+  printed(pattern: RegExp): Promise<RegExpExecArray>;
+}
+
+/** Runs `tandis <args>`; killed at the end of the test if it still runs. */
+export function tandis(t: Test, ...args: string[]): Run {
+  const child = spawn(process.execPath, ['--enable-source-maps', PROGRAM, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const run: Run = {
+    child,
+    out: '',
+    err: '',
+    ended: once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string),
+    printed: async (pattern) => {
+      for (;;) {
+        const match = pattern.exec(run.out);
+        if (match !== null) return match;
+        if (child.exitCode !== null || child.signalCode !== null) {
+          throw new Error(`ended without printing ${pattern}:\n${run.out}\n${run.err}`);
+        }
+        await Promise.race([once(child.stdout!, 'data'), run.ended]);
+      }
+    },
+  };
+  child.stdout!.on('data', (chunk) => {
+    run.out += chunk;
+  });
+  child.stderr!.on('data', (chunk) => {
+    run.err += chunk;
+  });
+  t.teardown(async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+    await run.ended;
+  });
+  return run;
+}
+
+export interface Node {
+  readonly run: Run;
+  readonly port: number;
+  readonly busPort: number;
+}
+
+/** Starts one node on ports of the system's choice. */
+export async function startNode(t: Test, ...options: string[]): Promise<Node> {
+  const ports = options.includes('--port') ? [] : ['--port', '0'];
+  const run = tandis(t, 'server', ...ports, '--log-format', 'json', ...options);
+  const line = await run.printed(/^\{.*"msg":"listening".*\}$/m);
+  const { port, busPort } = JSON.parse(line[0]) as { port: number; busPort: number };
+  return { run, port, busPort };
+}
+
+/** A client that gives up instead of trying again. */
+export function clientOf(t: Test, port: number): Redis {
+  const client = new Redis({
+    port,
+    host: '127.0.0.1',
+    retryStrategy: null,
+    enableReadyCheck: false,
+    maxRetriesPerRequest: 0,
+  });
+  client.on('error', () => undefined);
+  t.teardown(() => client.disconnect());
+  return client;
+}
+
+/** Asks again until the answer is what is wanted; the test's own timeout ends it. */
+export async function until(question: () => Promise<boolean>): Promise<void> {
+  while (!(await question().catch(() => false))) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Waits until a node serves keys. */
+export async function serves(t: Test, port: number): Promise<Redis> {
+  const client = clientOf(t, port);
+  await until(async () => (await client.ttl('none')) === -2);
+  return client;
+}
+
+/** The first of `count` ports in a row that are free, with the bus ports 10000 above. */
+export async function freePorts(count: number): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const first = 15_000 + Math.floor(Math.random() * 15_000);
+    const ports = Array.from({ length: count }, (_, i) => [first + i, first + i + 10_000]).flat();
+    const free = await Promise.all(ports.map(isFree));
+    if (free.every(Boolean)) return first;
+  }
+  throw new Error('no free ports');
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, '127.0.0.1', resolve);
+    });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
+}

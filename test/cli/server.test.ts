@@ -1,0 +1,62 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import t from 'tap';
+import { clientOf, serves, startNode, tandis, until } from './processes.js';
+
+t.test('a port in use: one line, exit status 1', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.teardown(() => other.close());
+  const { port } = other.address() as { port: number };
+  const run = tandis(t, 'server', '--port', '0', '--cluster-port', String(port));
+  t.equal(await run.ended, 1);
+  t.equal(run.err, `tandis: port ${port} on 127.0.0.1 is in use\n`);
+});
+
+t.test('an address that is not ours: one line, exit status 1', async (t) => {
+  const run = tandis(t, 'server', '--port', '0', '--bind', '192.0.2.1');
+  t.equal(await run.ended, 1);
+  t.match(run.err, /^tandis: cannot listen .*192\.0\.2\.1.*\n$/);
+});
+
+t.test('one node alone serves, shows its configuration, and ends by SIGTERM', async (t) => {
+  const { run, port } = await startNode(t, '--maxmemory', '64mb');
+  const client = await serves(t, port);
+  t.equal(await client.set('key', 'value'), 'OK');
+  t.equal(await client.get('key'), 'value');
+  t.same(await client.config('GET', 'maxmemory'), ['maxmemory', '67108864']);
+  run.child.kill('SIGTERM');
+  t.equal(await run.ended, 0);
+});
+
+t.test('SHUTDOWN ends a node', async (t) => {
+  const { run, port } = await startNode(t);
+  const client = await serves(t, port);
+  client.shutdown('NOSAVE').catch(() => undefined);
+  t.equal(await run.ended, 0);
+});
+
+t.test('a second signal does not wait', async (t) => {
+  // It joins somebody who never answers, so it serves nothing and has nobody to leave to.
+  const { run } = await startNode(t, '--join', '127.0.0.1:1');
+  run.child.kill('SIGTERM');
+  run.child.kill('SIGTERM');
+  t.ok([0, 1, 'SIGTERM'].includes(await run.ended));
+});
+
+t.test('two nodes form a cluster; the one that leaves hands over what it holds', async (t) => {
+  const first = await startNode(t);
+  await serves(t, first.port);
+  const second = await startNode(t, '--join', `127.0.0.1:${first.busPort}`);
+  const client = await serves(t, second.port);
+  const members = async (): Promise<number> =>
+    String(await client.cluster('NODES'))
+      .trim()
+      .split('\n').length;
+  await until(async () => (await members()) === 2);
+  for (let i = 0; i < 100; i++) t.equal(await client.set(`key:${i}`, `value ${i}`), 'OK');
+  second.run.child.kill('SIGTERM');
+  t.equal(await second.run.ended, 0);
+  const other = clientOf(t, first.port);
+  for (let i = 0; i < 100; i++) t.equal(await other.get(`key:${i}`), `value ${i}`);
+});
