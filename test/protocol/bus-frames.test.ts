@@ -147,9 +147,9 @@ t.test('a whole frame is yielded in place; a caller may stop and go on later', a
   t.equal(reader.buffer, stream);
   reader.finish();
   t.equal(reader.pendingBytes, 12);
+  stream.fill(0);
   const rest = streamOf([{ type: 2, payload: 'd' }]);
   reader.feed(rest, rest.length);
-  stream.fill(0);
   const payloads: string[] = [];
   while (reader.next()) payloads.push(frameOf(reader).payload);
   t.same(payloads, ['b', 'c', 'd']);
@@ -255,7 +255,7 @@ t.test('ranges handed out stay as they are while more is appended', async (t) =>
 
 t.test('a frame larger than a chunk, among small ones', async (t) => {
   const log = new FrameLog();
-  const frames = [10, 200_000, 5, 70_000, 65_531, 65_532, 1].map((size, type) => ({
+  const frames = [10, 200_000, 5, 70_000, 65_531, 65_532, 1, 65_526, 2, 3].map((size, type) => ({
     type,
     payload: 'z'.repeat(size),
   }));
@@ -263,6 +263,7 @@ t.test('a frame larger than a chunk, among small ones', async (t) => {
   t.same(readInPieces(unsent(log, 0), []).frames, frames);
   log.acknowledge(log.endOffset - 1);
   t.equal(log.pendingBytes, 1);
+  t.equal(unsent(log, log.endOffset - 1).length, 1, 'kept up to its last byte');
 });
 
 t.test('a steady stream reuses its memory', async (t) => {

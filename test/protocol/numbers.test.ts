@@ -157,6 +157,8 @@ t.test('long doubles add up as INCRBYFLOAT does', async (t) => {
     ['-inf', 'inf', 'infinite'],
     ['1e5000', '0', 'not a float'],
     ['1e-5000', '0', 'not a float'],
+    ['0x1p-16445', '0', '0'],
+    ['0x1p-16446', '0', 'not a float'],
     ['nan', '0', 'not a float'],
     ['', '0', 'not a float'],
     [' 1', '0', 'not a float'],

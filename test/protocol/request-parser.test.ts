@@ -130,7 +130,7 @@ const HOSTILE: [input: string, error: string][] = [
   ['*1\r\nPING\r\n', "expected '$', got 'P'"],
   ['*1\r\n\r\n\r\n', "expected '$', got '\r'"],
   ['*1\r\n\xff\r\n', "expected '$', got '\xff'"],
-  ['*1\r\n$\r\n', 'invalid bulk length'],
+  ['*1\r\n$\r\n\r\n', 'invalid bulk length'],
   ['*1\r\n$-1\r\n', 'invalid bulk length'],
   ['*1\r\n$+4\r\n', 'invalid bulk length'],
   ['*1\r\n$04\r\nPING\r\n', 'invalid bulk length'],
@@ -212,6 +212,7 @@ t.test('limits of clients that have not authenticated', async (t) => {
     t.match(attempt('*2\r\n$1\r\na\r\n$16385\r\n', cuts).error, /: unauthenticated bulk length$/);
     t.same(attempt(encode(['AUTH', bulk]), cuts), { commands: [['AUTH', bulk]], error: '' });
     t.same(attempt(encode(Array(10).fill('a')), cuts).error, '');
+    t.match(attempt(encode(['AUTH', `${bulk}y`]), cuts).error, /: unauthenticated bulk length$/);
   }
   const parser = new RequestParser(DEFAULT_REQUEST_LIMITS);
   parser.authenticated = false;
@@ -226,11 +227,13 @@ t.test('limits of clients that have not authenticated', async (t) => {
 
 t.test('limits are those given', async (t) => {
   const limits = { ...DEFAULT_REQUEST_LIMITS, bulkBytesMax: 10, argumentsMax: 3 };
-  const attempt = (input: string) =>
-    parseInPieces(new RequestParser(limits), bytesOf(input), [3]).error;
-  t.equal(attempt(encode(['SET', 'k', '0123456789'])), '');
-  t.equal(attempt(encode(['SET', 'k', '01234567890'])), 'Protocol error: invalid bulk length');
-  t.equal(attempt(encode(['a', 'b', 'c', 'd'])), 'Protocol error: invalid multibulk length');
+  for (const cuts of [[], [3], [25]]) {
+    const attempt = (...command: string[]) =>
+      parseInPieces(new RequestParser(limits), bytesOf(encode(command)), cuts).error;
+    t.equal(attempt('SET', 'k', '0123456789'), '');
+    t.equal(attempt('SET', 'k', '01234567890'), 'Protocol error: invalid bulk length');
+    t.equal(attempt('a', 'b', 'c', 'd'), 'Protocol error: invalid multibulk length');
+  }
   const small = { ...DEFAULT_REQUEST_LIMITS, queryBufferBytesMax: 1000 };
   const endless = `*100\r\n${'$90\r\n'.padEnd(97, 'x').repeat(20)}`;
   t.match(parseInPieces(new RequestParser(small), bytesOf(endless), [500, 900]).error, /too big/);
@@ -288,17 +291,21 @@ function allocatedBytes(run: () => void): number {
 }
 
 t.test("memory follows the bytes that came, not the lengths a client's header names", async (t) => {
-  const parser = new RequestParser(DEFAULT_REQUEST_LIMITS);
-  const request = new Request();
-  const input = bytesOf('*1048576\r\n$536870912\r\nabc');
-  const bytes = allocatedBytes(() => {
-    parser.feed(input, input.length);
-    t.equal(parser.next(request), ParseResult.Incomplete);
-    parser.finish();
-  });
-  t.ok(bytes < 4096, `${bytes} bytes allocated`);
-  t.equal(parser.pendingBytes, input.length);
-  t.ok(request.start.length <= 16);
+  for (const count of [1, 1_048_576]) {
+    const parser = new RequestParser(DEFAULT_REQUEST_LIMITS);
+    const request = new Request();
+    const input = bytesOf(`*${count}\r\n$536870912\r\n${'a'.repeat(400)}`);
+    const bytes = allocatedBytes(() => {
+      for (let round = 0; round < 2; round++) {
+        parser.feed(input, input.length);
+        t.equal(parser.next(request), ParseResult.Incomplete);
+        parser.finish();
+      }
+    });
+    t.ok(bytes < 4096, `${bytes} bytes allocated`);
+    t.equal(parser.pendingBytes, 2 * input.length);
+    t.ok(request.start.length <= 16);
+  }
 });
 
 t.test('a large argument in many chunks is copied a bounded number of times', async (t) => {
