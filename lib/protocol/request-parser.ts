@@ -136,7 +136,7 @@ export class RequestParser {
     return ParseResult.Incomplete;
   }
 
-  /** Copies out what is left of the chunk. */
+  /** Copies out what is left of the chunk. It may find that too much has been gathered: `error` says so. */
   finish(): void {
     if (this.position < this.end) {
       if (this.drained) {
