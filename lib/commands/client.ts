@@ -3,7 +3,7 @@ import type { Request } from '../protocol/request.js';
 import { integerOrReply, readInteger } from './arguments.js';
 import { nameProblem } from './client-name.js';
 import type { ClientSession } from './client-session.js';
-import { Errors } from './errors.js';
+import { cString, Errors, unknownSubcommandOrArity } from './errors.js';
 import { helpHandler } from './help.js';
 import type { CommandContext, Handlers } from './spec.js';
 
@@ -57,7 +57,7 @@ function setinfo(context: CommandContext, request: Request, reply: ReplyWriter):
   const option = request.latin1(2);
   const attribute = option.toLowerCase();
   if (attribute !== 'lib-name' && attribute !== 'lib-ver') {
-    reply.error(`ERR Unrecognized option '${option}'`);
+    reply.error(`ERR Unrecognized option '${cString(option)}'`);
     return;
   }
   const value = request.latin1(3);
@@ -115,7 +115,7 @@ function list(context: CommandContext, request: Request, reply: ReplyWriter): vo
 function typeOrReply(request: Request, index: number, reply: ReplyWriter): string | undefined {
   const type = request.latin1(index).toLowerCase();
   if (CLIENT_TYPES.includes(type)) return type;
-  reply.error(`ERR Unknown client type '${request.latin1(index)}'`);
+  reply.error(`ERR Unknown client type '${cString(request.latin1(index))}'`);
   return undefined;
 }
 
@@ -155,13 +155,13 @@ function readFilter(filter: KillFilter, request: Request, i: number): string | n
     filter.id = id;
   } else if (request.is(i, 'TYPE')) {
     filter.type = value.toLowerCase();
-    if (!CLIENT_TYPES.includes(filter.type)) return `ERR Unknown client type '${value}'`;
+    if (!CLIENT_TYPES.includes(filter.type)) return `ERR Unknown client type '${cString(value)}'`;
   } else if (request.is(i, 'ADDR')) {
     filter.address = value;
   } else if (request.is(i, 'LADDR')) {
     filter.localAddress = value;
   } else if (request.is(i, 'USER')) {
-    if (value !== DEFAULT_USER) return `ERR No such user '${value}'`;
+    if (value !== DEFAULT_USER) return `ERR No such user '${cString(value)}'`;
   } else if (request.is(i, 'SKIPME')) {
     const skip = value.toLowerCase();
     if (skip !== 'yes' && skip !== 'no') return Errors.syntax;
@@ -210,7 +210,7 @@ function pause(context: CommandContext, request: Request, reply: ReplyWriter): v
       return;
     }
   } else if (request.argc > 4) {
-    reply.error(Errors.syntax);
+    reply.error(unknownSubcommandOrArity(request));
     return;
   }
   const timeout = timeoutOrReply(context, request, 2, reply);

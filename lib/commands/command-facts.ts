@@ -28,7 +28,9 @@ export function writeCommandInfo(spec: CommandSpec, reply: ReplyWriter): void {
   const keySpecs = facts.keySpecs ?? [];
   reply.set(keySpecs.length);
   for (const keySpec of keySpecs) writeKeySpec(keySpec, reply);
-  reply.array(spec.subcommands?.size ?? 0);
+  // Redis shows none as an empty set, and some as an array.
+  if (spec.subcommands === null) reply.set(0);
+  else reply.array(spec.subcommands.size);
   for (const subcommand of spec.subcommands?.values() ?? []) writeCommandInfo(subcommand, reply);
 }
 

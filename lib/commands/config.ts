@@ -3,25 +3,31 @@ import { isOptionName, OPTION_NAMES, type OptionName } from '../base/options.js'
 import { matchesGlob } from '../protocol/glob.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
-import { Errors } from './errors.js';
+import { cString, Errors } from './errors.js';
 import { helpHandler } from './help.js';
 import type { CommandContext, Handlers } from './spec.js';
 
-function matching(pattern: Buffer): OptionName[] {
+const hasGlob = (pattern: string) => /[*?[]/.test(pattern);
+
+/** Names shown and options meant by one argument of CONFIG GET: as in Redis a plain name is shown as it was given. */
+function matching(pattern: Buffer): [shown: string, name: OptionName][] {
+  const text = pattern.toString('latin1');
+  const plain = text.toLowerCase();
+  if (!hasGlob(text)) return isOptionName(plain) ? [[text, plain]] : [];
   return OPTION_NAMES.filter((name) => {
-    const text = Buffer.from(name, 'latin1');
-    return matchesGlob(pattern, 0, pattern.length, text, 0, text.length, true);
-  });
+    const bytes = Buffer.from(name, 'latin1');
+    return matchesGlob(pattern, 0, pattern.length, bytes, 0, bytes.length, true);
+  }).map((name) => [name, name]);
 }
 
 function get(context: CommandContext, request: Request, reply: ReplyWriter): void {
-  const names = new Set<OptionName>();
+  const found = new Map<string, OptionName>();
   for (let i = 2; i < request.argc; i++) {
-    for (const name of matching(request.bytes(i))) names.add(name);
+    for (const [shown, name] of matching(request.bytes(i))) found.set(shown, name);
   }
-  reply.map(names.size);
-  for (const name of names) {
-    reply.bulkLatin1(name);
+  reply.map(found.size);
+  for (const [shown, name] of found) {
+    reply.bulkLatin1(shown);
     reply.bulkUtf8(context.services.config.show(name));
   }
 }
@@ -35,7 +41,7 @@ function set(context: CommandContext, request: Request, reply: ReplyWriter): voi
   for (let i = 2; i < request.argc; i += 2) {
     const name = request.latin1(i).toLowerCase();
     if (!isOptionName(name)) {
-      const given = request.latin1(i);
+      const given = cString(request.latin1(i));
       reply.error(`ERR Unknown option or number of arguments for CONFIG SET - '${given}'`);
       return;
     }

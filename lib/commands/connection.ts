@@ -4,7 +4,7 @@ import type { Request } from '../protocol/request.js';
 import { intOrReply, readInteger } from './arguments.js';
 import { nameProblem } from './client-name.js';
 import type { ClientSession } from './client-session.js';
-import { Errors, wrongArity } from './errors.js';
+import { cString, Errors, wrongArity } from './errors.js';
 import type { CommandContext, Handlers } from './spec.js';
 
 /** The only user there is. */
@@ -119,7 +119,7 @@ function hello(context: CommandContext, request: Request, reply: ReplyWriter): v
         return;
       }
     } else {
-      reply.error(`ERR Syntax error in HELLO option '${request.latin1(i)}'`);
+      reply.error(`ERR Syntax error in HELLO option '${cString(request.latin1(i))}'`);
       return;
     }
   }

@@ -148,6 +148,11 @@ export class Dispatcher implements Executor {
       return;
     }
     const spec = this.#table.find(request);
+    if (spec === null && this.#isHttp(request)) {
+      this.#services.log('warn', 'http request on client port', { client: client.address });
+      client.kill();
+      return;
+    }
     if (spec === null || this.#isRefused(client, request, spec)) {
       this.#reject(client.reply, this.#refusal(client, request, spec));
       client.endReply(0);
@@ -185,6 +190,11 @@ export class Dispatcher implements Executor {
     context.current = current;
     context.request = outerRequest;
     context.db = outerDb;
+  }
+
+  /** A browser that was made to send a request here must not get as far as the commands in its body. */
+  #isHttp(request: Request): boolean {
+    return request.is(0, 'POST') || request.is(0, 'HOST:');
   }
 
   /** The hot check: whether anything speaks against the command; `#refusal` then says what. */

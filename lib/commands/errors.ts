@@ -26,8 +26,8 @@ export const Errors = {
 /** Bytes of a command's name, and of all its arguments together, that an error quotes. */
 const QUOTED_BYTES_MAX = 128;
 
-/** Text up to the first zero byte, as the C library prints it. */
-function cString(text: string): string {
+/** Text up to the first zero byte, as the C library prints it: what Redis quotes in its errors. */
+export function cString(text: string): string {
   const end = text.indexOf('\0');
   return end < 0 ? text : text.slice(0, end);
 }

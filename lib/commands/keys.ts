@@ -4,7 +4,7 @@ import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { type Ref, ValueType } from '../store/entry.js';
 import { expiryOf, integerOrReply } from './arguments.js';
-import { Errors, invalidExpireTime } from './errors.js';
+import { cString, Errors, invalidExpireTime } from './errors.js';
 import { helpHandler } from './help.js';
 import { findForRead, peekForRead } from './lookup.js';
 import type { CommandContext, Handler, Handlers } from './spec.js';
@@ -76,7 +76,7 @@ function conditionsOrReply(request: Request, reply: ReplyWriter): number | undef
     else if (request.is(i, 'GT')) found |= Condition.Gt;
     else if (request.is(i, 'LT')) found |= Condition.Lt;
     else {
-      reply.error(`ERR Unsupported option ${request.latin1(i)}`);
+      reply.error(`ERR Unsupported option ${cString(request.latin1(i))}`);
       return undefined;
     }
   }

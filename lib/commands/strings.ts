@@ -399,7 +399,8 @@ function add(
       return;
     }
   }
-  let sum: number | bigint = Number(old) + Number(increment);
+  let sum: number | bigint = Number.NaN;
+  if (typeof old === 'number' && typeof increment === 'number') sum = old + increment;
   if (!Number.isSafeInteger(sum)) sum = BigInt(old) + BigInt(increment);
   if (sum > INT64_MAX || sum < INT64_MIN) {
     reply.error(Errors.overflow);

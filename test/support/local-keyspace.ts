@@ -13,7 +13,6 @@ import type { Request } from '../../lib/protocol/request.js';
 import { type Ref, ValueType } from '../../lib/store/entry.js';
 
 interface Entry {
-  readonly db: number;
   readonly key: string;
   value: Buffer;
   expireAt: number;
@@ -39,6 +38,8 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
   readonly submitted: Operation[] = [];
   readonly databases = Array.from({ length: DATABASES }, () => new Map<string, Entry>());
   #refs: (Entry | null)[] = [null];
+  /** Databases of #refs: an entry has none of its own, since SWAPDB moves it. */
+  #refDatabases: number[] = [0];
   #count = 0;
 
   // --- WriteBarrier
@@ -47,6 +48,7 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
     this.now = this.clock();
     this.#count = 0;
     this.#refs = [null];
+    this.#refDatabases = [0];
   }
 
   count(): number {
@@ -109,7 +111,8 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
         break;
       }
       case 'keys':
-        writeKeys(this.#matching(db, command.pattern, null), reply);
+        // The empty key matches no pattern but this one, which means all keys.
+        writeKeys(this.#matching(db, isAll(command.pattern) ? null : command.pattern, null), reply);
         break;
       case 'scan':
         reply.array(2);
@@ -157,6 +160,7 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
       this.databases[db]!.delete(entry.key);
       return 0;
     }
+    this.#refDatabases.push(db);
     return this.#refs.push(entry) - 1;
   }
 
@@ -210,7 +214,6 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
   ): void {
     const kept = this.databases[db]!.get(key)?.expireAt ?? 0;
     this.databases[db]!.set(key, {
-      db,
       key,
       value,
       expireAt: expireAt === KEEP_EXPIRY ? kept : expireAt,
@@ -246,8 +249,7 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
   }
 
   remove(ref: Ref): void {
-    const { db, key } = this.#refs[ref]!;
-    this.databases[db]!.delete(key);
+    this.databases[this.#refDatabases[ref]!]!.delete(this.#refs[ref]!.key);
     this.#changed();
   }
 
@@ -268,6 +270,8 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
     this.#count += this.acksPerChange;
   }
 }
+
+const isAll = (pattern: Buffer) => pattern.length === 1 && pattern[0] === 42;
 
 function writeKeys(keys: readonly string[], reply: ReplyWriter): void {
   reply.array(keys.length);

@@ -8,6 +8,8 @@ import { encodeCommand, type Reply, ReplyReader } from './resp.js';
 
 const START_TRIES = 200;
 const START_RETRY_MS = 25;
+/** A reply that is not there by then never comes. */
+const REPLY_MS = 5000;
 
 /** Why there is no reference to compare with; null when there is one. Under CI=true a missing one is an error. */
 export function missingRedis(): string | null {
@@ -87,8 +89,13 @@ export class RespConnection {
   }
 
   ask(...args: (string | Buffer)[]): Promise<{ reply: Reply; bytes: string }> {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
+    return new Promise((resolve, reject) => {
+      const late = () => reject(new Error(`no reply to ${JSON.stringify(args)}`));
+      const timeout = setTimeout(late, REPLY_MS);
+      this.#waiting.push((answer) => {
+        clearTimeout(timeout);
+        resolve(answer);
+      });
       this.#socket.write(encodeCommand(args));
     });
   }

@@ -1,0 +1,153 @@
+import t, { type Test } from 'tap';
+import { seededRandom } from '../store/seeded-random.js';
+import { type FakeClient, TestNode } from '../support/local-services.js';
+import { missingRedis, RedisServer, RespConnection } from '../support/redis-server.js';
+import { type Reply, ReplyReader } from '../support/resp.js';
+import { RandomCommands } from './random-commands.js';
+
+/** Commands per seed and protocol; more with DIFFERENTIAL_COMMANDS, and another first seed with SEED. */
+const { DIFFERENTIAL_COMMANDS = 3000, SEED = Math.floor(Math.random() * 1e9) } = process.env;
+const COMMANDS = Number(DIFFERENTIAL_COMMANDS);
+const FIRST_SEED = Number(SEED);
+const SEEDS = 4;
+/** How far clocks of the two may be apart when they show the same expiry. */
+const CLOCK_TOLERANCE_MS = 2000;
+
+interface Answer {
+  readonly reply: Reply;
+  readonly bytes: string;
+}
+
+/** One of the two that are compared. */
+interface Target {
+  ask(...args: string[]): Promise<Answer>;
+}
+
+const itemsOf = (reply: Reply): readonly Reply[] => ('items' in reply ? reply.items : []);
+const textOf = (reply: Reply): string => ('text' in reply ? reply.text : '');
+const sorted = (replies: readonly Reply[]) => replies.map((one) => JSON.stringify(one)).sort();
+
+/** A Tandis node without cluster and sockets. */
+function inProcess(): Target {
+  const node = new TestNode();
+  node.time = Date.now();
+  const client: FakeClient = node.connect();
+  return {
+    async ask(...args) {
+      node.advance(Date.now() - node.time);
+      let bytes = node.run(client, ...args);
+      for (let i = 0; bytes === '' && i < 10; i++) {
+        node.advance(1);
+        bytes = client.replies();
+      }
+      const reader = new ReplyReader();
+      reader.feed(Buffer.from(bytes, 'latin1'));
+      return reader.next()!;
+    },
+  };
+}
+
+const milliseconds: Readonly<Record<string, number>> = {
+  TTL: 1000,
+  EXPIRETIME: 1000,
+  PTTL: 1,
+  PEXPIRETIME: 1,
+};
+
+/** Whether two replies say the same, but for what Redis leaves open. */
+function isSame(command: readonly string[], ours: Answer, theirs: Answer): boolean {
+  if (ours.bytes === theirs.bytes) return true;
+  const name = command[0]!.toUpperCase();
+  const [a, b] = [ours.reply, theirs.reply];
+  if (a.type !== b.type) return false;
+  const unitMs = milliseconds[name];
+  if (unitMs !== undefined && a.type === ':') {
+    const [x, y] = [Number(textOf(a)), Number(textOf(b))];
+    // Expiries beyond 2^53 ms, 285,000 years, are kept as that moment.
+    if (Math.min(x, y) * unitMs > 2 ** 52) return true;
+    return x > 0 && y > 0 && Math.abs(x - y) * unitMs <= CLOCK_TOLERANCE_MS;
+  }
+  switch (name) {
+    case 'KEYS':
+      return String(sorted(itemsOf(a))) === String(sorted(itemsOf(b)));
+    case 'SCAN': {
+      const [ourCursor, ourKeys] = itemsOf(a);
+      const [theirCursor, theirKeys] = itemsOf(b);
+      if (!ourKeys || !theirKeys || !ourCursor || !theirCursor) return false;
+      return (
+        textOf(ourCursor) === textOf(theirCursor) &&
+        String(sorted(itemsOf(ourKeys))) === String(sorted(itemsOf(theirKeys)))
+      );
+    }
+    case 'RANDOMKEY':
+      return a.type === '$';
+    case 'OBJECT':
+      return a.type === ':' && Math.abs(Number(textOf(a)) - Number(textOf(b))) <= 1;
+    case 'HELLO':
+      return (
+        a.type !== '-' &&
+        itemsOf(a).every((item, i) => {
+          const isId = textOf(itemsOf(a)[i - 1] ?? item) === 'id';
+          return isId || JSON.stringify(item) === JSON.stringify(itemsOf(b)[i]);
+        })
+      );
+    default:
+      return false;
+  }
+}
+
+const DATABASE_COMMANDS = ['FLUSHALL', 'FLUSHDB', 'SELECT', 'SWAPDB'];
+const RELATED_MAX = 20;
+
+/** What may have led to the last command's reply: the latest ones that share an argument with it or concern databases. */
+function related(history: readonly string[][]): string[][] {
+  const last = history.at(-1)!;
+  return history
+    .filter(([name, ...args]) => {
+      if (DATABASE_COMMANDS.includes(name!.toUpperCase())) return true;
+      return args.some((arg) => last.indexOf(arg) > 0);
+    })
+    .slice(-RELATED_MAX);
+}
+
+async function compare(t: Test, redis: Target, tandis: Target, seed: number, proto: string) {
+  const mix = { floats: seed % 2 === 0 };
+  const commands = new RandomCommands(seededRandom(seed), mix, Date.now());
+  for (const target of [redis, tandis]) {
+    await target.ask('FLUSHALL');
+    await target.ask('SELECT', '0');
+    await target.ask('CLIENT', 'SETNAME', '');
+    await target.ask('HELLO', proto);
+  }
+  const history: string[][] = [];
+  for (let i = 0; i < COMMANDS; i++) {
+    const command = commands.next();
+    history.push(command);
+    const [theirs, ours] = await Promise.all([redis.ask(...command), tandis.ask(...command)]);
+    if (isSame(command, ours, theirs)) continue;
+    t.equal(ours.bytes, theirs.bytes, `seed ${seed}, RESP${proto}, command ${i}`, {
+      recent: related(history).map((one) => JSON.stringify(one.map((arg) => arg.slice(0, 60)))),
+    });
+    return;
+  }
+  t.pass(`seed ${seed}, RESP${proto}: ${COMMANDS} equal replies`);
+}
+
+async function compareAll(t: Test, redis: Target, tandis: Target) {
+  t.comment(`SEED=${FIRST_SEED}`);
+  for (let i = 0; i < SEEDS; i++) {
+    await compare(t, redis, tandis, FIRST_SEED + i, i < SEEDS / 2 ? '2' : '3');
+  }
+}
+
+const missing = missingRedis();
+
+t.test('replies are those of a real Redis', { skip: missing ?? false }, async (t) => {
+  const server = await RedisServer.start('--enable-debug-command', 'yes');
+  const redis = await RespConnection.open(server.port);
+  t.teardown(async () => {
+    redis.close();
+    await server.stop();
+  });
+  await t.test('from the handlers alone', (t) => compareAll(t, redis, inProcess()));
+});
