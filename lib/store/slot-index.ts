@@ -3,8 +3,8 @@ import { SLOTS } from '../protocol/crc16.js';
 import type { Ref } from './entry.js';
 
 const CAPACITY_FIRST = 4;
-/** Shared by all slots without entries: one empty cell, never written. */
-const EMPTY = new Uint32Array(4);
+/** Shared by all slots without entries: one cell, the last, so always empty. */
+const EMPTY = new Uint32Array(2);
 
 /**
  * One hash table per slot, each growing on its own: no growth is long, and walks and counts by slot come for free. A
