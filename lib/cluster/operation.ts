@@ -7,6 +7,11 @@ export interface ReplySink {
   acknowledged(token: number): void;
   /** The reply of a deferred command, in the protocol version that its operation names. */
   complete(token: number, reply: Buffer): void;
+  /**
+   * What the reply `token` says can no longer be vouched for: it is replaced by `-error`, and waits for nothing more.
+   * `error` holds its code and text, without line end.
+   */
+  fail(token: number, error: string): void;
 }
 
 /** How the keys of a command are brought together. */

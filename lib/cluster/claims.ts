@@ -1,0 +1,378 @@
+import { FRAME_HEADER_BYTES } from '../protocol/bus-frames.js';
+import { f64At } from '../protocol/bytes.js';
+import { type Ref, Role, type Store } from '../store/store.js';
+import type { ClusterState } from './cluster-state.js';
+import { Flag } from './entry-flags.js';
+import { appendKeyFrame, FrameType, KeyFrame } from './frames.js';
+import { type Key, keyOf } from './key.js';
+import type { LiveKeyspace, Provisional } from './keyspace.js';
+import { bestHolding, type Lookups } from './lookups.js';
+import type { Incarnation } from './member.js';
+import type { MirrorReceiver } from './mirror-receiver.js';
+import type { ReplySink } from './operation.js';
+import type { Peer } from './peer.js';
+import type { Runner } from './runner.js';
+import type { Streams } from './streams.js';
+import type { Task } from './task.js';
+
+const NOTHING = Buffer.alloc(0);
+
+/** Where tasks go on when a claim is decided. */
+export interface TaskRouter {
+  route(task: Task): void;
+  /** As route, with the place where the key was said to be. */
+  routeTo(task: Task, id: Incarnation): void;
+  /** The key has been created here, by a claim that was granted. */
+  created(ref: Ref, key: Key): void;
+}
+
+/** A creation that waits for the anchor's word. */
+interface Claim {
+  readonly task: Task;
+  readonly key: Key;
+  readonly anchor: Peer;
+  readonly version: number;
+  readonly offset: number;
+  readonly reply: Buffer;
+  readonly queue: Task[];
+  isDeferred: boolean;
+  readonly step: number;
+}
+
+/** A claim that the anchor could not decide at once; its bytes are its own. */
+interface DeferredClaim {
+  readonly peer: Peer;
+  readonly key: Key;
+  readonly frame: KeyFrame;
+  isAsking: boolean;
+}
+
+/** Creating keys whose anchor is another member, and granting that to others (docs/data-plane.md, "Creating a key"). */
+export class Claims implements ReplySink {
+  router!: TaskRouter;
+  readonly #state: ClusterState;
+  readonly #store: Store;
+  readonly #streams: Streams;
+  readonly #keyspace: LiveKeyspace;
+  readonly #runner: Runner;
+  readonly #lookups: Lookups;
+  readonly #mirror: MirrorReceiver;
+  readonly #claims = new Map<string, Claim>();
+  readonly #steps = new Map<number, Claim>();
+  #deferred: DeferredClaim[] = [];
+  readonly #frame = new KeyFrame();
+  #lastStep = 0;
+
+  constructor(
+    state: ClusterState,
+    streams: Streams,
+    keyspace: LiveKeyspace,
+    runner: Runner,
+    lookups: Lookups,
+    mirror: MirrorReceiver,
+  ) {
+    this.#state = state;
+    this.#store = state.store;
+    this.#streams = streams;
+    this.#keyspace = keyspace;
+    this.#runner = runner;
+    this.#lookups = lookups;
+    this.#mirror = mirror;
+  }
+
+  get open(): number {
+    return this.#claims.size;
+  }
+
+  // --- at the creator
+
+  /**
+   * Runs a command on a key that is absent here. When it creates the key, that is a claim; when it creates nothing, its
+   * reply is good only if the anchor has said that the key is absent (`isCertain`), and is not sent otherwise.
+   * Returns false when the anchor has to be asked first.
+   */
+  run(task: Task, anchor: Peer, isCertain: boolean): boolean {
+    const provisional: Provisional = { anchor, version: 0, offset: 0 };
+    this.#keyspace.begin();
+    this.#keyspace.provisional = provisional;
+    const reply = this.#runner.execute(task.operation);
+    this.#keyspace.provisional = null;
+    const acks = this.#keyspace.count();
+    if (provisional.offset === 0) {
+      if (isCertain) this.#runner.finish(task.operation, reply, acks);
+      return isCertain;
+    }
+    this.#state.statistics.claims++;
+    const claim: Claim = {
+      task,
+      key: task.key,
+      anchor,
+      version: provisional.version,
+      offset: provisional.offset,
+      reply,
+      queue: [],
+      isDeferred: false,
+      step: ++this.#lastStep,
+    };
+    this.#claims.set(task.key.id, claim);
+    this.#steps.set(claim.step, claim);
+    anchor.stream.awaitAck(claim.offset, this, claim.step);
+    return true;
+  }
+
+  /** A command on a key whose claim is in flight runs after it. */
+  enqueue(task: Task): boolean {
+    const claim = this.#claims.get(task.key.id);
+    claim?.queue.push(task);
+    return claim !== undefined;
+  }
+
+  /** The anchor's cumulative ack covers the claim, and no REJECT came before it. */
+  acknowledged(step: number): void {
+    const claim = this.#steps.get(step);
+    if (claim === undefined || claim.isDeferred) return;
+    claim.anchor.confirmOffset = Math.max(claim.anchor.confirmOffset, claim.offset);
+    this.#streams.wantFlush();
+    this.#granted(claim);
+  }
+
+  complete(): void {}
+
+  fail(): void {}
+
+  /** CONFIRM of the claims whose grants were seen in this turn. */
+  beforeFlush(): void {
+    for (const peer of this.#state.livePeers()) {
+      if (peer.confirmOffset === 0) continue;
+      peer.stream.log.begin(FrameType.Confirm, 8);
+      peer.stream.log.f64(peer.confirmOffset);
+      peer.confirmOffset = 0;
+      this.#state.statistics.framesSent[FrameType.Confirm]!++;
+      this.#streams.appended(peer);
+    }
+  }
+
+  receiveDefer(buffer: Buffer, start: number, end: number): boolean {
+    if (!this.#frame.read(buffer, start, end)) return false;
+    const claim = this.#claimOf(this.#frame);
+    if (claim !== undefined) claim.isDeferred = true;
+    return true;
+  }
+
+  receiveGranted(buffer: Buffer, start: number, end: number): boolean {
+    if (!this.#frame.read(buffer, start, end)) return false;
+    const claim = this.#claimOf(this.#frame);
+    if (claim === undefined) return true;
+    this.#granted(claim);
+    const ref = this.#find(claim.key);
+    if (ref !== 0 && this.#store.peer(ref) === claim.anchor.index) {
+      this.#keyspace.grant(claim.anchor, ref);
+    }
+    return true;
+  }
+
+  /** REJECT names the primary; nobody means: look anew. */
+  receiveReject(buffer: Buffer, start: number, end: number): boolean {
+    if (!this.#frame.read(buffer, start, end)) return false;
+    const claim = this.#claimOf(this.#frame);
+    if (claim === undefined) return true;
+    const id = buffer.latin1Slice(this.#frame.valueStart, this.#frame.valueEnd);
+    this.#state.statistics.claimsRejected++;
+    this.#withdraw(claim);
+    for (const task of [claim.task, ...claim.queue]) {
+      task.hops++;
+      this.router.routeTo(task, id);
+    }
+    return true;
+  }
+
+  /** A copy of this key has come from another primary: the claim is lost. */
+  lost(key: Key): void {
+    const claim = this.#claims.get(key.id);
+    if (claim === undefined) return;
+    this.#withdraw(claim);
+    for (const task of [claim.task, ...claim.queue]) this.router.route(task);
+  }
+
+  // --- at the anchor
+
+  /** CLAIM is a key frame with the whole value. */
+  receiveClaim(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
+    const frame = this.#frame;
+    if (!frame.read(buffer, start, end)) return false;
+    this.#state.clock.observe(frame.version);
+    const key = keyOf(frame.db, buffer, frame.keyStart, frame.keyEnd);
+    const offset = peer.stream.received + FRAME_HEADER_BYTES + end - start;
+    const verdict = this.#judge(peer, key, frame.version);
+    if (verdict === 'grant') {
+      this.#mirror.adopt(peer, frame);
+      peer.unconfirmed.push({ offset, db: key.db, key: key.bytes });
+    } else if (verdict === 'defer') {
+      this.#notify(peer, FrameType.Defer, key, frame.version, '');
+      const copy = new KeyFrame();
+      const bytes = Buffer.from(buffer.subarray(start, end));
+      copy.read(bytes, 0, bytes.length);
+      this.#deferred.push({ peer, key, frame: copy, isAsking: false });
+      this.#decideDeferred();
+    } else {
+      this.#notify(peer, FrameType.Reject, key, frame.version, verdict.rejected);
+    }
+    return true;
+  }
+
+  /** CONFIRM: the claimer knows of its grants up to an offset; their copies may answer reads. */
+  receiveConfirm(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
+    if (end - start !== 8) return false;
+    const offset = f64At(buffer, start);
+    while (peer.unconfirmed.length > 0 && peer.unconfirmed[0]!.offset <= offset) {
+      const { db, key } = peer.unconfirmed.shift()!;
+      const ref = this.#store.find(db, key, 0, key.length);
+      if (ref === 0 || this.#store.role(ref) !== Role.Backup) continue;
+      if (this.#store.peer(ref) === peer.index) {
+        this.#store.setFlags(ref, this.#store.flags(ref) | Flag.Reads);
+      }
+    }
+    return true;
+  }
+
+  /** Deferred claims are judged again; called every tick and after a view change. */
+  tick(): void {
+    if (this.#deferred.length > 0) this.#decideDeferred();
+  }
+
+  /** A member was left out. What it claimed here is not granted; what was claimed at it is claimed anew. */
+  peerLost(peer: Peer): void {
+    this.#deferred = this.#deferred.filter((deferred) => deferred.peer !== peer);
+    for (const claim of [...this.#claims.values()]) {
+      if (claim.anchor !== peer) continue;
+      this.#withdraw(claim);
+      for (const task of [claim.task, ...claim.queue]) this.router.route(task);
+    }
+  }
+
+  clear(): Task[] {
+    const tasks = [...this.#claims.values()].flatMap((claim) => [claim.task, ...claim.queue]);
+    this.#claims.clear();
+    this.#steps.clear();
+    this.#deferred = [];
+    return tasks;
+  }
+
+  // --- inside
+
+  #judge(
+    peer: Peer,
+    key: Key,
+    version: number,
+  ): 'grant' | 'defer' | { readonly rejected: Incarnation | '' } {
+    const state = this.#state;
+    if (!state.isAnchor(key.slot)) return { rejected: '' };
+    const ref = this.#find(key);
+    // The claimer's own claim, granted by an anchor that was lost before it could say so.
+    const isRecordOfClaim =
+      ref !== 0 && this.#store.role(ref) === Role.Record && this.#store.peer(ref) === peer.index;
+    if (ref !== 0 && this.#store.role(ref) !== Role.Tombstone && !isRecordOfClaim) {
+      return { rejected: this.#primaryOf(ref, peer) };
+    }
+    if (ref !== 0) {
+      if (this.#store.version(ref) >= version) return { rejected: '' };
+      if (state.isUnackedDelete(ref)) return 'defer';
+    }
+    return state.isCertain(key.slot) ? 'grant' : 'defer';
+  }
+
+  /** Who executes commands on a key that exists; nobody when that is not clear, so that the claimer looks anew. */
+  #primaryOf(ref: Ref, claimer: Peer): Incarnation | '' {
+    if (this.#store.role(ref) === Role.Primary) return this.#state.self.id;
+    const primary = this.#state.livePeer(this.#store.peer(ref));
+    if (primary === claimer) return '';
+    return primary?.id ?? this.#state.self.id;
+  }
+
+  #decideDeferred(): void {
+    for (const deferred of [...this.#deferred]) {
+      const { peer, key, frame } = deferred;
+      if (deferred.isAsking) continue;
+      const verdict = this.#judge(peer, key, frame.version);
+      if (verdict === 'grant') this.#grantDeferred(deferred);
+      else if (verdict !== 'defer') this.#rejectDeferred(deferred, verdict.rejected);
+      else if (this.#state.now >= this.#state.certainFrom && !this.#state.flushing) {
+        deferred.isAsking = true;
+        this.#lookups.ask(key, (holdings) => {
+          deferred.isAsking = false;
+          if (!this.#deferred.includes(deferred)) return;
+          const best = bestHolding(holdings);
+          // The anchor looks once more at itself after the last no.
+          const again = this.#judge(peer, key, frame.version);
+          if (best !== null) this.#rejectDeferred(deferred, best.holder);
+          else if (typeof again === 'object') this.#rejectDeferred(deferred, again.rejected);
+          else this.#grantDeferred(deferred);
+        });
+      }
+    }
+  }
+
+  #grantDeferred(deferred: DeferredClaim): void {
+    this.#deferred.splice(this.#deferred.indexOf(deferred), 1);
+    this.#mirror.adopt(deferred.peer, deferred.frame);
+    this.#notify(deferred.peer, FrameType.Granted, deferred.key, deferred.frame.version, '');
+  }
+
+  #rejectDeferred(deferred: DeferredClaim, primary: Incarnation | ''): void {
+    this.#deferred.splice(this.#deferred.indexOf(deferred), 1);
+    this.#notify(deferred.peer, FrameType.Reject, deferred.key, deferred.frame.version, primary);
+  }
+
+  #notify(peer: Peer, type: number, key: Key, version: number, text: string): void {
+    const value = text === '' ? NOTHING : Buffer.from(text, 'latin1');
+    const { log } = peer.stream;
+    appendKeyFrame(
+      log,
+      type,
+      0,
+      key.db,
+      key.bytes,
+      0,
+      key.bytes.length,
+      version,
+      0,
+      value,
+      0,
+      value.length,
+    );
+    this.#state.statistics.framesSent[type]!++;
+    this.#streams.appended(peer);
+  }
+
+  #granted(claim: Claim): void {
+    this.#forget(claim);
+    const ref = this.#find(claim.key);
+    this.#store.setFlags(ref, this.#store.flags(ref) & ~Flag.Busy);
+    this.#store.setChangeOffset(ref, 0);
+    this.router.created(ref, claim.key);
+    claim.task.operation.sink.complete(claim.task.operation.token, claim.reply);
+    for (const task of claim.queue) this.router.route(task);
+  }
+
+  /** Takes the provisional entry back, unseen. */
+  #withdraw(claim: Claim): void {
+    this.#forget(claim);
+    const ref = this.#find(claim.key);
+    if (ref !== 0 && (this.#store.flags(ref) & Flag.Busy) !== 0) this.#store.remove(ref);
+  }
+
+  #forget(claim: Claim): void {
+    this.#claims.delete(claim.key.id);
+    this.#steps.delete(claim.step);
+  }
+
+  #claimOf(frame: KeyFrame): Claim | undefined {
+    const key = keyOf(frame.db, frame.buffer, frame.keyStart, frame.keyEnd);
+    const claim = this.#claims.get(key.id);
+    return claim?.version === frame.version ? claim : undefined;
+  }
+
+  #find(key: Key): Ref {
+    return this.#store.find(key.db, key.bytes, 0, key.bytes.length);
+  }
+}

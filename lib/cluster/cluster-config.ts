@@ -1,0 +1,13 @@
+/** Settings of a node's cluster part; names and defaults as in lib/base/options.ts. */
+export interface ClusterConfig {
+  readonly nodeTimeoutMs: number;
+  readonly partitionPolicy: 'available' | 'majority';
+  readonly locationList: 'anchor' | 'all';
+  minBackupsToWrite: number;
+  takeOverAfter: number;
+  tombstoneTtlMs: number;
+  leaveTimeoutMs: number;
+  maxMemoryBytes: number;
+  maxMemoryPolicy: 'noeviction' | 'allkeys-lru' | 'volatile-lru' | 'volatile-ttl';
+  maxMemorySamples: number;
+}

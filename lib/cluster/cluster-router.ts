@@ -1,0 +1,212 @@
+import { ReplyWriter } from '../protocol/reply-writer.js';
+import type { Request } from '../protocol/request.js';
+import type { Ref } from '../store/store.js';
+import type { ClusterState } from './cluster-state.js';
+import type { Flushing, FlushQuestion } from './flushing.js';
+import { Gathering } from './gathering.js';
+import { type KeyFacts, type LocateQuestion, Locating } from './locating.js';
+import {
+  type ClusterWideCommand,
+  type CommandTraits,
+  KeyMode,
+  type Operation,
+  type Router,
+} from './operation.js';
+import type { Queries } from './queries.js';
+import type { Routing } from './routing.js';
+import { errorReply, NOT_RUN } from './runner.js';
+import type { Scanning, ScanQuestion } from './scanning.js';
+import { scatter } from './scatter.js';
+import { taskOf } from './task.js';
+
+const HASHES = 2 ** 32;
+const DATABASES_MAX = 256;
+
+type Question =
+  | ScanQuestion
+  | FlushQuestion
+  | LocateQuestion
+  | { readonly ask: 'count'; readonly db: number };
+
+/** The cluster as the dispatcher sees it: single keys, several keys, and questions to the whole keyspace. */
+export class ClusterRouter implements Router {
+  readonly locating: Locating;
+  readonly #state: ClusterState;
+  readonly #routing: Routing;
+  readonly #scanning: Scanning;
+  readonly #flushing: Flushing;
+  readonly #queries: Queries;
+  readonly #gathering: Gathering;
+  readonly #host: { random(): number };
+
+  constructor(
+    state: ClusterState,
+    routing: Routing,
+    scanning: Scanning,
+    flushing: Flushing,
+    queries: Queries,
+    host: { random(): number },
+  ) {
+    this.#state = state;
+    this.#routing = routing;
+    this.#scanning = scanning;
+    this.#flushing = flushing;
+    this.#queries = queries;
+    this.#gathering = new Gathering(state, routing);
+    this.locating = new Locating(state, queries);
+    this.#host = host;
+  }
+
+  mayRun(db: number, request: Request, keyIndex: number, traits: CommandTraits): boolean {
+    return this.#routing.mayRun(db, request, keyIndex, traits);
+  }
+
+  submit(operation: Operation): void {
+    const { keyMode } = operation.traits;
+    if (operation.keys.length === 1 || keyMode === KeyMode.Single) this.#route(operation);
+    else if (keyMode === KeyMode.Gather) this.#gathering.run(operation);
+    else scatter(operation, (part) => this.#route(part));
+  }
+
+  refusal(): string | null {
+    return this.#state.view === null ? 'LOADING Tandis is joining the cluster' : null;
+  }
+
+  clusterWide(command: ClusterWideCommand, operation: Operation): void {
+    if (!this.#ask(command, operation))
+      operation.sink.complete(operation.token, errorReply(NOT_RUN));
+  }
+
+  /** A question of another member, or of this one; undefined for one that is none. */
+  evaluate(question: unknown): unknown {
+    if (!isQuestion(question)) return undefined;
+    switch (question.ask) {
+      case 'scan':
+        return this.#scanning.evaluate(question);
+      case 'count':
+        return this.#flushing.countPrimaries(question.db);
+      case 'locate':
+        return this.locating.evaluate(question);
+      default:
+        return this.#flushing.evaluate(question);
+    }
+  }
+
+  /** Where a key's copies are; null when nobody holds one. */
+  locate(db: number, key: Buffer, answer: (facts: KeyFacts | null) => void): boolean {
+    return this.locating.locate(db, key, answer);
+  }
+
+  becamePrimary(ref: Ref): void {
+    this.#gathering.becamePrimary(ref);
+  }
+
+  #route(operation: Operation): void {
+    this.#routing.route(taskOf(operation, null, this.#state.deadline()));
+  }
+
+  #ask(command: ClusterWideCommand, operation: Operation): boolean {
+    const reply = new ReplyWriter();
+    reply.proto = operation.proto;
+    const finish = (): void =>
+      operation.sink.complete(operation.token, Buffer.from(reply.buffer.subarray(0, reply.length)));
+    switch (command.kind) {
+      case 'dbsize':
+        return this.#queries.ask({ ask: 'count', db: operation.db }, (counts) => {
+          reply.integer((counts as number[]).reduce((sum, count) => sum + count, 0));
+          finish();
+        });
+      case 'keys': {
+        const pattern = command.pattern.latin1Slice(0, command.pattern.length);
+        return this.#scanning.all(operation.db, pattern, (keys) => {
+          reply.array(keys.length);
+          for (const key of keys) reply.bulk(key, 0, key.length);
+          finish();
+        });
+      }
+      case 'scan':
+        return this.#scan(command, operation.db, reply, finish);
+      case 'randomkey':
+        return this.#randomKey(operation.db, reply, finish);
+      case 'flush':
+        return this.#flushing.run(command.allDatabases ? null : operation.db, () => {
+          reply.ok();
+          finish();
+        });
+      case 'swapdb':
+        reply.error('ERR SWAPDB is not allowed in cluster mode');
+        finish();
+        return true;
+    }
+  }
+
+  #scan(
+    command: ClusterWideCommand & { kind: 'scan' },
+    db: number,
+    reply: ReplyWriter,
+    finish: () => void,
+  ): boolean {
+    const { pattern, count, type } = command;
+    const text = pattern === null ? null : pattern.latin1Slice(0, pattern.length);
+    const from = Number(command.cursor & 0x3fffffffffffn);
+    return this.#scanning.step(
+      { ask: 'scan', db, from, count, pattern: text, type },
+      (keys, next) => {
+        reply.array(2);
+        reply.bulkLatin1(String(next));
+        reply.array(keys.length);
+        for (const key of keys) reply.bulk(key, 0, key.length);
+        finish();
+      },
+    );
+  }
+
+  /** The first key behind a random position; from the start when there is none behind it. */
+  #randomKey(db: number, reply: ReplyWriter, finish: () => void): boolean {
+    const position = Math.floor(this.#host.random() * 16384 * HASHES);
+    const look = (from: number, isWrapped: boolean): boolean =>
+      this.#scanning.step(
+        { ask: 'scan', db, from, count: 1, pattern: null, type: null },
+        (keys, next) => {
+          const key = keys[0];
+          if (key === undefined && (next !== 0 || !isWrapped)) {
+            if (look(next, isWrapped || next === 0)) return;
+          }
+          if (key === undefined) reply.nil();
+          else reply.bulk(key, 0, key.length);
+          finish();
+        },
+      );
+    return look(position, false);
+  }
+}
+
+function isQuestion(value: unknown): value is Question {
+  if (typeof value !== 'object' || value === null || !('ask' in value)) return false;
+  const isDb = (db: unknown) =>
+    Number.isInteger(db) && (db as number) >= 0 && (db as number) < DATABASES_MAX;
+  const isPosition = (at: unknown) => Number.isSafeInteger(at) && (at as number) >= 0;
+  const isText = (text: unknown) => text === null || typeof text === 'string';
+  const fields = value as Record<string, unknown>;
+  switch (fields['ask']) {
+    case 'scan':
+      return (
+        isDb(fields['db']) &&
+        isPosition(fields['from']) &&
+        isPosition(fields['count']) &&
+        isText(fields['pattern']) &&
+        isText(fields['type'])
+      );
+    case 'count':
+      return isDb(fields['db']);
+    case 'locate':
+      return isDb(fields['db']) && typeof fields['key'] === 'string';
+    case 'flush':
+      return (fields['db'] === null || isDb(fields['db'])) && isPosition(fields['floor']);
+    case 'flush-begin':
+    case 'flush-end':
+      return true;
+    default:
+      return false;
+  }
+}

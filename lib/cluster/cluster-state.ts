@@ -1,0 +1,224 @@
+import { keySlot } from '../protocol/crc16.js';
+import { type Ref, Role, type Store } from '../store/store.js';
+import type { ClusterConfig } from './cluster-config.js';
+import type { Incarnation, Member, View } from './member.js';
+import type { MembershipView } from './membership/contract.js';
+import { NOBODY, Peer, type PeerIndex } from './peer.js';
+import { Placement } from './placement.js';
+import { ClusterStatistics } from './statistics.js';
+import { VersionClock } from './version-clock.js';
+
+export const SLOTS = 16384;
+
+/** A command that cannot be served is refused after this many node-timeouts. */
+const DEADLINE_NODE_TIMEOUTS = 4;
+
+/** Bound of peer numbers: 16 bits in an entry. Numbers of those that are gone are used again. */
+const PEERS_MAX = 65_535;
+
+/**
+ * What the mechanisms of the data plane share: the store, the view and who is who in it, the time of the running turn.
+ * It holds facts and answers questions; it sends nothing.
+ */
+export class ClusterState {
+  readonly store: Store;
+  readonly config: ClusterConfig;
+  readonly clock: VersionClock = new VersionClock();
+  readonly statistics: ClusterStatistics = new ClusterStatistics();
+  /** Monotonic milliseconds of the running turn. */
+  now = 0;
+  /** Monotonic time up to which this node may execute, grant and acknowledge. */
+  servesUntil = 0;
+  view: View | null = null;
+  /** A view is prepared and not installed yet: who is left out is cut off, but nothing is done about it so far. */
+  isChanging = false;
+  placement: Placement | null = null;
+  /** By peer number; [0] is nobody. */
+  readonly peers: (Peer | null)[] = [null];
+  /** Anchor of each slot as a peer number, NOBODY where this node is the anchor itself. */
+  readonly anchors: Uint16Array = new Uint16Array(SLOTS);
+  /** 1 where this node is the anchor and has every member's records. */
+  readonly known: Uint8Array = new Uint8Array(SLOTS);
+  /** Before this monotonic time a new anchor says neither "none" nor grants. */
+  certainFrom = 0;
+  /** A FLUSH is under way: backups answer no reads, anchors grant nothing. */
+  flushing = false;
+
+  /** By database: what is older was flushed, wherever it turns up. */
+  readonly floors: Float64Array = new Float64Array(256);
+  /** Deletes leave tombstones: there is, or was, another member that may hold a copy. */
+  keepsTombstones = false;
+
+  readonly #byId = new Map<Incarnation, Peer>();
+  readonly #membership: () => MembershipView;
+  /** Peer number by member index of the view. */
+  #peerOfMember: PeerIndex[] = [];
+  #selfMember = -1;
+
+  constructor(store: Store, config: ClusterConfig, membership: () => MembershipView) {
+    this.store = store;
+    this.config = config;
+    this.#membership = membership;
+  }
+
+  get membership(): MembershipView {
+    return this.#membership();
+  }
+
+  get self(): Member {
+    return this.membership.self;
+  }
+
+  get isServing(): boolean {
+    return this.now < this.servesUntil;
+  }
+
+  /** The installed view has no other member. */
+  get isAlone(): boolean {
+    return this.view?.members.length === 1;
+  }
+
+  /** Monotonic time up to which a command that begins to wait now may wait. */
+  deadline(): number {
+    return this.now + DEADLINE_NODE_TIMEOUTS * this.config.nodeTimeoutMs;
+  }
+
+  slotOf(buffer: Buffer, start: number, end: number): number {
+    return keySlot(buffer, start, end);
+  }
+
+  /** A tombstone whose delete its backup has not acked: that backup may still answer reads, or promote itself. */
+  isUnackedDelete(ref: Ref): boolean {
+    const { store } = this;
+    if (store.role(ref) !== Role.Tombstone) return false;
+    const backup = this.peer(store.peer(ref));
+    if (backup === null || backup.stream.acked >= store.changeOffset(ref)) return false;
+    return backup.isLive || this.isChanging || this.membership.grantEnds(backup.id) > this.now;
+  }
+
+  /** Somebody besides the backup keeps a record of this key: its anchor, or everybody. */
+  mustForget(ref: Ref): boolean {
+    const anchor = this.anchors[this.store.slot(ref)]!;
+    if (this.config.locationList === 'all') return !this.isAlone;
+    return anchor !== NOBODY && anchor !== this.store.peer(ref);
+  }
+
+  get isLeaving(): boolean {
+    return this.view?.members[this.#selfMember]?.leaving ?? false;
+  }
+
+  peer(index: PeerIndex): Peer | null {
+    return index < this.peers.length ? this.peers[index]! : null;
+  }
+
+  /** The peer if it is one that counts: in the view, not left out by a view prepared since. */
+  livePeer(index: PeerIndex): Peer | null {
+    const peer = this.peer(index);
+    return peer?.isLive ? peer : null;
+  }
+
+  peerById(id: Incarnation): Peer | undefined {
+    return this.#byId.get(id);
+  }
+
+  livePeers(): Peer[] {
+    return this.peers.filter((peer): peer is Peer => peer?.isLive ?? false);
+  }
+
+  isAnchor(slot: number): boolean {
+    return this.anchors[slot] === NOBODY;
+  }
+
+  /** Whether this node may say that a key of this slot which it has no entry of does not exist. */
+  isCertain(slot: number): boolean {
+    return this.anchors[slot] === NOBODY && this.known[slot] === 1 && !this.flushing;
+  }
+
+  /** Whether this node keeps a record of keys of this slot that it holds no copy of. */
+  keepsRecordOf(slot: number): boolean {
+    return this.config.locationList === 'all' || this.anchors[slot] === NOBODY;
+  }
+
+  /** The peer that the view's ranking names as backup for a key of this slot whose primary is this node. */
+  rankedBackup(slot: number): Peer | null {
+    if (this.placement === null) return null;
+    const member = this.placement.backupFor(slot, this.#selfMember);
+    if (member >= 0) return this.livePeer(this.#peerOfMember[member]!);
+    // Everybody else is leaving: until the goodbye, a leaver is better than nobody (I2).
+    return this.livePeers()[0] ?? null;
+  }
+
+  /** Number of a peer in the view's list of members; -1 for one that is not in it. */
+  memberIndexOf(id: Incarnation): number {
+    return this.view?.members.findIndex((member) => member.id === id) ?? -1;
+  }
+
+  memberId(index: number): Incarnation | undefined {
+    return this.view?.members[index]?.id;
+  }
+
+  /** Takes the new view: peers of members met for the first time are made, anchors are computed. */
+  install(view: View): Peer[] {
+    const added: Peer[] = [];
+    this.view = view;
+    if (view.members.length > 1) this.keepsTombstones = true;
+    this.placement = new Placement(view);
+    this.#selfMember = view.members.findIndex((member) => member.id === this.self.id);
+    this.#peerOfMember = view.members.map((member) => {
+      if (member.id === this.self.id) return NOBODY;
+      let peer = this.#byId.get(member.id);
+      if (peer === undefined) {
+        peer = this.#add(member, view.id.number);
+        added.push(peer);
+      }
+      peer.member = member;
+      return peer.index;
+    });
+    for (let slot = 0; slot < SLOTS; slot++) {
+      this.anchors[slot] = this.#peerOfMember[this.placement.anchor(slot)]!;
+    }
+    return added;
+  }
+
+  /** This incarnation was left out: it is in no view, and knows nobody. */
+  leaveView(): void {
+    this.view = null;
+    this.placement = null;
+    this.isChanging = false;
+    this.flushing = false;
+    this.known.fill(0);
+    this.peers.fill(null);
+    this.#byId.clear();
+  }
+
+  /** Ends a peer: no entry may name it any more as a live one. Its number stays its own until `forget`. */
+  end(peer: Peer): void {
+    peer.isLive = false;
+    this.#byId.delete(peer.id);
+  }
+
+  /** Gives the numbers of ended peers free. Only when no entry names them: all slots are settled. */
+  forgetEnded(): void {
+    for (let index = 1; index < this.peers.length; index++) {
+      if (this.peers[index]?.isLive === false) this.peers[index] = null;
+    }
+  }
+
+  /** Leases have changed, or a view: what the hot path reads is computed anew. */
+  refreshLeases(): void {
+    this.servesUntil = this.view === null ? 0 : this.membership.servesUntil();
+    for (const peer of this.peers) {
+      if (peer?.isLive) peer.readsUntil = this.membership.readsUntil(peer.id);
+    }
+  }
+
+  #add(member: Member, viewNumber: number): Peer {
+    let index = this.peers.indexOf(null, 1);
+    if (index < 0) index = this.peers.length;
+    if (index > PEERS_MAX) throw new Error('more than 65535 peers since the last settled view');
+    const peer = new Peer(index, member, viewNumber);
+    this.peers[index] = peer;
+    this.#byId.set(member.id, peer);
+    return peer;
+  }
+}

@@ -1,0 +1,20 @@
+/** Flags of a store entry, as docs/data-plane.md explains them. */
+export const Flag = {
+  /** Backup: may promote itself when its primary is left out. */
+  Full: 1,
+  /** Backup: may answer reads while it holds the short lease of its primary. */
+  Reads: 2,
+  /** Primary: provisional, its claim is in flight; commands on the key queue. */
+  Busy: 4,
+  /** Primary: a change-over of its backup is open, changes go to two streams. */
+  Moving: 8,
+  /** Primary: moves to the first other node that uses it. */
+  Eager: 16,
+  /** Primary: another node's commands in a row are being counted. */
+  Streak: 32,
+  /** Primary: held by a command that gathers its keys; other commands on the key queue. */
+  Held: 64,
+} as const;
+
+/** A primary with any of these leaves the hot path. */
+export const SLOW_PRIMARY = Flag.Busy | Flag.Moving | Flag.Streak | Flag.Held | Flag.Eager;

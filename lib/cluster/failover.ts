@@ -1,0 +1,127 @@
+import { type Ref, Role, type Store } from '../store/store.js';
+import type { ClusterState } from './cluster-state.js';
+import { Flag } from './entry-flags.js';
+import { type Key, keyOf } from './key.js';
+import { bestHolding, type Lookups } from './lookups.js';
+import type { Moves } from './moves.js';
+import type { Records } from './records.js';
+
+/** Orphans and dangling records that may be looked up at one time. */
+const LOOKUPS_MAX = 256;
+
+/** What becomes of copies whose primary was left out (docs/data-plane.md, "A member is left out"). */
+export class Failover {
+  readonly #state: ClusterState;
+  readonly #store: Store;
+  readonly #moves: Moves;
+  readonly #lookups: Lookups;
+  readonly #records: Records;
+  readonly #asking = new Set<string>();
+
+  constructor(state: ClusterState, moves: Moves, lookups: Lookups, records: Records) {
+    this.#state = state;
+    this.#store = state.store;
+    this.#moves = moves;
+    this.#lookups = lookups;
+    this.#records = records;
+  }
+
+  get open(): number {
+    return this.#asking.size;
+  }
+
+  /**
+   * Makes this node the primary of a full backup copy whose primary is gone; true when that is done. Not before this
+   * node's last short lease to the old primary has run out: until then that one may answer reads.
+   */
+  promote(ref: Ref): boolean {
+    const store = this.#store;
+    const old = this.#state.peer(store.peer(ref));
+    if ((store.flags(ref) & Flag.Full) === 0) return false;
+    if (old !== null && this.#state.membership.grantEnds(old.id) > this.#state.now) return false;
+    this.#promoteNow(ref);
+    return true;
+  }
+
+  /** A copy without the right to promote itself: it asks who has the key. */
+  adoptOrphan(ref: Ref): void {
+    const key = this.#keyOf(ref);
+    this.#ask(key, (holdings) => {
+      const now = this.#find(key);
+      if (now === 0 || !this.#isOrphan(now)) return;
+      const old = this.#state.peer(this.#store.peer(now));
+      if (old !== null && this.#state.membership.grantEnds(old.id) > this.#state.now) return;
+      const best = bestHolding(holdings);
+      if (best !== null && (best.role === Role.Primary || (best.flags & Flag.Full) !== 0)) {
+        this.#store.remove(now);
+      } else if (
+        best === null ||
+        this.#store.version(now) > best.version ||
+        (this.#store.version(now) === best.version && this.#state.self.id < best.holder)
+      ) {
+        this.#promoteNow(now);
+      }
+    });
+  }
+
+  /** A record that names nobody alive: asks who has the key, and is dropped when nobody has. */
+  resolveRecord(key: Key, done: () => void = () => {}): void {
+    this.#ask(key, (holdings) => {
+      const ref = this.#find(key);
+      if (ref !== 0 && this.#store.role(ref) === Role.Record) {
+        const best = bestHolding(holdings);
+        const holder = best === null ? undefined : this.#state.peerById(best.holder);
+        if (holder === undefined) this.#store.remove(ref);
+        else this.#store.setPeer(ref, holder.index);
+      }
+      done();
+    });
+  }
+
+  keyOf(ref: Ref): Key {
+    return this.#keyOf(ref);
+  }
+
+  clear(): void {
+    this.#asking.clear();
+  }
+
+  #promoteNow(ref: Ref): void {
+    const store = this.#store;
+    store.setRole(ref, Role.Primary);
+    store.setFlags(ref, Flag.Eager);
+    store.setChangeOffset(ref, 0);
+    store.setVersion(ref, this.#state.clock.next());
+    this.#state.statistics.promotions++;
+    this.#records.announce(ref);
+    this.#moves.start(ref, this.#state.rankedBackup(store.slot(ref)));
+  }
+
+  #ask(key: Key, then: Parameters<Lookups['ask']>[1]): void {
+    if (this.#asking.has(key.id) || this.#asking.size >= LOOKUPS_MAX) return;
+    this.#asking.add(key.id);
+    this.#lookups.ask(key, (holdings) => {
+      this.#asking.delete(key.id);
+      then(holdings);
+    });
+  }
+
+  #isOrphan(ref: Ref): boolean {
+    const store = this.#store;
+    return (
+      store.role(ref) === Role.Backup &&
+      (store.flags(ref) & Flag.Full) === 0 &&
+      this.#state.livePeer(store.peer(ref)) === null
+    );
+  }
+
+  #keyOf(ref: Ref): Key {
+    const store = this.#store;
+    const start = store.keyStart(ref);
+    return keyOf(store.db(ref), store.keyBuffer(ref), start, start + store.keyLength(ref));
+  }
+
+  #find(key: Key): Ref {
+    return this.#store.find(key.db, key.bytes, 0, key.bytes.length);
+  }
+}

@@ -1,0 +1,161 @@
+import { type Ref, Role, type Store } from '../store/store.js';
+import type { ClusterState } from './cluster-state.js';
+import { appendKeyFrame, FrameType } from './frames.js';
+import { type Key, keyOf } from './key.js';
+import type { Waiter } from './move.js';
+import type { ReplySink } from './operation.js';
+import type { Peer } from './peer.js';
+import type { Streams } from './streams.js';
+
+const NOTHING = Buffer.alloc(0);
+
+/** A deleted key of which others must learn once its backup has acked the delete. */
+export interface PendingForget {
+  add(sink: ReplySink, token: number): void;
+}
+
+interface Forget extends PendingForget {
+  readonly key: Key;
+  readonly version: number;
+  readonly also: Peer | null;
+  readonly waiters: Waiter[];
+  isSent: boolean;
+  acksMissing: number;
+}
+
+/**
+ * Deletes whose anchor (or other keeper of a record, or half-made copy) is not the backup. They learn of it only after the
+ * backup's ack: else they could grant a new creation while the backup, not knowing of the delete, promotes the old value.
+ */
+export class Forgets implements ReplySink {
+  readonly #state: ClusterState;
+  readonly #store: Store;
+  readonly #streams: Streams;
+  readonly #forgets = new Map<string, Forget>();
+  readonly #steps = new Map<number, Forget>();
+  #lastStep = 0;
+
+  constructor(state: ClusterState, streams: Streams) {
+    this.#state = state;
+    this.#store = state.store;
+    this.#streams = streams;
+  }
+
+  get open(): number {
+    return this.#forgets.size;
+  }
+
+  /** Begins for a tombstone; `also` is one more member to tell. */
+  add(ref: Ref, also: Peer | null = null): PendingForget {
+    const key = this.#keyOf(ref);
+    const version = this.#store.version(ref);
+    const running = this.#forgets.get(key.id);
+    if (running?.version === version) return running;
+    if (running !== undefined) this.#finish(running);
+    const waiters: Waiter[] = [];
+    const forget: Forget = {
+      key,
+      version,
+      also,
+      waiters,
+      isSent: false,
+      acksMissing: 0,
+      add: (sink, token) => waiters.push({ sink, token }),
+    };
+    this.#forgets.set(key.id, forget);
+    const backup = this.#state.livePeer(this.#store.peer(ref));
+    if (backup !== null) {
+      const step = ++this.#lastStep;
+      this.#steps.set(step, forget);
+      backup.stream.awaitAck(this.#store.changeOffset(ref), this, step);
+    }
+    return forget;
+  }
+
+  /** Those whose backup was left out go on when its lease has run out; called every tick and after an install. */
+  tick(): void {
+    for (const forget of [...this.#forgets.values()]) if (!forget.isSent) this.#send(forget);
+  }
+
+  /** What was told to a member that is gone need not be told: the new anchor is. */
+  peerLost(): void {
+    for (const forget of this.#forgets.values()) forget.isSent = false;
+    this.#steps.clear();
+  }
+
+  clear(): void {
+    this.#forgets.clear();
+    this.#steps.clear();
+  }
+
+  acknowledged(step: number): void {
+    const forget = this.#steps.get(step);
+    if (forget === undefined) return;
+    this.#steps.delete(step);
+    if (!forget.isSent) this.#send(forget);
+    else if (--forget.acksMissing === 0) this.#finish(forget);
+  }
+
+  complete(): void {}
+
+  fail(): void {}
+
+  #send(forget: Forget): void {
+    const { key } = forget;
+    const ref = this.#store.find(key.db, key.bytes, 0, key.bytes.length);
+    const isBuried = ref !== 0 && this.#store.role(ref) === Role.Tombstone;
+    if (isBuried && this.#store.version(ref) === forget.version) {
+      if (this.#state.isUnackedDelete(ref)) return;
+      forget.isSent = true;
+      forget.acksMissing = 0;
+      for (const peer of this.#receivers(forget, this.#store.peer(ref))) this.#tell(forget, peer);
+    } else forget.isSent = true;
+    if (forget.acksMissing === 0) this.#finish(forget);
+  }
+
+  #receivers(forget: Forget, backup: number): Set<Peer> {
+    const keepers =
+      this.#state.config.locationList === 'all'
+        ? this.#state.livePeers()
+        : [this.#state.livePeer(this.#state.anchors[forget.key.slot]!)];
+    const receivers = new Set([...keepers, forget.also].filter((peer) => peer !== null));
+    for (const peer of receivers) if (!peer.isLive || peer.index === backup) receivers.delete(peer);
+    return receivers;
+  }
+
+  #tell(forget: Forget, peer: Peer): void {
+    const { key } = forget;
+    const { log } = peer.stream;
+    appendKeyFrame(
+      log,
+      FrameType.Forget,
+      0,
+      key.db,
+      key.bytes,
+      0,
+      key.bytes.length,
+      forget.version,
+      0,
+      NOTHING,
+      0,
+      0,
+    );
+    this.#state.statistics.framesSent[FrameType.Forget]!++;
+    this.#streams.appended(peer);
+    const step = ++this.#lastStep;
+    this.#steps.set(step, forget);
+    forget.acksMissing++;
+    peer.stream.awaitAck(log.endOffset, this, step);
+  }
+
+  #finish(forget: Forget): void {
+    if (this.#forgets.get(forget.key.id) === forget) this.#forgets.delete(forget.key.id);
+    for (const { sink, token } of forget.waiters.splice(0)) sink.acknowledged(token);
+  }
+
+  #keyOf(ref: Ref): Key {
+    const start = this.#store.keyStart(ref);
+    const end = start + this.#store.keyLength(ref);
+    return keyOf(this.#store.db(ref), this.#store.keyBuffer(ref), start, end);
+  }
+}

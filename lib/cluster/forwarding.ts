@@ -1,0 +1,238 @@
+import { f64At, u32At } from '../protocol/bytes.js';
+import { Request } from '../protocol/request.js';
+import type { ClusterState } from './cluster-state.js';
+import { FrameType } from './frames.js';
+import type { Incarnation } from './member.js';
+import type { Executor, Operation, ReplySink } from './operation.js';
+import type { Peer } from './peer.js';
+import { errorReply, OUTCOME_UNKNOWN } from './runner.js';
+import type { Streams } from './streams.js';
+import { type Task, taskOf } from './task.js';
+
+/** What a FORWARD is answered with. */
+const Answer = {
+  /** The command has run: its reply follows. */
+  Reply: 0,
+  /** Not run; the key is at the member whose id follows. */
+  Redirect: 1,
+  /** Not run; the anchor is certain that there is no such key. */
+  None: 2,
+  /** Not run; the receiver does not know the key and is not its anchor. */
+  Unknown: 3,
+  /** Not run; the text of an error follows. */
+  Refused: 4,
+} as const;
+
+/** Arguments of a forwarded command, as the request parser allows a client. */
+const ARGUMENTS_MAX = 1024 * 1024;
+
+export interface ForwardingRouter {
+  route(task: Task): void;
+  routeTo(task: Task, id: Incarnation): void;
+  /** The anchor says that the key does not exist. */
+  absent(task: Task, anchor: Peer): void;
+  /** The peer did not know the key. */
+  unknown(task: Task): void;
+  /** A command was run for us by that peer. */
+  served(task: Task, by: Peer): void;
+}
+
+interface Sent {
+  readonly task: Task;
+  readonly peer: Peer;
+}
+
+/** Commands sent to where their key is, and commands received for keys that are here. Each is answered exactly once. */
+export class Forwarding implements ReplySink {
+  router!: ForwardingRouter;
+  readonly #state: ClusterState;
+  readonly #streams: Streams;
+  readonly #executor: Executor;
+  readonly #sent = new Map<number, Sent>();
+  readonly #received = new Map<number, { readonly peer: Peer; readonly id: number }>();
+  #lastId = 0;
+  #lastToken = 0;
+
+  constructor(state: ClusterState, streams: Streams, executor: Executor) {
+    this.#state = state;
+    this.#streams = streams;
+    this.#executor = executor;
+  }
+
+  // --- at the sender
+
+  /** FORWARD: id f64, protocol u8, db u8, argument count u32, then each argument with its length u32. */
+  send(task: Task, peer: Peer): void {
+    const { request, db, proto } = task.operation;
+    const id = ++this.#lastId;
+    this.#sent.set(id, { task, peer });
+    let length = 8 + 1 + 1 + 4;
+    for (let i = 0; i < request.argc; i++) length += 4 + request.length(i);
+    const { log } = peer.stream;
+    log.begin(FrameType.Forward, length);
+    log.f64(id);
+    log.u8(proto);
+    log.u8(db);
+    log.u32(request.argc);
+    for (let i = 0; i < request.argc; i++) {
+      log.u32(request.length(i));
+      log.bytes(request.buffer, request.start[i]!, request.end[i]!);
+    }
+    this.#state.statistics.forwards++;
+    this.#state.statistics.framesSent[FrameType.Forward]!++;
+    this.#streams.appended(peer);
+  }
+
+  /** REPLY: id f64, kind of answer u8, then what the kind says. */
+  receiveReply(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
+    if (end - start < 9) return false;
+    const id = f64At(buffer, start);
+    const sent = this.#sent.get(id);
+    if (sent === undefined || sent.peer !== peer) return true;
+    this.#sent.delete(id);
+    const { task } = sent;
+    const { operation } = task;
+    const body = Buffer.from(buffer.subarray(start + 9, end));
+    task.hops++;
+    switch (buffer[start + 8]) {
+      case Answer.Reply:
+        this.router.served(task, peer);
+        operation.sink.complete(operation.token, body);
+        return true;
+      case Answer.Redirect:
+        this.router.routeTo(task, body.latin1Slice(0, body.length));
+        return true;
+      case Answer.None:
+        this.router.absent(task, peer);
+        return true;
+      case Answer.Unknown:
+        this.router.unknown(task);
+        return true;
+      case Answer.Refused:
+        operation.sink.complete(operation.token, body);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** A member was left out: what it has not answered is read elsewhere, and a write's outcome is unknown. */
+  peerLost(peer: Peer): void {
+    for (const [id, { task, peer: to }] of [...this.#sent]) {
+      if (to !== peer) continue;
+      this.#sent.delete(id);
+      const { operation } = task;
+      if (!operation.traits.write) this.router.route(task);
+      else {
+        this.#state.statistics.outcomeUnknown++;
+        operation.sink.complete(operation.token, errorReply(OUTCOME_UNKNOWN));
+      }
+    }
+    for (const [token, { peer: from }] of [...this.#received]) {
+      if (from === peer) this.#received.delete(token);
+    }
+  }
+
+  /** Everything sent is failed or given back; this incarnation was left out. */
+  clear(): Task[] {
+    const reads: Task[] = [];
+    for (const { task } of this.#sent.values()) {
+      const { operation } = task;
+      if (!operation.traits.write) reads.push(task);
+      else operation.sink.complete(operation.token, errorReply(OUTCOME_UNKNOWN));
+    }
+    this.#sent.clear();
+    this.#received.clear();
+    return reads;
+  }
+
+  // --- at the receiver
+
+  receiveForward(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
+    const request = readArguments(buffer, start + 10, end);
+    const proto = buffer[start + 8];
+    if (request === null || (proto !== 2 && proto !== 3)) return false;
+    const token = ++this.#lastToken;
+    this.#received.set(token, { peer, id: f64At(buffer, start) });
+    const known = this.#executor.classify(request);
+    if (known === null || known.keys.length === 0) {
+      this.refuse(token, 'ERR the node that owns this key does not know this command');
+      return true;
+    }
+    const operation: Operation = {
+      request,
+      traits: known.traits,
+      keys: known.keys,
+      db: buffer[start + 9]!,
+      proto,
+      sink: this,
+      token,
+    };
+    this.#state.statistics.forwardedHere++;
+    this.router.route(taskOf(operation, peer, this.#state.deadline()));
+    return true;
+  }
+
+  complete(token: number, reply: Buffer): void {
+    this.#answer(token, Answer.Reply, reply);
+  }
+
+  acknowledged(): void {}
+
+  fail(token: number, error: string): void {
+    this.#answer(token, Answer.Reply, errorReply(error));
+  }
+
+  redirect(token: number, id: Incarnation): void {
+    this.#answer(token, Answer.Redirect, Buffer.from(id, 'latin1'));
+  }
+
+  none(token: number): void {
+    this.#answer(token, Answer.None, EMPTY);
+  }
+
+  notKnown(token: number): void {
+    this.#answer(token, Answer.Unknown, EMPTY);
+  }
+
+  /** The command was not run, and the client is told why. */
+  refuse(token: number, error: string): void {
+    this.#answer(token, Answer.Refused, errorReply(error));
+  }
+
+  #answer(token: number, kind: number, body: Buffer): void {
+    const received = this.#received.get(token);
+    if (received === undefined) return;
+    this.#received.delete(token);
+    const { log } = received.peer.stream;
+    log.begin(FrameType.Reply, 9 + body.length);
+    log.f64(received.id);
+    log.u8(kind);
+    if (body.length > 0) log.bytes(body, 0, body.length);
+    this.#state.statistics.framesSent[FrameType.Reply]!++;
+    this.#streams.appended(received.peer);
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/** A request that owns its bytes, or null when lengths and counts do not add up. */
+function readArguments(buffer: Buffer, start: number, end: number): Request | null {
+  if (end - start < 4) return null;
+  const count = u32At(buffer, start);
+  if (count === 0 || count > ARGUMENTS_MAX || count * 4 > end - start - 4) return null;
+  const request = new Request();
+  request.buffer = Buffer.from(buffer.subarray(start, end));
+  request.reserve(count);
+  request.argc = count;
+  let at = 4;
+  for (let i = 0; i < count; i++) {
+    if (at + 4 > request.buffer.length) return null;
+    const length = u32At(request.buffer, at);
+    if (length > request.buffer.length - at - 4) return null;
+    request.start[i] = at + 4;
+    at += 4 + length;
+    request.end[i] = at;
+  }
+  return at === request.buffer.length ? request : null;
+}

@@ -1,0 +1,102 @@
+import type { FrameLog } from '../protocol/bus-frames.js';
+import { f64At, u32At } from '../protocol/bytes.js';
+
+/**
+ * Frames of the data plane. Types below 16 are not part of the stream: they have no offset and are never sent again.
+ */
+export const FrameType = {
+  Resume: 1,
+  Ack: 2,
+  Held: 3,
+  View: 16,
+  Set: 17,
+  Expire: 18,
+  Delete: 19,
+  Claim: 20,
+  Confirm: 21,
+  Reject: 22,
+  Defer: 23,
+  Granted: 24,
+  Revoke: 25,
+  Copy: 26,
+  Drop: 27,
+  Grant: 28,
+  Swap: 29,
+  Forget: 30,
+  Acquire: 31,
+  Forward: 32,
+  Reply: 33,
+  Lookup: 34,
+  Found: 35,
+  Record: 36,
+  Reported: 37,
+  Query: 38,
+  Answer: 39,
+  Atomic: 40,
+} as const;
+
+export const FIRST_STREAM_TYPE = 16;
+
+/** Bytes of a key frame before its key: flags, db, key length, version, expiry. */
+export const KEY_HEADER_BYTES = 22;
+
+/** Set in the flags of a key frame whose string was made by APPEND or SETRANGE. */
+export const RAW_VALUE = 128;
+
+/**
+ * The common form of every frame about one key: flags u8, db u8, key length u32, version f64, expiry f64, key, value.
+ * 27 bytes more than key and value with its header.
+ */
+export function appendKeyFrame(
+  log: FrameLog,
+  type: number,
+  flags: number,
+  db: number,
+  key: Buffer,
+  keyStart: number,
+  keyEnd: number,
+  version: number,
+  expireAt: number,
+  value: Buffer,
+  valueStart: number,
+  valueEnd: number,
+): void {
+  log.begin(type, KEY_HEADER_BYTES + keyEnd - keyStart + valueEnd - valueStart);
+  log.u8(flags);
+  log.u8(db);
+  log.u32(keyEnd - keyStart);
+  log.f64(version);
+  log.f64(expireAt);
+  log.bytes(key, keyStart, keyEnd);
+  if (valueEnd > valueStart) log.bytes(value, valueStart, valueEnd);
+}
+
+/** A key frame as read: ranges of the buffer that it came in. One instance is filled again and again. */
+export class KeyFrame {
+  buffer: Buffer = Buffer.alloc(0);
+  flags = 0;
+  db = 0;
+  version = 0;
+  expireAt = 0;
+  keyStart = 0;
+  keyEnd = 0;
+  valueStart = 0;
+  valueEnd = 0;
+
+  /** False when the payload is too short for what it says. */
+  read(buffer: Buffer, start: number, end: number): boolean {
+    if (end - start < KEY_HEADER_BYTES) return false;
+    const keyLength = u32At(buffer, start + 2);
+    if (keyLength > end - start - KEY_HEADER_BYTES) return false;
+    this.buffer = buffer;
+    this.flags = buffer[start]!;
+    this.db = buffer[start + 1]!;
+    this.version = f64At(buffer, start + 6);
+    this.expireAt = f64At(buffer, start + 14);
+    this.keyStart = start + KEY_HEADER_BYTES;
+    this.keyEnd = this.keyStart + keyLength;
+    this.valueStart = this.keyEnd;
+    this.valueEnd = end;
+    return this.version >= 0 && this.expireAt >= 0;
+  }
+}

@@ -1,0 +1,72 @@
+import type { Claims } from './claims.js';
+import type { Forwarding } from './forwarding.js';
+import { FrameType } from './frames.js';
+import type { Lookups } from './lookups.js';
+import type { MirrorReceiver } from './mirror-receiver.js';
+import type { Peer } from './peer.js';
+import type { Queries } from './queries.js';
+import type { Records } from './records.js';
+import type { FrameHandler } from './streams.js';
+
+interface Receivers {
+  readonly mirror: MirrorReceiver;
+  readonly claims: Claims;
+  readonly forwarding: Forwarding;
+  readonly lookups: Lookups;
+  readonly records: Records;
+  readonly queries: Queries;
+}
+
+/** Hands every frame of a stream to the mechanism that it is for. */
+export class Inbox implements FrameHandler {
+  #to!: Receivers;
+
+  connect(receivers: Receivers): void {
+    this.#to = receivers;
+  }
+
+  handle(peer: Peer, type: number, buffer: Buffer, start: number, end: number): boolean {
+    const to = this.#to;
+    switch (type) {
+      case FrameType.Set:
+      case FrameType.Expire:
+      case FrameType.Delete:
+      case FrameType.Copy:
+      case FrameType.Revoke:
+      case FrameType.Drop:
+      case FrameType.Grant:
+      case FrameType.Swap:
+      case FrameType.Forget:
+      case FrameType.Atomic:
+        return to.mirror.receive(peer, type, buffer, start, end);
+      case FrameType.Claim:
+        return to.claims.receiveClaim(peer, buffer, start, end);
+      case FrameType.Confirm:
+        return to.claims.receiveConfirm(peer, buffer, start, end);
+      case FrameType.Reject:
+        return to.claims.receiveReject(buffer, start, end);
+      case FrameType.Defer:
+        return to.claims.receiveDefer(buffer, start, end);
+      case FrameType.Granted:
+        return to.claims.receiveGranted(buffer, start, end);
+      case FrameType.Forward:
+        return to.forwarding.receiveForward(peer, buffer, start, end);
+      case FrameType.Reply:
+        return to.forwarding.receiveReply(peer, buffer, start, end);
+      case FrameType.Lookup:
+        return to.lookups.receiveLookup(peer, buffer, start, end);
+      case FrameType.Found:
+        return to.lookups.receiveFound(peer, buffer, start, end);
+      case FrameType.Record:
+        return to.records.receiveRecord(peer, buffer, start, end);
+      case FrameType.Reported:
+        return to.records.receiveReported(peer, buffer, start, end);
+      case FrameType.Query:
+        return to.queries.receiveQuery(peer, buffer, start, end);
+      case FrameType.Answer:
+        return to.queries.receiveAnswer(peer, buffer, start, end);
+      default:
+        return false;
+    }
+  }
+}

@@ -1,0 +1,568 @@
+import { FRAME_HEADER_BYTES, type FrameLog } from '../protocol/bus-frames.js';
+import { copyBytes } from '../protocol/bytes.js';
+import type { Request } from '../protocol/request.js';
+import { type Ref, Role, type Store, ValueType } from '../store/store.js';
+import type { ClusterState } from './cluster-state.js';
+import { Flag } from './entry-flags.js';
+import { appendKeyFrame, FrameType, KEY_HEADER_BYTES, RAW_VALUE } from './frames.js';
+import { KEEP_EXPIRY, type Keyspace } from './keyspace-contract.js';
+import { type Move, MoveState } from './move.js';
+import type { ReplySink } from './operation.js';
+import { NOBODY, type Peer } from './peer.js';
+import type { Stream } from './stream.js';
+import type { Streams } from './streams.js';
+import type { WriteBarrier } from './write-barrier.js';
+
+const NOTHING = Buffer.alloc(0);
+const RAW_ENCODING = 1;
+
+/** What the keyspace needs of mechanisms built on it. */
+export interface KeyspaceHooks {
+  /** The open change-over of a moving primary. */
+  moveOf(ref: Ref): Move;
+  /** A moving primary was deleted: its change-over is over. */
+  moveEnded(move: Move): void;
+  /** A key was changed whose backup is gone: the change-over that restores it, null where nobody can be backup. */
+  restore(ref: Ref): Move | null;
+  /** A tombstone of which others than its backup must learn when that one has acked the delete. */
+  forget(ref: Ref, also: Peer | null): PendingForget;
+  /** Evicts by policy; true when memory is still full. */
+  makeRoom(): boolean;
+}
+
+export interface PendingForget {
+  add(sink: ReplySink, token: number): void;
+}
+
+/** A command that runs on a key which is absent here, before its anchor has granted the creation. */
+export interface Provisional {
+  readonly anchor: Peer;
+  /** Set by the creation: version and end offset of the CLAIM, 0 while nothing was created. */
+  version: number;
+  offset: number;
+}
+
+/**
+ * The keys as handlers see them, and what each change sets off: a new version, a frame for the backup, an ack that the
+ * reply waits for. Frames are appended to the backup's stream straight from the entry, in the turn of the change.
+ */
+export class LiveKeyspace implements Keyspace, WriteBarrier {
+  now = 0;
+  /** Set while a provisional command runs. */
+  provisional: Provisional | null = null;
+  readonly #state: ClusterState;
+  readonly #store: Store;
+  readonly #streams: Streams;
+  readonly #hooks: KeyspaceHooks;
+  // What the running command's reply waits for: one offset per stream, and replies of open change-overs.
+  readonly #waitStreams: Stream[] = [];
+  readonly #waitOffsets: number[] = [];
+  readonly #waitMoves: (Move | PendingForget)[] = [];
+  #waits = 0;
+  /** Expired keys that the running command met: deleted at its end, unless it has created them anew. */
+  readonly #expired: { db: number; request: Request; index: number }[] = [];
+  // The entry that routing has just found, so that the handler need not look it up again.
+  #foundRequest: Request | null = null;
+  #foundIndex = 0;
+  #foundRef: Ref = 0;
+  /** Keys changed within `atomically`, null outside. */
+  #atomic: { db: number; key: Buffer }[] | null = null;
+
+  constructor(state: ClusterState, streams: Streams, hooks: KeyspaceHooks) {
+    this.#state = state;
+    this.#store = state.store;
+    this.#streams = streams;
+    this.#hooks = hooks;
+  }
+
+  // --- WriteBarrier
+
+  begin(): void {
+    this.now = this.#state.clock.wall;
+    this.#waits = 0;
+    this.#waitMoves.length = 0;
+  }
+
+  count(): number {
+    if (this.#expired.length > 0) this.#deleteExpired();
+    this.#foundRequest = null;
+    return this.#waits + this.#waitMoves.length;
+  }
+
+  register(sink: ReplySink, token: number): void {
+    for (let i = 0; i < this.#waits; i++) {
+      this.#waitStreams[i]!.awaitAck(this.#waitOffsets[i]!, sink, token);
+    }
+    for (const wait of this.#waitMoves) {
+      if ('add' in wait) wait.add(sink, token);
+      else wait.waiters.push({ sink, token });
+    }
+  }
+
+  outOfMemory(): boolean {
+    const limit = this.#state.config.maxMemoryBytes;
+    return limit > 0 && this.#store.usedBytes > limit && this.#hooks.makeRoom();
+  }
+
+  // --- looking
+
+  /** Routing has found the entry of this argument, and nothing changes before its handler runs. */
+  noteFound(request: Request, index: number, ref: Ref): void {
+    this.#foundRequest = request;
+    this.#foundIndex = index;
+    this.#foundRef = ref;
+  }
+
+  find(db: number, request: Request, index: number): Ref {
+    const ref = this.peek(db, request, index);
+    if (ref === 0) {
+      this.#state.statistics.keyspaceMisses++;
+      return 0;
+    }
+    this.#state.statistics.keyspaceHits++;
+    this.#store.setUsedAt(ref, Math.floor(this.now / 1000));
+    return ref;
+  }
+
+  peek(db: number, request: Request, index: number): Ref {
+    const store = this.#store;
+    const ref = this.#entry(db, request, index);
+    if (ref === 0) return 0;
+    if (store.role(ref) >= Role.Record || store.type(ref) === ValueType.None) {
+      if (store.role(ref) === Role.Tombstone) this.#awaitDelete(ref);
+      return 0;
+    }
+    const expireAt = store.expireAt(ref);
+    if (expireAt !== 0 && expireAt <= this.now && store.role(ref) === Role.Primary) {
+      this.#expired.push({ db, request, index });
+      return 0;
+    }
+    this.#awaitLastChange(ref);
+    return ref;
+  }
+
+  typeOf(ref: Ref): number {
+    return this.#store.type(ref);
+  }
+
+  expireAt(ref: Ref): number {
+    return this.#store.expireAt(ref);
+  }
+
+  idleSeconds(ref: Ref): number {
+    return Math.max(0, Math.floor(this.now / 1000) - this.#store.usedAt(ref));
+  }
+
+  valueBuffer(ref: Ref): Buffer {
+    return this.#store.valueBuffer(ref);
+  }
+
+  valueStart(ref: Ref): number {
+    return this.#store.valueStart(ref);
+  }
+
+  valueLength(ref: Ref): number {
+    return this.#store.valueLength(ref);
+  }
+
+  isRaw(ref: Ref): boolean {
+    return this.#store.encodingFlags(ref) === RAW_ENCODING;
+  }
+
+  // --- changing
+
+  setString(
+    db: number,
+    request: Request,
+    keyIndex: number,
+    value: Buffer,
+    start: number,
+    end: number,
+    expireAt: number,
+  ): void {
+    const store = this.#store;
+    let ref = this.#entry(db, request, keyIndex);
+    let until = expireAt;
+    if (expireAt === KEEP_EXPIRY) until = ref !== 0 && !this.#isOver(ref) ? store.expireAt(ref) : 0;
+    const isNew = ref === 0 || store.role(ref) !== Role.Primary;
+    if (isNew) ref = this.#create(db, request, keyIndex, ref, end - start);
+    else ref = this.#room(ref, end - start);
+    if (store.type(ref) !== ValueType.String) store.setType(ref, ValueType.String);
+    copyBytes(value, start, end, store.valueBuffer(ref), store.valueStart(ref));
+    store.setEncodingFlags(ref, 0);
+    if (store.expireAt(ref) !== until) store.setExpireAt(ref, until);
+    if (isNew) this.#adopt(ref);
+    else this.#changed(ref, FrameType.Set);
+  }
+
+  writeRange(
+    db: number,
+    request: Request,
+    keyIndex: number,
+    offset: number,
+    value: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const store = this.#store;
+    let ref = this.#entry(db, request, keyIndex);
+    const isNew = ref === 0 || store.role(ref) !== Role.Primary;
+    const isBlank = isNew || this.#isOver(ref) || store.type(ref) === ValueType.None;
+    const before = isBlank ? 0 : store.valueLength(ref);
+    const length = Math.max(before, offset + end - start);
+    if (isNew) ref = this.#create(db, request, keyIndex, ref, length);
+    else {
+      if (this.#isOver(ref)) store.setExpireAt(ref, 0);
+      ref = this.#room(ref, length);
+      if (store.type(ref) !== ValueType.String) store.setType(ref, ValueType.String);
+    }
+    const target = store.valueBuffer(ref);
+    const at = store.valueStart(ref);
+    if (offset > before) target.fill(0, at + before, at + offset);
+    copyBytes(value, start, end, target, at + offset);
+    store.setEncodingFlags(ref, RAW_ENCODING);
+    if (isNew) this.#adopt(ref);
+    else this.#changed(ref, FrameType.Set);
+  }
+
+  setExpiry(ref: Ref, expireAt: number): void {
+    this.#store.setExpireAt(ref, expireAt);
+    this.#changed(ref, FrameType.Expire);
+  }
+
+  /** Deletes a primary: a tombstone stays until it can do no harm to forget it. */
+  remove(ref: Ref): void {
+    const store = this.#store;
+    this.#foundRequest = null;
+    if (this.#atomic !== null) return this.#removeAtomically(ref);
+    const version = this.#state.clock.next();
+    const isMoving = (store.flags(ref) & Flag.Moving) !== 0;
+    const move = isMoving ? this.#hooks.moveOf(ref) : null;
+    // While a change-over is open, the holder that may promote itself learns first, the others after its ack.
+    const holder = move === null ? this.#state.peer(store.peer(ref)) : move.from;
+    const backup = holder?.isLive ? holder : null;
+    const offset =
+      backup === null ? 0 : this.#append(backup, FrameType.Delete, ref, version, false);
+    if (backup !== null) this.#await(backup.stream, offset);
+    if (!this.#state.keepsTombstones) return store.remove(ref);
+    if (move !== null) this.#hooks.moveEnded(move);
+    const tomb = this.#bury(ref, version, offset);
+    store.setPeer(tomb, holder?.index ?? NOBODY);
+    if (holder !== null && backup === null) store.setChangeOffset(tomb, Number.MAX_SAFE_INTEGER);
+    const also = move !== null && move.state !== MoveState.Lease ? move.to : null;
+    if (also !== null || this.#state.mustForget(tomb)) {
+      this.#waitMoves.push(this.#hooks.forget(tomb, also));
+    }
+  }
+
+  rename(db: number, request: Request, fromIndex: number, toIndex: number): void {
+    const store = this.#store;
+    const from = this.#entry(db, request, fromIndex);
+    const start = store.valueStart(from);
+    const value = Buffer.from(
+      store.valueBuffer(from).subarray(start, start + store.valueLength(from)),
+    );
+    const expireAt = store.expireAt(from);
+    const encoding = store.encodingFlags(from);
+    this.atomically(() => {
+      this.setString(db, request, toIndex, value, 0, value.length, expireAt);
+      store.setEncodingFlags(this.#entry(db, request, toIndex), encoding);
+      this.remove(this.#entry(db, request, fromIndex));
+    });
+  }
+
+  atomically(changes: () => void): void {
+    if (this.#atomic !== null) return changes();
+    this.#atomic = [];
+    try {
+      changes();
+    } finally {
+      const changed = this.#atomic;
+      this.#atomic = null;
+      this.#appendAtomic(changed);
+    }
+  }
+
+  /** Deletes a primary whose time has come, or that is evicted: not on behalf of a command. */
+  reclaim(ref: Ref): void {
+    const waits = this.#waits;
+    const moves = this.#waitMoves.length;
+    this.remove(ref);
+    this.#waits = waits;
+    this.#waitMoves.length = moves;
+  }
+
+  // --- inside
+
+  #entry(db: number, request: Request, index: number): Ref {
+    if (this.#foundRequest === request && this.#foundIndex === index) return this.#foundRef;
+    return this.#store.find(db, request.buffer, request.start[index]!, request.end[index]!);
+  }
+
+  #isOver(ref: Ref): boolean {
+    const expireAt = this.#store.expireAt(ref);
+    return expireAt !== 0 && expireAt <= this.now;
+  }
+
+  #create(db: number, request: Request, index: number, stale: Ref, length: number): Ref {
+    this.#foundRequest = null;
+    if (stale !== 0) this.#store.remove(stale);
+    return this.#store.create(
+      db,
+      request.buffer,
+      request.start[index]!,
+      request.end[index]!,
+      ValueType.String,
+      length,
+    );
+  }
+
+  /** Makes a string of `length` bytes of a primary of any type. */
+  #room(ref: Ref, length: number): Ref {
+    if (this.#store.valueLength(ref) === length) return ref;
+    this.#foundRequest = null;
+    return this.#store.resize(ref, length);
+  }
+
+  /** A key was created here: provisionally, or because this node is its anchor. */
+  #adopt(ref: Ref): void {
+    const store = this.#store;
+    store.setUsedAt(ref, Math.floor(this.now / 1000));
+    if (this.#atomic !== null) {
+      store.setPeer(ref, this.#state.rankedBackup(store.slot(ref))?.index ?? NOBODY);
+      return this.#noteAtomic(ref);
+    }
+    if (this.provisional !== null) {
+      const { provisional } = this;
+      store.setPeer(ref, provisional.anchor.index);
+      store.setFlags(ref, Flag.Busy);
+      provisional.version = this.#state.clock.next();
+      store.setVersion(ref, provisional.version);
+      provisional.offset = this.#append(
+        provisional.anchor,
+        FrameType.Claim,
+        ref,
+        provisional.version,
+        true,
+      );
+      store.setChangeOffset(ref, provisional.offset);
+      return;
+    }
+    store.setPeer(ref, this.#state.rankedBackup(store.slot(ref))?.index ?? NOBODY);
+    this.#changed(ref, FrameType.Set);
+  }
+
+  #changed(ref: Ref, type: number): void {
+    const store = this.#store;
+    if (this.#atomic !== null) return this.#noteAtomic(ref);
+    const version = this.#state.clock.next();
+    store.setVersion(ref, version);
+    if ((store.flags(ref) & Flag.Moving) !== 0) return this.#changedMoving(ref, type, version);
+    const backup = this.#state.livePeer(store.peer(ref));
+    if (backup === null) {
+      const move = this.#state.isAlone && !this.#state.isChanging ? null : this.#hooks.restore(ref);
+      if (move !== null) this.#waitMoves.push(move);
+      return;
+    }
+    const offset = this.#append(backup, type, ref, version, type === FrameType.Set);
+    store.setChangeOffset(ref, offset);
+    this.#await(backup.stream, offset);
+  }
+
+  #changedMoving(ref: Ref, type: number, version: number): void {
+    const move = this.#hooks.moveOf(ref);
+    const withValue = type === FrameType.Set;
+    if (move.state === MoveState.Lease || move.to === null) {
+      move.isUnacked = true;
+      this.#waitMoves.push(move);
+      return;
+    }
+    if (move.state === MoveState.Copy && move.from !== null) {
+      move.fromOffset = this.#append(move.from, type, ref, version, withValue, Flag.Full);
+      this.#await(move.from.stream, move.fromOffset);
+    }
+    move.toOffset = this.#append(move.to, type, ref, version, withValue, 0);
+    this.#awaitMove(move);
+  }
+
+  #bury(ref: Ref, version: number, offset: number): Ref {
+    const store = this.#store;
+    const tomb = store.resize(ref, 0);
+    store.setExpireAt(tomb, 0);
+    store.setRole(tomb, Role.Tombstone);
+    store.setFlags(tomb, 0);
+    store.setVersion(tomb, version);
+    store.setChangeOffset(tomb, offset);
+    return tomb;
+  }
+
+  #removeAtomically(ref: Ref): void {
+    this.#noteAtomic(ref);
+    this.#bury(ref, this.#store.version(ref), 0);
+  }
+
+  #noteAtomic(ref: Ref): void {
+    const store = this.#store;
+    const start = store.keyStart(ref);
+    const key = store.keyBuffer(ref).subarray(start, start + store.keyLength(ref));
+    this.#atomic!.push({ db: store.db(ref), key: Buffer.from(key) });
+  }
+
+  /**
+   * One frame with the state of all keys that were changed: the backup applies all or none. Gathering has brought them
+   * here and given them one backup.
+   */
+  #appendAtomic(changed: readonly { db: number; key: Buffer }[]): void {
+    const store = this.#store;
+    const refs = new Set(changed.map(({ db, key }) => store.find(db, key, 0, key.length)));
+    let backup: Peer | null = null;
+    let length = 0;
+    for (const ref of refs) {
+      store.setVersion(ref, this.#state.clock.next());
+      backup ??= this.#state.livePeer(store.peer(ref));
+      length +=
+        FRAME_HEADER_BYTES + KEY_HEADER_BYTES + store.keyLength(ref) + store.valueLength(ref);
+    }
+    if (backup !== null) {
+      const { log } = backup.stream;
+      log.begin(FrameType.Atomic, length);
+      for (const ref of refs) this.#putNested(log, ref);
+      this.#state.statistics.framesSent[FrameType.Atomic]!++;
+      this.#streams.appended(backup);
+      for (const ref of refs) store.setChangeOffset(ref, log.endOffset);
+      this.#await(backup.stream, log.endOffset);
+    }
+    for (const { db, key } of changed) {
+      const ref = store.find(db, key, 0, key.length);
+      if (ref === 0 || store.role(ref) !== Role.Tombstone) continue;
+      if (!this.#state.keepsTombstones) store.remove(ref);
+      else if (this.#state.mustForget(ref)) this.#waitMoves.push(this.#hooks.forget(ref, null));
+    }
+  }
+
+  #putNested(log: FrameLog, ref: Ref): void {
+    const store = this.#store;
+    const isDeleted = store.role(ref) === Role.Tombstone;
+    const raw = store.encodingFlags(ref) === RAW_ENCODING ? RAW_VALUE : 0;
+    log.u32(1 + KEY_HEADER_BYTES + store.keyLength(ref) + store.valueLength(ref));
+    log.u8(isDeleted ? FrameType.Delete : FrameType.Set);
+    log.u8(Flag.Full | Flag.Reads | raw);
+    log.u8(store.db(ref));
+    log.u32(store.keyLength(ref));
+    log.f64(store.version(ref));
+    log.f64(store.expireAt(ref));
+    log.bytes(
+      store.keyBuffer(ref),
+      store.keyStart(ref),
+      store.keyStart(ref) + store.keyLength(ref),
+    );
+    if (store.valueLength(ref) === 0) return;
+    const start = store.valueStart(ref);
+    log.bytes(store.valueBuffer(ref), start, start + store.valueLength(ref));
+  }
+
+  /** Until the old backup has dropped its copy it is the one that would promote: changes wait for that too. */
+  #awaitMove(move: Move): void {
+    this.#await(move.to!.stream, Math.max(move.toOffset, move.copyOffset));
+    if (move.state === MoveState.Drop && move.from !== null) {
+      this.#await(move.from.stream, move.dropOffset);
+    }
+  }
+
+  /** A read of a key whose latest change is not acked waits for the same ack (I4). */
+  #awaitLastChange(ref: Ref): void {
+    const store = this.#store;
+    if (store.role(ref) !== Role.Primary) return;
+    if ((store.flags(ref) & Flag.Moving) !== 0) return this.#awaitMovingChange(ref);
+    const offset = store.changeOffset(ref);
+    if (offset === 0) return;
+    const backup = this.#state.livePeer(store.peer(ref));
+    if (backup !== null && backup.stream.acked < offset) this.#await(backup.stream, offset);
+  }
+
+  /** Nor is a delete shown before it is acked. */
+  #awaitDelete(ref: Ref): void {
+    const offset = this.#store.changeOffset(ref);
+    const backup = this.#state.livePeer(this.#store.peer(ref));
+    if (backup !== null && backup.stream.acked < offset) this.#await(backup.stream, offset);
+  }
+
+  #awaitMovingChange(ref: Ref): void {
+    const move = this.#hooks.moveOf(ref);
+    if (move.isUnacked) this.#waitMoves.push(move);
+    if (move.from !== null && move.from.stream.acked < move.fromOffset) {
+      this.#await(move.from.stream, move.fromOffset);
+    }
+    if (move.to !== null && move.toOffset > 0 && move.to.stream.acked < move.toOffset) {
+      this.#awaitMove(move);
+    }
+  }
+
+  #append(
+    peer: Peer,
+    type: number,
+    ref: Ref,
+    version: number,
+    withValue: boolean,
+    grants: number = Flag.Full | Flag.Reads,
+  ): number {
+    const store = this.#store;
+    const { log } = peer.stream;
+    const keyStart = store.keyStart(ref);
+    const valueStart = withValue ? store.valueStart(ref) : 0;
+    appendKeyFrame(
+      log,
+      type,
+      store.encodingFlags(ref) === RAW_ENCODING ? grants | RAW_VALUE : grants,
+      store.db(ref),
+      store.keyBuffer(ref),
+      keyStart,
+      keyStart + store.keyLength(ref),
+      version,
+      store.expireAt(ref),
+      withValue ? store.valueBuffer(ref) : NOTHING,
+      valueStart,
+      withValue ? valueStart + store.valueLength(ref) : 0,
+    );
+    this.#state.statistics.framesSent[type]!++;
+    this.#streams.appended(peer);
+    return log.endOffset;
+  }
+
+  /** Sends the whole entry as one frame of the given type; returns the end of it. */
+  appendWhole(peer: Peer, type: number, ref: Ref, grants: number): number {
+    return this.#append(peer, type, ref, this.#store.version(ref), true, grants);
+  }
+
+  /** Sends a frame about the entry that carries no value; returns the end of it. */
+  appendNotice(peer: Peer, type: number, ref: Ref, flags = 0): number {
+    return this.#append(peer, type, ref, this.#store.version(ref), false, flags);
+  }
+
+  /** Gives the backup of a key all rights: to answer reads, and to promote itself. */
+  grant(backup: Peer, ref: Ref): void {
+    this.appendNotice(backup, FrameType.Grant, ref, Flag.Full | Flag.Reads);
+  }
+
+  #await(stream: Stream, offset: number): void {
+    for (let i = 0; i < this.#waits; i++) {
+      if (this.#waitStreams[i] !== stream) continue;
+      if (this.#waitOffsets[i]! < offset) this.#waitOffsets[i] = offset;
+      return;
+    }
+    this.#waitStreams[this.#waits] = stream;
+    this.#waitOffsets[this.#waits] = offset;
+    this.#waits++;
+  }
+
+  #deleteExpired(): void {
+    const expired = this.#expired.splice(0);
+    for (const { db, request, index } of expired) {
+      this.#foundRequest = null;
+      const ref = this.#entry(db, request, index);
+      if (ref === 0 || this.#store.role(ref) !== Role.Primary || !this.#isOver(ref)) continue;
+      this.#state.statistics.expired++;
+      this.remove(ref);
+    }
+  }
+}

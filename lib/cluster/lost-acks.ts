@@ -1,0 +1,89 @@
+import { FRAME_HEADER_BYTES } from '../protocol/bus-frames.js';
+import { u32At } from '../protocol/bytes.js';
+import { type Ref, Role, type Store } from '../store/store.js';
+import type { Claims } from './claims.js';
+import type { Forgets } from './forgets.js';
+import { FrameType, KeyFrame } from './frames.js';
+import type { Moves } from './moves.js';
+import type { ReplySink } from './operation.js';
+import type { Peer } from './peer.js';
+
+interface Waiting {
+  readonly sink: ReplySink;
+  readonly token: number;
+}
+
+/** Releases one ack of a reply when several things have happened. */
+class Together implements ReplySink {
+  #missing: number;
+  readonly #waiting: Waiting;
+
+  constructor(missing: number, waiting: Waiting) {
+    this.#missing = missing;
+    this.#waiting = waiting;
+  }
+
+  acknowledged(): void {
+    if (--this.#missing === 0) this.#waiting.sink.acknowledged(this.#waiting.token);
+  }
+
+  complete(): void {}
+
+  fail(_token: number, error: string): void {
+    this.#waiting.sink.fail(this.#waiting.token, error);
+  }
+}
+
+/**
+ * A member was left out, and its acks will not come. Each reply that waited for one waits for its key instead: for the
+ * next copy of a key that is there, for the delete to be final of one that is not. The keys are read from the backlog.
+ */
+export function drainLostAcks(
+  peer: Peer,
+  store: Store,
+  moves: Moves,
+  forgets: Forgets,
+  claims: Claims,
+): void {
+  const { stream } = peer;
+  const waiting = new Map<number, Waiting[]>();
+  stream.acks.drain((offset, sink, token) => {
+    if (sink === moves || sink === forgets || sink === claims) return;
+    const others = waiting.get(offset);
+    if (others === undefined) waiting.set(offset, [{ sink, token }]);
+    else others.push({ sink, token });
+  });
+  if (waiting.size === 0) return;
+  stream.log.eachFrame(stream.acked, (type, buffer, start, end, endOffset) => {
+    const those = waiting.get(endOffset);
+    if (those === undefined) return;
+    waiting.delete(endOffset);
+    const refs = keysOf(type, buffer, start, end, store);
+    for (const each of those) {
+      const together = new Together(Math.max(1, refs.length), each);
+      for (const ref of refs) awaitKey(ref, together, store, moves, forgets);
+      if (refs.length === 0) together.acknowledged();
+    }
+  });
+  for (const those of waiting.values()) {
+    for (const { sink, token } of those) sink.acknowledged(token);
+  }
+}
+
+function awaitKey(ref: Ref, sink: ReplySink, store: Store, moves: Moves, forgets: Forgets): void {
+  if (ref !== 0 && store.role(ref) === Role.Tombstone) forgets.add(ref).add(sink, 0);
+  else moves.awaitCopy(ref, sink, 0);
+}
+
+function keysOf(type: number, buffer: Buffer, start: number, end: number, store: Store): Ref[] {
+  const frame = new KeyFrame();
+  const find = () => store.find(frame.db, frame.buffer, frame.keyStart, frame.keyEnd);
+  if (type !== FrameType.Atomic) return frame.read(buffer, start, end) ? [find()] : [];
+  const refs: Ref[] = [];
+  for (let at = start; at < end; ) {
+    const length = u32At(buffer, at);
+    if (frame.read(buffer, at + FRAME_HEADER_BYTES, at + 4 + length)) refs.push(find());
+    at += 4 + length;
+  }
+  return refs;
+}

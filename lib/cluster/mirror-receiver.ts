@@ -1,0 +1,198 @@
+import { FRAME_HEADER_BYTES } from '../protocol/bus-frames.js';
+import { copyBytes, u32At } from '../protocol/bytes.js';
+import { type Ref, Role, type Store, ValueType } from '../store/store.js';
+import type { ClusterState } from './cluster-state.js';
+import { Flag } from './entry-flags.js';
+import { FrameType, KeyFrame, RAW_VALUE } from './frames.js';
+import { type Key, keyOf } from './key.js';
+import { NOBODY, type Peer } from './peer.js';
+
+/** What a received frame may set off elsewhere. */
+export interface MirrorListener {
+  /** SWAP: this node is the primary now. */
+  becamePrimary(ref: Ref): void;
+  /** Another primary's copy replaces a provisional entry of ours, or a copy that we believed to be primary of. */
+  primaryLost(key: Key, wasBusy: boolean, to: Peer): void;
+}
+
+const GRANTS = Flag.Full | Flag.Reads;
+
+/**
+ * The backup's side of mirroring: applies what primaries send about their keys. What is older than the own copy is passed
+ * over; it is acked all the same.
+ */
+export class MirrorReceiver {
+  readonly #state: ClusterState;
+  readonly #store: Store;
+  readonly #listener: MirrorListener;
+  readonly #frame = new KeyFrame();
+  readonly #nested = new KeyFrame();
+
+  constructor(state: ClusterState, listener: MirrorListener) {
+    this.#state = state;
+    this.#store = state.store;
+    this.#listener = listener;
+  }
+
+  /** False for a malformed frame. */
+  receive(peer: Peer, type: number, buffer: Buffer, start: number, end: number): boolean {
+    if (type === FrameType.Atomic) return this.#atomic(peer, buffer, start, end);
+    if (!this.#frame.read(buffer, start, end)) return false;
+    this.#apply(peer, type, this.#frame);
+    return true;
+  }
+
+  /** Stores a granted claim: a full copy without the right to answer reads. */
+  adopt(peer: Peer, frame: KeyFrame): void {
+    this.#put(peer, frame, this.#find(frame), Flag.Full);
+  }
+
+  #apply(peer: Peer, type: number, frame: KeyFrame): void {
+    this.#state.clock.observe(frame.version);
+    const ref = this.#find(frame);
+    if (frame.version < (this.#state.floors[frame.db] ?? 0)) return;
+    // A COPY comes from who is primary now: it also replaces what a lost primary, ahead in its clock, has left here.
+    if (type === FrameType.Copy) {
+      this.#put(peer, frame, ref, 0);
+      return;
+    }
+    if (ref !== 0 && this.#store.version(ref) > frame.version) return;
+    switch (type) {
+      case FrameType.Set:
+        if (ref === 0 || this.#isFrom(peer, ref)) this.#put(peer, frame, ref, frame.flags & GRANTS);
+        return;
+      case FrameType.Expire:
+        if (ref === 0 || !this.#isFrom(peer, ref)) return;
+        this.#store.setExpireAt(ref, frame.expireAt);
+        this.#store.setVersion(ref, frame.version);
+        return;
+      case FrameType.Delete:
+      case FrameType.Forget:
+        if (ref === 0 || this.#store.role(ref) !== Role.Primary) this.#bury(frame, ref);
+        return;
+      default:
+        if (ref !== 0 && this.#isFrom(peer, ref)) this.#change(peer, type, frame, ref);
+    }
+  }
+
+  /** Frames that change what this copy may do. */
+  #change(peer: Peer, type: number, frame: KeyFrame, ref: Ref): void {
+    const store = this.#store;
+    if (store.role(ref) !== Role.Backup) return;
+    switch (type) {
+      case FrameType.Revoke:
+        store.setFlags(ref, store.flags(ref) & ~Flag.Reads);
+        forgetUnconfirmed(peer, frame);
+        return;
+      case FrameType.Grant:
+        store.setFlags(ref, store.flags(ref) | (frame.flags & GRANTS));
+        return;
+      case FrameType.Drop:
+        if (this.#state.keepsRecordOf(store.slot(ref))) this.#keepRecord(peer, frame, ref);
+        else store.remove(ref);
+        return;
+      case FrameType.Swap:
+        store.setRole(ref, Role.Primary);
+        store.setFlags(ref, 0);
+        store.setVersion(ref, frame.version);
+        store.setChangeOffset(ref, 0);
+        this.#listener.becamePrimary(ref);
+        return;
+    }
+  }
+
+  #put(peer: Peer, frame: KeyFrame, found: Ref, flags: number): void {
+    const store = this.#store;
+    let ref = found;
+    if (ref !== 0 && store.role(ref) === Role.Primary) {
+      const key = keyOf(frame.db, frame.buffer, frame.keyStart, frame.keyEnd);
+      this.#listener.primaryLost(key, (store.flags(ref) & Flag.Busy) !== 0, peer);
+      ref = this.#find(frame);
+    }
+    const length = frame.valueEnd - frame.valueStart;
+    if (ref === 0) {
+      const { db, buffer, keyStart, keyEnd } = frame;
+      ref = store.create(db, buffer, keyStart, keyEnd, ValueType.String, length);
+    } else if (store.valueLength(ref) !== length) ref = store.resize(ref, length);
+    if (store.role(ref) !== Role.Backup) store.setRole(ref, Role.Backup);
+    if (store.type(ref) !== ValueType.String) store.setType(ref, ValueType.String);
+    copyBytes(
+      frame.buffer,
+      frame.valueStart,
+      frame.valueEnd,
+      store.valueBuffer(ref),
+      store.valueStart(ref),
+    );
+    store.setEncodingFlags(ref, (frame.flags & RAW_VALUE) === 0 ? 0 : 1);
+    store.setExpireAt(ref, frame.expireAt);
+    store.setVersion(ref, frame.version);
+    store.setPeer(ref, peer.index);
+    store.setFlags(ref, flags);
+    store.setChangeOffset(ref, 0);
+    store.setUsedAt(ref, Math.floor(this.#state.clock.wall / 1000));
+  }
+
+  #bury(frame: KeyFrame, found: Ref): void {
+    const store = this.#store;
+    const { db, buffer, keyStart, keyEnd } = frame;
+    const ref =
+      found === 0
+        ? store.create(db, buffer, keyStart, keyEnd, ValueType.None, 0)
+        : store.resize(found, 0);
+    store.setExpireAt(ref, 0);
+    store.setRole(ref, Role.Tombstone);
+    store.setFlags(ref, 0);
+    store.setPeer(ref, NOBODY);
+    store.setChangeOffset(ref, 0);
+    store.setVersion(ref, frame.version);
+  }
+
+  #keepRecord(peer: Peer, frame: KeyFrame, found: Ref): void {
+    const store = this.#store;
+    const ref = store.resize(found, 0);
+    store.setExpireAt(ref, 0);
+    store.setRole(ref, Role.Record);
+    store.setFlags(ref, 0);
+    store.setPeer(ref, peer.index);
+    store.setVersion(ref, frame.version);
+  }
+
+  #atomic(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
+    const frame = this.#nested;
+    const each = (visit: (type: number) => void): boolean => {
+      for (let at = start; at < end; ) {
+        if (end - at < FRAME_HEADER_BYTES) return false;
+        const length = u32At(buffer, at);
+        if (length < 1 || at + 4 + length > end) return false;
+        if (!frame.read(buffer, at + FRAME_HEADER_BYTES, at + 4 + length)) return false;
+        visit(buffer[at + 4]!);
+        at += 4 + length;
+      }
+      return true;
+    };
+    return each(() => {}) && each((type) => this.#apply(peer, type, frame));
+  }
+
+  #find(frame: KeyFrame): Ref {
+    return this.#store.find(frame.db, frame.buffer, frame.keyStart, frame.keyEnd);
+  }
+
+  /** A change counts from the primary of this copy, or where that one is gone; a tombstone or record has no say. */
+  #isFrom(peer: Peer, ref: Ref): boolean {
+    const role = this.#store.role(ref);
+    if (role === Role.Primary) return false;
+    if (role !== Role.Backup) return true;
+    const primary = this.#store.peer(ref);
+    return primary === peer.index || this.#state.livePeer(primary) === null;
+  }
+}
+
+/** A claim whose reads were revoked before it was confirmed gets none by the confirmation. */
+function forgetUnconfirmed(peer: Peer, frame: KeyFrame): void {
+  const { unconfirmed } = peer;
+  for (let i = 0; i < unconfirmed.length; i++) {
+    const { db, key } = unconfirmed[i]!;
+    if (db !== frame.db || key.length !== frame.keyEnd - frame.keyStart) continue;
+    if (key.compare(frame.buffer, frame.keyStart, frame.keyEnd) === 0) unconfirmed.splice(i--, 1);
+  }
+}

@@ -1,0 +1,292 @@
+import { type Ref, Role, type Store } from '../store/store.js';
+import type { ClusterState } from './cluster-state.js';
+import { Flag } from './entry-flags.js';
+import { FrameType } from './frames.js';
+import { type Key, keyOf } from './key.js';
+import type { LiveKeyspace } from './keyspace.js';
+import { type Move, MoveState } from './move.js';
+import type { ReplySink } from './operation.js';
+import { NOBODY, type Peer } from './peer.js';
+import type { Records } from './records.js';
+
+/** What others want to know of moves. */
+export interface MoveListener {
+  /** The key has its backup (or there is nobody who could be one); another move may start. */
+  moveDone(key: Key): void;
+}
+
+/**
+ * Change-overs of backups and swaps of roles, at the primary (docs/data-plane.md). Bounded by who starts them: settling
+ * keeps a window, take-over has one per key and forwarder.
+ */
+export class Moves implements ReplySink {
+  readonly #state: ClusterState;
+  readonly #store: Store;
+  readonly #keyspace: LiveKeyspace;
+  readonly #records: Records;
+  readonly #listener: MoveListener;
+  readonly #moves = new Map<string, Move>();
+  /** The step of a move that an ack belongs to; a step that was given up is no longer in it. */
+  readonly #steps = new Map<number, Move>();
+  #lastStep = 0;
+
+  constructor(
+    state: ClusterState,
+    keyspace: LiveKeyspace,
+    records: Records,
+    listener: MoveListener,
+  ) {
+    this.#state = state;
+    this.#store = state.store;
+    this.#keyspace = keyspace;
+    this.#records = records;
+    this.#listener = listener;
+  }
+
+  get open(): number {
+    return this.#moves.size;
+  }
+
+  moveOf(ref: Ref): Move {
+    return this.#moves.get(this.#keyOfRef(ref).id)!;
+  }
+
+  find(key: Key): Move | undefined {
+    return this.#moves.get(key.id);
+  }
+
+  /**
+   * Begins to move the backup of a primary to `to`, which then becomes primary when it is also the `successor`. Does
+   * nothing when the key already moves, or nobody can be its backup.
+   */
+  start(ref: Ref, to: Peer | null, successor: Peer | null = null): void {
+    const store = this.#store;
+    if ((store.flags(ref) & (Flag.Moving | Flag.Busy)) !== 0) return;
+    const old = this.#state.peer(store.peer(ref));
+    const from = old?.isLive ? old : null;
+    if (from === null && this.#state.isAlone && !this.#state.isChanging) {
+      store.setPeer(ref, NOBODY);
+      return;
+    }
+    if (from !== null && (to === null || to === from)) return;
+    const move: Move = {
+      key: this.#keyOfRef(ref),
+      from,
+      to,
+      state: MoveState.Lease,
+      fromOffset: from === null ? 0 : store.changeOffset(ref),
+      toOffset: 0,
+      copyOffset: 0,
+      dropOffset: 0,
+      isUnacked: from === null && store.changeOffset(ref) > (old?.stream.acked ?? 0),
+      waiters: [],
+      successor,
+      step: 0,
+      acksMissing: 0,
+    };
+    this.#moves.set(move.key.id, move);
+    store.setFlags(ref, store.flags(ref) | Flag.Moving);
+    this.#state.statistics.changeOvers++;
+    if (this.#mayCopy(old)) this.#copy(move, ref);
+  }
+
+  /** Moves that wait for a lease to run out go on; called every tick. */
+  tick(): void {
+    for (const move of this.#moves.values()) {
+      if (move.state !== MoveState.Lease) continue;
+      const ref = this.#refOf(move.key);
+      const old = ref === 0 ? null : this.#state.peer(this.#store.peer(ref));
+      if (ref === 0) this.#end(move);
+      else if (this.#mayCopy(old)) this.#copy(move, ref);
+    }
+  }
+
+  /** P's role goes to its backup: P stops serving as it sends, N serves when it reads. */
+  swap(ref: Ref, successor: Peer): void {
+    const store = this.#store;
+    store.setVersion(ref, this.#state.clock.next());
+    this.#keyspace.appendNotice(successor, FrameType.Swap, ref);
+    store.setRole(ref, Role.Backup);
+    store.setFlags(ref, Flag.Full);
+    store.setPeer(ref, successor.index);
+    store.setChangeOffset(ref, 0);
+    this.#state.statistics.takeOvers++;
+  }
+
+  /** A reply that lost the backup it waited for waits for the key's next copy. Restores the key at once. */
+  awaitCopy(ref: Ref, sink: ReplySink, token: number): void {
+    if (ref === 0 || this.#store.role(ref) !== Role.Primary) return sink.acknowledged(token);
+    if ((this.#store.flags(ref) & Flag.Moving) === 0) {
+      this.start(ref, this.#state.rankedBackup(this.#store.slot(ref)));
+    }
+    const move = (this.#store.flags(ref) & Flag.Moving) === 0 ? undefined : this.moveOf(ref);
+    if (move === undefined) {
+      sink.acknowledged(token);
+      return;
+    }
+    if (move.state !== MoveState.Drop) move.isUnacked = true;
+    move.waiters.push({ sink, token });
+  }
+
+  /** A member was left out: open moves that involve it take another way. */
+  peerLost(peer: Peer): void {
+    for (const move of [...this.#moves.values()]) {
+      if (move.successor === peer) move.successor = null;
+      if (move.from === peer) this.#sourceLost(move, peer);
+      else if (move.to === peer) this.#targetLost(move);
+      else if (move.state === MoveState.Copy) this.#anchorLost(move);
+    }
+  }
+
+  /** The key was deleted or is no longer ours: whoever waited for its copy has its answer in the streams. */
+  end(move: Move): void {
+    this.#end(move);
+  }
+
+  /** Forgets everything: this incarnation was left out. */
+  clear(): void {
+    this.#moves.clear();
+    this.#steps.clear();
+  }
+
+  // --- ReplySink: acks of the steps
+
+  acknowledged(token: number): void {
+    const move = this.#steps.get(token);
+    if (move === undefined || --move.acksMissing > 0) return;
+    this.#steps.delete(token);
+    const ref = this.#refOf(move.key);
+    if (ref === 0) return this.#end(move);
+    if (move.state === MoveState.Copy && move.from !== null) return this.#drop(move, ref);
+    move.from = null;
+    if (move.copyOffset === 0) this.#copy(move, ref);
+    else this.#grant(move, ref);
+  }
+
+  complete(): void {}
+
+  fail(): void {}
+
+  // --- steps
+
+  #copy(move: Move, ref: Ref): void {
+    const { from } = move;
+    if (move.to === null || !move.to.isLive) {
+      move.to = this.#state.rankedBackup(this.#store.slot(ref));
+    }
+    const { to } = move;
+    if (to === null || to === from) return this.#targetLost(move);
+    move.state = MoveState.Copy;
+    const anchor = this.#state.livePeer(this.#state.anchors[this.#store.slot(ref)]!);
+    const isThird = anchor !== null && anchor !== from && anchor !== to;
+    const step = this.#step(move, 1 + Number(from !== null) + Number(isThird));
+    // The anchor knows of the key before an old holder drops its copy: an ask-all looks there last.
+    if (isThird) anchor.stream.awaitAck(this.#records.append(anchor, ref), this, step);
+    if (from !== null) {
+      from.stream.awaitAck(this.#keyspace.appendNotice(from, FrameType.Revoke, ref), this, step);
+    }
+    move.copyOffset = this.#keyspace.appendWhole(to, FrameType.Copy, ref, 0);
+    to.stream.awaitAck(move.copyOffset, this, step);
+  }
+
+  #drop(move: Move, ref: Ref): void {
+    const from = move.from!;
+    move.state = MoveState.Drop;
+    move.dropOffset = this.#keyspace.appendNotice(from, FrameType.Drop, ref);
+    from.stream.awaitAck(move.dropOffset, this, this.#step(move, 1));
+  }
+
+  #grant(move: Move, ref: Ref): void {
+    const store = this.#store;
+    const { to, successor } = move;
+    if (to === null || !to.isLive) return this.#targetLost(move);
+    this.#keyspace.grant(to, ref);
+    store.setPeer(ref, to.index);
+    store.setChangeOffset(ref, move.toOffset);
+    this.#end(move);
+    if (successor !== null && successor === to && successor.isLive) this.swap(ref, successor);
+  }
+
+  #sourceLost(move: Move, peer: Peer): void {
+    const ref = this.#refOf(move.key);
+    this.#giveUpStep(move);
+    if (ref === 0) return this.#end(move);
+    const hadDropped = move.state === MoveState.Drop && peer.stream.acked >= move.dropOffset;
+    move.from = null;
+    move.isUnacked ||= move.fromOffset > peer.stream.acked;
+    move.state = MoveState.Lease;
+    if (hadDropped || this.#mayCopy(peer)) this.#copy(move, ref);
+  }
+
+  /** The anchor's ack may be the one that will not come: the copy is sent anew. */
+  #anchorLost(move: Move): void {
+    const ref = this.#refOf(move.key);
+    this.#giveUpStep(move);
+    if (ref === 0) this.#end(move);
+    else this.#copy(move, ref);
+  }
+
+  #targetLost(move: Move): void {
+    const ref = this.#refOf(move.key);
+    const to = ref === 0 ? null : this.#state.rankedBackup(this.#store.slot(ref));
+    if (ref === 0) return this.#end(move);
+    if (move.state === MoveState.Drop && move.from !== null) {
+      // The old backup may have dropped its copy already. Its ack comes first; then the next backup is sent the key.
+      move.to = to;
+      move.toOffset = 0;
+      move.copyOffset = 0;
+      return;
+    }
+    this.#giveUpStep(move);
+    move.toOffset = 0;
+    move.copyOffset = 0;
+    if (to === null || to === move.from) {
+      if (move.from === null) this.#store.setPeer(ref, NOBODY);
+      else this.#keyspace.grant(move.from, ref);
+      return this.#end(move);
+    }
+    move.to = to;
+    this.#copy(move, ref);
+  }
+
+  #end(move: Move): void {
+    this.#giveUpStep(move);
+    this.#moves.delete(move.key.id);
+    const ref = this.#refOf(move.key);
+    if (ref !== 0) this.#store.setFlags(ref, this.#store.flags(ref) & ~Flag.Moving);
+    for (const { sink, token } of move.waiters) sink.acknowledged(token);
+    this.#listener.moveDone(move.key);
+  }
+
+  #step(move: Move, acksMissing: number): number {
+    move.step = ++this.#lastStep;
+    move.acksMissing = acksMissing;
+    this.#steps.set(move.step, move);
+    return move.step;
+  }
+
+  #giveUpStep(move: Move): void {
+    this.#steps.delete(move.step);
+  }
+
+  /** An old backup that is gone may answer reads until our last short lease to it has run out. */
+  #mayCopy(old: Peer | null): boolean {
+    if (old === null || old.isLive) return true;
+    return !this.#state.isChanging && this.#state.membership.grantEnds(old.id) <= this.#state.now;
+  }
+
+  #refOf(key: Key): Ref {
+    const ref = this.#store.find(key.db, key.bytes, 0, key.bytes.length);
+    return ref !== 0 && this.#store.role(ref) === Role.Primary ? ref : 0;
+  }
+
+  #keyOfRef(ref: Ref): Key {
+    const start = this.#store.keyStart(ref);
+    return keyOf(
+      this.#store.db(ref),
+      this.#store.keyBuffer(ref),
+      start,
+      start + this.#store.keyLength(ref),
+    );
+  }
+}

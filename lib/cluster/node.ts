@@ -1,0 +1,483 @@
+import { evictionCandidate } from '../store/eviction.js';
+import { ExpiryCycle } from '../store/expiry.js';
+import { type Ref, Role, type Store } from '../store/store.js';
+import { TombstoneReaper } from '../store/tombstones.js';
+import { Claims } from './claims.js';
+import type { ClusterConfig } from './cluster-config.js';
+import { ClusterRouter } from './cluster-router.js';
+import { ClusterState } from './cluster-state.js';
+import { Flag } from './entry-flags.js';
+import { Failover } from './failover.js';
+import { Flushing } from './flushing.js';
+import { Forgets } from './forgets.js';
+import { Forwarding } from './forwarding.js';
+import { Inbox } from './inbox.js';
+import type { Key } from './key.js';
+import { LiveKeyspace } from './keyspace.js';
+import { Locations } from './locations.js';
+import { Lookups } from './lookups.js';
+import { drainLostAcks } from './lost-acks.js';
+import type { Incarnation, Install, Member, NodeStatus, View } from './member.js';
+import type {
+  LinkEnd,
+  MembershipConfig,
+  MembershipHost,
+  MembershipListener,
+} from './membership/contract.js';
+import { Membership } from './membership/membership.js';
+import type { ControlMessage } from './membership/messages.js';
+import { MirrorReceiver } from './mirror-receiver.js';
+import { Moves } from './moves.js';
+import type { Executor } from './operation.js';
+import type { Peer } from './peer.js';
+import { Queries } from './queries.js';
+import { Records } from './records.js';
+import { Routing } from './routing.js';
+import { OUTCOME_UNKNOWN, Runner } from './runner.js';
+import { Scanning } from './scanning.js';
+import { Settling } from './settling.js';
+import { type DataHost, Streams } from './streams.js';
+import { TakeOver } from './take-over.js';
+import { versionMs } from './version-clock.js';
+
+/** Keys that one command may evict. */
+const EVICTIONS_PER_COMMAND = 16;
+/** Tombstones looked at per tick. */
+const TOMBSTONES_PER_TICK = 2000;
+/** A settled cluster without missing members forgets tombstones after so many node-timeouts. */
+const TOMBSTONE_NODE_TIMEOUTS = 5;
+
+/** The outside of a node's cluster part. */
+export interface ClusterHost extends MembershipHost, DataHost {
+  /** 0 <= x < 1, from the seed in a simulation. */
+  random(): number;
+}
+
+/**
+ * The cluster part of one node: composes the mechanisms and tells them what happens. Inputs are calls (bytes, links, ticks,
+ * commands), with the time set by `beginTurn`; outputs are calls of the host. No socket, timer or clock of its own.
+ */
+export class ClusterNode implements MembershipListener {
+  readonly state: ClusterState;
+  readonly membership: Membership;
+  readonly keyspace: LiveKeyspace;
+  readonly router: ClusterRouter;
+  readonly settling: Settling;
+  readonly queries: Queries;
+  readonly moves: Moves;
+  executor!: Executor;
+  /** Operations per second, told to the others with heartbeats; set by the host. */
+  operationsPerSecond = 0;
+
+  readonly #host: ClusterHost;
+  readonly #store: Store;
+  readonly #streams: Streams;
+  readonly #runner: Runner;
+  readonly #lookups: Lookups;
+  readonly #mirror: MirrorReceiver;
+  readonly #claims: Claims;
+  readonly #forwarding: Forwarding;
+  readonly #records: Records;
+  readonly #forgets: Forgets;
+  readonly #failover: Failover;
+  readonly #routing: Routing;
+  readonly #flushing: Flushing;
+  readonly #locations = new Locations();
+  readonly #expiry: ExpiryCycle;
+  readonly #reaper: TombstoneReaper;
+  #left: (() => void) | null = null;
+  #saidGoodbye = false;
+
+  constructor(
+    store: Store,
+    config: ClusterConfig,
+    membership: MembershipConfig,
+    self: Member,
+    host: ClusterHost,
+    now: number,
+  ) {
+    this.#host = host;
+    this.#store = store;
+    const state = new ClusterState(store, config, () => this.membership);
+    this.state = state;
+    state.now = now;
+    const inbox = new Inbox();
+    this.#streams = new Streams(state, host, inbox);
+    this.#forgets = new Forgets(state, this.#streams);
+    this.#records = new Records(state, this.#streams, this.#forgets);
+    this.keyspace = new LiveKeyspace(state, this.#streams, {
+      moveOf: (ref) => this.moves.moveOf(ref),
+      moveEnded: (move) => this.moves.end(move),
+      restore: (ref) => this.#restore(ref),
+      forget: (ref, also) => this.#forgets.add(ref, also),
+      makeRoom: () => this.#makeRoom(),
+    });
+    this.moves = new Moves(state, this.keyspace, this.#records, {
+      moveDone: () => this.#streams.wantFlush(),
+    });
+    this.#lookups = new Lookups(state, this.#streams);
+    this.#mirror = new MirrorReceiver(state, {
+      becamePrimary: (ref) => this.#becamePrimary(ref),
+      primaryLost: (key, wasBusy) => this.#primaryLost(key, wasBusy),
+    });
+    this.#runner = new Runner(this.keyspace, {
+      classify: (request) => this.executor.classify(request),
+      execute: (request, db, reply) => this.executor.execute(request, db, reply),
+    });
+    this.#claims = new Claims(
+      state,
+      this.#streams,
+      this.keyspace,
+      this.#runner,
+      this.#lookups,
+      this.#mirror,
+    );
+    this.#forwarding = new Forwarding(state, this.#streams, {
+      classify: (request) => this.executor.classify(request),
+      execute: (request, db, reply) => this.executor.execute(request, db, reply),
+    });
+    this.#failover = new Failover(state, this.moves, this.#lookups, this.#records);
+    const takeOver = new TakeOver(state, this.moves);
+    this.#routing = new Routing({
+      state,
+      keyspace: this.keyspace,
+      runner: this.#runner,
+      claims: this.#claims,
+      forwarding: this.#forwarding,
+      lookups: this.#lookups,
+      moves: this.moves,
+      failover: this.#failover,
+      takeOver,
+      locations: this.#locations,
+    });
+    this.settling = new Settling(state, this.moves, this.#failover);
+    this.queries = new Queries(state, this.#streams);
+    this.#flushing = new Flushing(state, this.queries, {
+      flushed: () => this.#locations.clear(),
+      flushEnded: () => this.#routing.retryParked(),
+    });
+    const scanning = new Scanning(state, this.queries);
+    this.router = new ClusterRouter(
+      state,
+      this.#routing,
+      scanning,
+      this.#flushing,
+      this.queries,
+      host,
+    );
+    this.queries.evaluate = (question) => this.router.evaluate(question);
+    inbox.connect({
+      mirror: this.#mirror,
+      claims: this.#claims,
+      forwarding: this.#forwarding,
+      lookups: this.#lookups,
+      records: this.#records,
+      queries: this.queries,
+    });
+    this.#expiry = new ExpiryCycle(store);
+    this.#reaper = new TombstoneReaper(store);
+    this.membership = new Membership(membership, self, host, this, now);
+  }
+
+  // --- time
+
+  /** At the start of every turn: leases are judged by a clock read in the turn that executes. */
+  beginTurn(now: number, wall: number): void {
+    this.state.now = now;
+    this.state.clock.wall = wall;
+  }
+
+  start(now: number, wall: number): void {
+    this.beginTurn(now, wall);
+    this.membership.start(now, wall);
+    this.#leasesChanged();
+  }
+
+  /** Every node-timeout / 40. */
+  tick(now: number, wall: number): void {
+    this.beginTurn(now, wall);
+    this.membership.tick(now, wall);
+    this.#leasesChanged();
+    if (this.state.view === null) return;
+    for (const { id } of this.state.view.members) {
+      this.state.clock.observe(this.membership.statusOf(id)?.version ?? 0);
+    }
+    this.#streams.tick();
+    this.#records.takeKnown();
+    this.moves.tick();
+    this.#forgets.tick();
+    this.#claims.tick();
+    this.#routing.retryParked();
+    this.#reapTombstones();
+    this.#leaveWhenEmpty();
+    this.#streams.wantFlush();
+  }
+
+  /** At the end of a turn in which something was appended, and again while there is work. */
+  flush(): void {
+    this.#claims.beforeFlush();
+    const goesOn = this.#records.step() || this.settling.step();
+    this.#streams.flush();
+    if (goesOn) this.#streams.wantFlush();
+  }
+
+  /** Deletes what has expired, a bounded piece per call; only what this node is primary of. */
+  expire(entriesMax: number): void {
+    if (!this.state.isServing || this.state.flushing) return;
+    this.keyspace.begin();
+    this.#expiry.run(this.state.clock.wall, entriesMax, (ref) => {
+      if ((this.#store.flags(ref) & (Flag.Busy | Flag.Held)) !== 0) return false;
+      this.state.statistics.expired++;
+      this.keyspace.reclaim(ref);
+      return true;
+    });
+  }
+
+  // --- control links
+
+  controlOpened(link: number): void {
+    this.membership.linkOpened(link, this.state.now);
+  }
+
+  controlAccepted(link: number): void {
+    this.membership.linkAccepted(link, this.state.now);
+  }
+
+  controlClosed(link: number, end: LinkEnd): void {
+    this.membership.linkClosed(link, end, this.state.now);
+    this.#leasesChanged();
+  }
+
+  controlMessage(link: number, message: ControlMessage): void {
+    this.membership.received(link, message, this.state.now, this.state.clock.wall);
+    this.#leasesChanged();
+  }
+
+  // --- data links
+
+  dataOpened(link: number): void {
+    this.#streams.dataOpened(link);
+  }
+
+  dataAccepted(link: number, from: Incarnation): void {
+    this.#streams.dataAccepted(link, from);
+  }
+
+  dataClosed(link: number): void {
+    this.#streams.dataClosed(link);
+  }
+
+  dataReceived(link: number, chunk: Buffer, length: number): void {
+    this.#streams.dataReceived(link, chunk, length);
+  }
+
+  // --- leaving
+
+  /** Leaves in good order: hands everything over, says goodbye, then calls `left`. */
+  leave(left: () => void): void {
+    this.#left = left;
+    this.membership.leave(this.state.now);
+    this.#leaveWhenEmpty();
+  }
+
+  #leaveWhenEmpty(): void {
+    if (this.#left === null) return;
+    if (this.#saidGoodbye ? this.membership.hasLeft() : this.membership.nobodyStays()) {
+      const left = this.#left;
+      this.#left = null;
+      left();
+      return;
+    }
+    if (this.#saidGoodbye || !this.state.isLeaving || !this.settling.isSettled) return;
+    const stayers = this.state.view!.members.filter((member) => !member.leaving).length;
+    const backups = stayers > 1 ? this.#store.countOfRole(Role.Backup) : 0;
+    if (this.#store.countOfRole(Role.Primary) > 0 || backups > 0) return;
+    this.#saidGoodbye = true;
+    this.membership.goodbye(this.state.now);
+  }
+
+  // --- MembershipListener
+
+  prepared(view: View): void {
+    this.state.isChanging = true;
+    for (const peer of this.state.livePeers()) {
+      if (view.members.some((member) => member.id === peer.id)) continue;
+      peer.isLive = false;
+      this.#streams.end(peer);
+    }
+    this.#leasesChanged();
+  }
+
+  installed(install: Install): void {
+    const { state } = this;
+    if (this.#store.size === 0) this.#store.reseed(install.view.seed);
+    const lost = state.peers.filter(
+      (peer): peer is Peer =>
+        peer !== null && !install.view.members.some((member) => member.id === peer.id),
+    );
+    for (const peer of lost) this.#streams.end(peer);
+    state.isChanging = false;
+    for (const peer of lost) state.end(peer);
+    state.install(install.view);
+    state.refreshLeases();
+    this.#streams.mark(install.view);
+    this.#records.installed(install);
+    this.settling.installed();
+    this.#flushing.installed();
+    for (const peer of lost) this.#peerLost(peer);
+    this.#forgets.tick();
+    this.#lookups.restart();
+    this.queries.restart();
+    this.#streams.resumePaused();
+    this.#routing.retryParked();
+    this.#streams.wantFlush();
+  }
+
+  excluded(): void {
+    const { state } = this;
+    for (const peer of [...state.peers]) {
+      if (peer === null) continue;
+      this.#streams.end(peer);
+      peer.stream.acks.drain((_offset, sink, token) => sink.fail(token, OUTCOME_UNKNOWN));
+      state.end(peer);
+    }
+    state.leaveView();
+    const tasks = [...this.#claims.clear(), ...this.#forwarding.clear()];
+    this.moves.clear();
+    this.#forgets.clear();
+    this.#lookups.clear();
+    this.#failover.clear();
+    this.#runner.clear();
+    this.#locations.clear();
+    this.#records.clear();
+    this.#store.clear();
+    for (const task of tasks) this.#routing.route(task);
+  }
+
+  status(): NodeStatus {
+    const viewNumber = this.state.view?.id.number ?? 0;
+    return {
+      version: this.state.clock.last,
+      knownView: this.#records.isKnown ? viewNumber : 0,
+      settledView: this.settling.isSettled ? viewNumber : 0,
+      keysWithoutBackup: this.settling.keysWithoutBackup,
+      primaries: this.#store.countOfRole(Role.Primary),
+      backups: this.#store.countOfRole(Role.Backup),
+      memoryBytes: this.#store.usedBytes,
+      operationsPerSecond: this.operationsPerSecond,
+    };
+  }
+
+  isKnown(): boolean {
+    return this.#records.isKnown;
+  }
+
+  // --- inside
+
+  /** Who is left out leaves commands, claims and change-overs behind: each mechanism takes its own up again. */
+  #peerLost(peer: Peer): void {
+    this.#routing.peerLost(peer);
+    this.moves.peerLost(peer);
+    this.#forgets.peerLost();
+    drainLostAcks(peer, this.#store, this.moves, this.#forgets, this.#claims);
+    this.#claims.peerLost(peer);
+    this.#forwarding.peerLost(peer);
+  }
+
+  #leasesChanged(): void {
+    const wasServing = this.state.isServing;
+    this.state.refreshLeases();
+    this.#streams.resumePaused();
+    if (!wasServing && this.state.isServing) this.#routing.retryParked();
+  }
+
+  #restore(ref: Ref): ReturnType<Moves['moveOf']> | null {
+    this.moves.start(ref, this.state.rankedBackup(this.#store.slot(ref)));
+    return (this.#store.flags(ref) & Flag.Moving) === 0 ? null : this.moves.moveOf(ref);
+  }
+
+  /** SWAP was read: the old primary is the backup now, and the backup moves on to where the ranking wants it. */
+  #becamePrimary(ref: Ref): void {
+    const { state } = this;
+    const old = state.livePeer(this.#store.peer(ref));
+    const ranked = state.rankedBackup(this.#store.slot(ref));
+    state.statistics.takeOvers++;
+    if (old === null || ranked === null || ranked === old) {
+      if (old !== null) this.keyspace.grant(old, ref);
+      this.#records.announce(ref);
+    } else {
+      this.keyspace.grant(old, ref);
+      this.moves.start(ref, ranked);
+    }
+    this.router.becamePrimary(ref);
+  }
+
+  #primaryLost(key: Key, wasBusy: boolean): void {
+    if (wasBusy) this.#claims.lost(key);
+    else {
+      this.#host.log('warn', 'another primary took over a key of this node', { db: key.db });
+      const move = this.moves.find(key);
+      if (move !== undefined) this.moves.end(move);
+    }
+  }
+
+  #makeRoom(): boolean {
+    const { config } = this.state;
+    if (config.maxMemoryPolicy === 'noeviction') return true;
+    for (let i = 0; i < EVICTIONS_PER_COMMAND; i++) {
+      const ref = evictionCandidate(
+        this.#store,
+        config.maxMemoryPolicy,
+        () => this.#host.random(),
+        config.maxMemorySamples,
+      );
+      if (ref === 0) return true;
+      if ((this.#store.flags(ref) & (Flag.Busy | Flag.Held)) !== 0) continue;
+      this.state.statistics.evicted++;
+      this.keyspace.reclaim(ref);
+      if (this.#store.usedBytes <= config.maxMemoryBytes) return false;
+    }
+    return this.#store.usedBytes > config.maxMemoryBytes;
+  }
+
+  /** Tombstones live on while a copy that does not know of the delete may turn up. */
+  #reapTombstones(): void {
+    const { config, clock } = this.state;
+    const isCalm = this.#isSettledEverywhere();
+    const ageMs = isCalm
+      ? TOMBSTONE_NODE_TIMEOUTS * config.nodeTimeoutMs
+      : Math.max(config.tombstoneTtlMs, TOMBSTONE_NODE_TIMEOUTS * config.nodeTimeoutMs);
+    this.#reaper.run(TOMBSTONES_PER_TICK, (ref) => {
+      if (this.state.isUnackedDelete(ref)) return false;
+      return versionMs(this.#store.version(ref)) < clock.wall - ageMs;
+    });
+  }
+
+  #isSettledEverywhere(): boolean {
+    const { view } = this.state;
+    if (view === null || this.state.isChanging || !this.settling.isSettled) return false;
+    return view.members.every(
+      ({ id }) =>
+        id === this.state.self.id || this.membership.statusOf(id)?.settledView === view.id.number,
+    );
+  }
+
+  /** Keys of the whole cluster with one live copy, at least 1 while a member has not settled in this view. */
+  keysWithoutBackup(): number {
+    const { view } = this.state;
+    if (view === null) return 1;
+    let sum = this.settling.keysWithoutBackup;
+    let isKnown = !this.state.isChanging;
+    for (const { id } of view.members) {
+      if (id === this.state.self.id) continue;
+      const status = this.membership.statusOf(id);
+      sum += status?.keysWithoutBackup ?? 0;
+      isKnown &&= status?.settledView === view.id.number;
+    }
+    return isKnown ? sum : Math.max(1, sum);
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettledEverywhere();
+  }
+}

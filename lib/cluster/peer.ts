@@ -1,0 +1,42 @@
+import type { Incarnation, Member } from './member.js';
+import { Stream } from './stream.js';
+
+/** Local number of a peer incarnation, as entries name it in 16 bits. 0 is nobody (and, where a role is asked, oneself). */
+export type PeerIndex = number;
+
+export const NOBODY: PeerIndex = 0;
+
+/** Claims granted to a peer that it has not confirmed yet: offset in its stream, and the key. */
+export interface UnconfirmedClaim {
+  readonly offset: number;
+  readonly db: number;
+  readonly key: Buffer;
+}
+
+/** Another member as this node works with it: its stream, its leases, and what is open between the two. */
+export class Peer {
+  readonly index: PeerIndex;
+  readonly id: Incarnation;
+  member: Member;
+  readonly stream: Stream = new Stream();
+  /** In the installed view, and in every view prepared since. */
+  isLive = true;
+  /** Monotonic time up to which its short lease is held; refreshed when a lease has changed. */
+  readsUntil = 0;
+  /** Number of the latest view whose marker was read in its stream. */
+  markedView = 0;
+  /** Processing of its stream waits for a view or for leases. */
+  isPaused = false;
+  /** Number of the view in which the stream began: both ends must mean the same one. */
+  readonly sinceView: number;
+  readonly unconfirmed: UnconfirmedClaim[] = [];
+  /** Highest offset of an acked claim of ours that is to be confirmed, 0 for none. */
+  confirmOffset = 0;
+
+  constructor(index: PeerIndex, member: Member, sinceView: number) {
+    this.index = index;
+    this.id = member.id;
+    this.member = member;
+    this.sinceView = sinceView;
+  }
+}

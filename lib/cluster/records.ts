@@ -1,0 +1,200 @@
+import { f64At, u16At } from '../protocol/bytes.js';
+import { type Ref, Role, type Store, ValueType } from '../store/store.js';
+import { type ClusterState, SLOTS } from './cluster-state.js';
+import { Flag } from './entry-flags.js';
+import type { Forgets } from './forgets.js';
+import { appendKeyFrame, FrameType, KeyFrame } from './frames.js';
+import type { Install } from './member.js';
+import { NOBODY, type Peer } from './peer.js';
+import type { Streams } from './streams.js';
+
+const NO_MEMBER = 0xffff;
+/** Entries that are looked at in one turn. */
+const ENTRIES_PER_STEP = 4000;
+
+/**
+ * What anchors know. After a view change every member reports the copies it holds in slots with a new anchor; an anchor
+ * knows its new slots when all have reported ("known", docs/data-plane.md).
+ */
+export class Records {
+  readonly #state: ClusterState;
+  readonly #store: Store;
+  readonly #streams: Streams;
+  readonly #forgets: Forgets;
+  readonly #frame = new KeyFrame();
+  readonly #scratch = Buffer.alloc(2);
+  /** Anchor of each slot in the view before, as a peer number. */
+  readonly #anchorsBefore = new Uint16Array(SLOTS);
+  /** Slots whose entries are to be reported in this view. */
+  readonly #toReport = new Uint8Array(SLOTS);
+  /** Next slot of the walk; SLOTS when it is done. */
+  #walk = SLOTS;
+  readonly #missing = new Set<Peer>();
+  #hasReported = false;
+  #isFirst = true;
+
+  constructor(state: ClusterState, streams: Streams, forgets: Forgets) {
+    this.#state = state;
+    this.#store = state.store;
+    this.#streams = streams;
+    this.#forgets = forgets;
+  }
+
+  /** Every slot that this node anchors is known. */
+  get isKnown(): boolean {
+    return (
+      this.#missing.size === 0 && this.#walk === SLOTS && this.#state.now >= this.#state.certainFrom
+    );
+  }
+
+  /** A view was installed; the anchors of the state are those of the new view already. */
+  installed(install: Install): void {
+    const { anchors, known } = this.#state;
+    const afresh = this.#isFirst || install.merge;
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const isSame = !afresh && anchors[slot] === this.#anchorsBefore[slot];
+      if (anchors[slot] !== NOBODY || !isSame) known[slot] = 0;
+      this.#toReport[slot] = isSame && !install.full ? 0 : 1;
+    }
+    this.#anchorsBefore.set(anchors);
+    this.#isFirst = false;
+    this.#missing.clear();
+    for (const peer of this.#state.livePeers()) this.#missing.add(peer);
+    this.#walk = 0;
+    this.#hasReported = false;
+    this.#state.certainFrom = install.certainFrom;
+  }
+
+  /** Forgets all views: this incarnation was left out. */
+  clear(): void {
+    this.#isFirst = true;
+    this.#walk = SLOTS;
+    this.#missing.clear();
+  }
+
+  /** Goes on reporting; true while there is more. */
+  step(): boolean {
+    let seen = 0;
+    while (this.#walk < SLOTS && seen < ENTRIES_PER_STEP) {
+      const slot = this.#walk++;
+      const anchor = this.#state.livePeer(this.#state.anchors[slot]!);
+      if (anchor === null || this.#toReport[slot] === 0) continue;
+      seen += this.#store.countInSlot(slot);
+      this.#store.eachInSlot(slot, (ref) => {
+        if (this.#isReported(ref)) this.append(anchor, ref);
+        return false;
+      });
+    }
+    if (this.#walk < SLOTS) return true;
+    if (!this.#hasReported) this.#reportDone();
+    this.takeKnown();
+    return false;
+  }
+
+  #reportDone(): void {
+    this.#hasReported = true;
+    for (const peer of this.#state.livePeers()) {
+      peer.stream.log.begin(FrameType.Reported, 8);
+      peer.stream.log.f64(this.#state.view!.id.number);
+      this.#state.statistics.framesSent[FrameType.Reported]!++;
+      this.#streams.appended(peer);
+    }
+  }
+
+  /** REPORTED: number of the view. */
+  receiveReported(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
+    if (end - start !== 8) return false;
+    if (f64At(buffer, start) === this.#state.view?.id.number) this.#missing.delete(peer);
+    this.takeKnown();
+    return true;
+  }
+
+  /** Once all have reported, and nobody left out can hold a long lease any more, "none" is certain. */
+  takeKnown(): void {
+    if (!this.isKnown) return;
+    const { anchors, known } = this.#state;
+    for (let slot = 0; slot < SLOTS; slot++) if (anchors[slot] === NOBODY) known[slot] = 1;
+  }
+
+  /** Tells those who keep records that this node is the primary of a key now. */
+  announce(ref: Ref): void {
+    const backup = this.#store.peer(ref);
+    const anchor = this.#state.livePeer(this.#state.anchors[this.#store.slot(ref)]!);
+    if (this.#state.config.locationList === 'all') {
+      for (const peer of this.#state.livePeers()) if (peer.index !== backup) this.append(peer, ref);
+    } else if (anchor !== null && anchor.index !== backup) this.append(anchor, ref);
+  }
+
+  /** RECORD is a key frame: flags are the role, the value is the primary's member number (u16). */
+  receiveRecord(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
+    const frame = this.#frame;
+    if (!frame.read(buffer, start, end) || frame.valueEnd - frame.valueStart !== 2) return false;
+    this.#state.clock.observe(frame.version);
+    const store = this.#store;
+    let ref = store.find(frame.db, buffer, frame.keyStart, frame.keyEnd);
+    if (ref !== 0 && store.version(ref) > frame.version) return true;
+    if (ref !== 0 && store.role(ref) < Role.Record) return true;
+    if (!this.#state.keepsRecordOf(this.#slotOf(frame, ref))) return true;
+    if (ref === 0) {
+      ref = store.create(frame.db, buffer, frame.keyStart, frame.keyEnd, ValueType.None, 0);
+    }
+    const isTombstone = frame.flags === Role.Tombstone;
+    store.setRole(ref, isTombstone ? Role.Tombstone : Role.Record);
+    store.setVersion(ref, frame.version);
+    const primary = this.#state.memberId(u16At(buffer, frame.valueStart));
+    const named = primary === undefined ? peer : (this.#state.peerById(primary) ?? peer);
+    store.setPeer(ref, isTombstone ? NOBODY : named.index);
+    return true;
+  }
+
+  #slotOf(frame: KeyFrame, ref: Ref): number {
+    return ref !== 0
+      ? this.#store.slot(ref)
+      : this.#state.slotOf(frame.buffer, frame.keyStart, frame.keyEnd);
+  }
+
+  /** Provisional entries are nobody's business, records of others are reported by their holders. */
+  #isReported(ref: Ref): boolean {
+    const role = this.#store.role(ref);
+    if (role === Role.Record) return false;
+    return role !== Role.Primary || (this.#store.flags(ref) & Flag.Busy) === 0;
+  }
+
+  /** Sends a record of the entry; returns the end of the frame. */
+  append(to: Peer, ref: Ref): number {
+    const store = this.#store;
+    const start = store.keyStart(ref);
+    const member = this.#primaryMember(ref);
+    // A delete that its backup has not acked may yet be undone by that backup: until then the key counts as there.
+    const isUndecided = this.#state.isUnackedDelete(ref);
+    if (isUndecided) this.#forgets.add(ref);
+    this.#scratch[0] = member & 255;
+    this.#scratch[1] = member >> 8;
+    appendKeyFrame(
+      to.stream.log,
+      FrameType.Record,
+      isUndecided ? Role.Primary : store.role(ref),
+      store.db(ref),
+      store.keyBuffer(ref),
+      start,
+      start + store.keyLength(ref),
+      store.version(ref),
+      0,
+      this.#scratch,
+      0,
+      2,
+    );
+    this.#state.statistics.framesSent[FrameType.Record]!++;
+    this.#streams.appended(to);
+    return to.stream.log.endOffset;
+  }
+
+  /** The reporter itself where the primary is gone: it will promote itself. */
+  #primaryMember(ref: Ref): number {
+    const store = this.#store;
+    const isOwn = store.role(ref) !== Role.Backup;
+    const primary = isOwn ? null : this.#state.livePeer(store.peer(ref));
+    const member = this.#state.memberIndexOf(primary?.id ?? this.#state.self.id);
+    return member < 0 ? NO_MEMBER : member;
+  }
+}

@@ -1,0 +1,361 @@
+import type { Request } from '../protocol/request.js';
+import { type Ref, Role, type Store } from '../store/store.js';
+import type { Claims, TaskRouter } from './claims.js';
+import type { ClusterState } from './cluster-state.js';
+import { Flag, SLOW_PRIMARY } from './entry-flags.js';
+import type { Failover } from './failover.js';
+import type { Forwarding, ForwardingRouter } from './forwarding.js';
+import type { Key } from './key.js';
+import type { LiveKeyspace } from './keyspace.js';
+import type { Locations } from './locations.js';
+import { bestHolding, type Lookups } from './lookups.js';
+import type { Incarnation } from './member.js';
+import { MoveState } from './move.js';
+import type { Moves } from './moves.js';
+import type { CommandTraits, Operation } from './operation.js';
+import { NOBODY, type Peer } from './peer.js';
+import { errorReply, NOT_RUN, type Runner } from './runner.js';
+import type { TakeOver } from './take-over.js';
+import type { Task } from './task.js';
+
+/** Redirections in a row before a command waits for the next tick. */
+const HOPS_MAX = 8;
+/** Redirections after which a record that sends commands around in a circle is doubted. */
+const HOPS_DOUBT = 4;
+/** Commands that may wait for leases, a view or a tick; more are refused. */
+const PARKED_MAX = 100_000;
+
+/** Commands on a key that a gathering command holds. */
+export interface HeldKeys {
+  enqueue(task: Task): boolean;
+}
+
+/**
+ * Decides where a command on one key runs: here, at its primary, at its backup, or nowhere since there is no such key. The
+ * outcomes stand in `route`, in the order in which they are tried.
+ */
+export class Routing implements TaskRouter, ForwardingRouter {
+  held!: HeldKeys;
+  readonly #state: ClusterState;
+  readonly #store: Store;
+  readonly #keyspace: LiveKeyspace;
+  readonly #runner: Runner;
+  readonly #claims: Claims;
+  readonly #forwarding: Forwarding;
+  readonly #lookups: Lookups;
+  readonly #moves: Moves;
+  readonly #failover: Failover;
+  readonly #takeOver: TakeOver;
+  readonly #locations: Locations;
+  #parked: Task[] = [];
+
+  constructor(parts: {
+    state: ClusterState;
+    keyspace: LiveKeyspace;
+    runner: Runner;
+    claims: Claims;
+    forwarding: Forwarding;
+    lookups: Lookups;
+    moves: Moves;
+    failover: Failover;
+    takeOver: TakeOver;
+    locations: Locations;
+  }) {
+    this.#state = parts.state;
+    this.#store = parts.state.store;
+    this.#keyspace = parts.keyspace;
+    this.#runner = parts.runner;
+    this.#claims = parts.claims;
+    this.#forwarding = parts.forwarding;
+    this.#lookups = parts.lookups;
+    this.#moves = parts.moves;
+    this.#failover = parts.failover;
+    this.#takeOver = parts.takeOver;
+    this.#locations = parts.locations;
+    this.#claims.router = this;
+    this.#forwarding.router = this;
+  }
+
+  get parked(): number {
+    return this.#parked.length;
+  }
+
+  /** The hot path: whether a command on this key may run at once. */
+  mayRun(db: number, request: Request, keyIndex: number, traits: CommandTraits): boolean {
+    const state = this.#state;
+    if (state.now >= state.servesUntil || (traits.write && state.flushing)) return false;
+    const store = this.#store;
+    const ref = store.find(db, request.buffer, request.start[keyIndex]!, request.end[keyIndex]!);
+    if (!this.#isRunnable(ref, traits, db, request, keyIndex)) return false;
+    this.#keyspace.noteFound(request, keyIndex, ref);
+    return true;
+  }
+
+  #isRunnable(
+    ref: Ref,
+    traits: CommandTraits,
+    db: number,
+    request: Request,
+    keyIndex: number,
+  ): boolean {
+    const state = this.#state;
+    const store = this.#store;
+    if (ref === 0) {
+      if (db >= state.floors.length) return false;
+      const slot = state.slotOf(request.buffer, request.start[keyIndex]!, request.end[keyIndex]!);
+      return state.isCertain(slot);
+    }
+    switch (store.role(ref)) {
+      case Role.Primary: {
+        if ((store.flags(ref) & SLOW_PRIMARY) !== 0) return false;
+        const index = store.peer(ref);
+        if (index === NOBODY) return state.isAlone && !state.isChanging;
+        const backup = state.peers[index]!;
+        return (
+          backup.isLive && !backup.stream.isFull && (traits.write || state.now < backup.readsUntil)
+        );
+      }
+      case Role.Backup:
+        return !traits.write && this.#mayReadBackup(ref);
+      case Role.Tombstone:
+        return this.#mayDeny(ref, traits);
+      default:
+        return false;
+    }
+  }
+
+  /** A task goes on from wherever it is: the one place that decides. */
+  route(task: Task): void {
+    const state = this.#state;
+    const { operation } = task;
+    if (!state.isServing || task.hops > HOPS_MAX) return this.#park(task);
+    if (state.flushing && operation.traits.write) return this.#park(task);
+    const ref = this.#find(task.key);
+    const role = ref === 0 ? Role.Tombstone : this.#store.role(ref);
+    switch (role) {
+      case Role.Primary:
+        return this.#routePrimary(task, ref);
+      case Role.Backup:
+        if (!operation.traits.write && this.#mayReadBackup(ref)) return this.#run(task);
+        return this.#routeBackup(task, ref);
+      case Role.Record:
+        return this.#routeRecord(task, ref);
+      default:
+        return this.#routeAbsent(task, ref);
+    }
+  }
+
+  /** Runs a command whose keys are all known to be here. */
+  runHere(operation: Operation): void {
+    this.#runner.run(operation);
+  }
+
+  routeTo(task: Task, id: Incarnation): void {
+    const peer = this.#state.peerById(id);
+    const ref = this.#find(task.key);
+    const isHere = ref !== 0 && this.#store.role(ref) < Role.Record;
+    if (
+      isHere ||
+      peer === undefined ||
+      !peer.isLive ||
+      !this.#state.isServing ||
+      task.hops > HOPS_MAX
+    ) {
+      this.route(task);
+      return;
+    }
+    this.#locations.learn(task.key, id);
+    this.#goTo(task, peer);
+  }
+
+  /** The anchor is certain that there is no such key. */
+  absent(task: Task, anchor: Peer): void {
+    this.#locations.forget(task.key);
+    const ref = this.#find(task.key);
+    const isHere = ref !== 0 && this.#store.role(ref) !== Role.Tombstone;
+    const current = this.#state.livePeer(this.#state.anchors[task.key.slot]!);
+    if (isHere || current !== anchor || !this.#state.isServing) this.route(task);
+    else this.#claims.run(task, anchor, true);
+  }
+
+  unknown(task: Task): void {
+    this.#locations.forget(task.key);
+    this.route(task);
+  }
+
+  served(task: Task, by: Peer): void {
+    this.#locations.learn(task.key, by.id);
+  }
+
+  created(ref: Ref, _key: Key): void {
+    const backup = this.#state.rankedBackup(this.#store.slot(ref));
+    if (backup !== null && backup.index !== this.#store.peer(ref)) this.#moves.start(ref, backup);
+  }
+
+  /** Tasks that waited for leases, a view or a tick are routed again. */
+  retryParked(): void {
+    if (this.#parked.length === 0 || !this.#state.isServing) return this.#refuseOverdue();
+    const parked = this.#parked;
+    this.#parked = [];
+    for (const task of parked) {
+      if (task.deadline <= this.#state.now) this.#refuse(task);
+      else {
+        task.hops = 0;
+        this.route(task);
+      }
+    }
+  }
+
+  /** What a lost member had forwarded and was not run is not run any more. */
+  peerLost(peer: Peer): void {
+    this.#parked = this.#parked.filter((task) => task.from !== peer);
+  }
+
+  // --- by role
+
+  #routePrimary(task: Task, ref: Ref): void {
+    const flags = this.#store.flags(ref);
+    const { traits } = task.operation;
+    if ((flags & Flag.Busy) !== 0 && this.#claims.enqueue(task)) return;
+    if ((flags & Flag.Held) !== 0 && this.held.enqueue(task)) return;
+    if (task.from === null && (flags & (Flag.Streak | Flag.Eager)) !== 0) {
+      this.#takeOver.usedHere(ref, task.key);
+    }
+    if (!traits.write && !this.#mayReadPrimary(ref)) return this.#park(task);
+    const backup = this.#state.livePeer(this.#store.peer(ref));
+    if (traits.write && backup?.stream.isFull) return this.#park(task);
+    this.#run(task);
+    if (task.from === null) return;
+    const now = this.#find(task.key);
+    if (now !== 0 && this.#store.role(now) === Role.Primary) {
+      this.#takeOver.served(now, task.key, task.from);
+    }
+  }
+
+  #routeBackup(task: Task, ref: Ref): void {
+    const primary = this.#state.livePeer(this.#store.peer(ref));
+    if (primary !== null) return this.#goTo(task, primary);
+    if (this.#state.isChanging) return this.#park(task);
+    if (this.#failover.promote(ref)) return this.route(task);
+    if ((this.#store.flags(ref) & Flag.Full) === 0) this.#failover.adoptOrphan(ref);
+    this.#park(task);
+  }
+
+  #routeRecord(task: Task, ref: Ref): void {
+    const primary = this.#state.livePeer(this.#store.peer(ref));
+    if (primary !== null && primary !== task.from && task.hops < HOPS_DOUBT) {
+      return this.#goTo(task, primary);
+    }
+    if (this.#state.isChanging || this.#state.now < this.#state.certainFrom)
+      return this.#park(task);
+    this.#failover.resolveRecord(task.key, () => this.#park(task));
+  }
+
+  #routeAbsent(task: Task, ref: Ref): void {
+    const state = this.#state;
+    const hint = this.#locations.primaryOf(task.key);
+    const hinted = hint === undefined ? undefined : state.peerById(hint);
+    if (hinted?.isLive && task.from === null) return this.#goTo(task, hinted);
+    const anchor = state.anchors[task.key.slot]!;
+    if (anchor === NOBODY) return this.#routeAsAnchor(task, ref);
+    if (task.from !== null) return this.#forwarding.notKnown(task.operation.token);
+    const peer = state.livePeer(anchor);
+    if (peer === null || peer.stream.isFull) return this.#park(task);
+    const { traits } = task.operation;
+    if (traits.creates && !state.isLeaving && task.hops < HOPS_DOUBT) {
+      if (ref !== 0 && state.isUnackedDelete(ref)) return this.#park(task);
+      if (this.#claims.run(task, peer, false)) return;
+    }
+    this.#forwarding.send(task, peer);
+  }
+
+  #routeAsAnchor(task: Task, ref: Ref): void {
+    const state = this.#state;
+    if (ref !== 0 && state.isUnackedDelete(ref)) return this.#park(task);
+    if (state.isCertain(task.key.slot)) return this.#deny(task);
+    if (state.now < state.certainFrom || state.flushing) return this.#park(task);
+    this.#lookups.ask(task.key, (holdings) => {
+      const best = bestHolding(holdings);
+      const again = this.#find(task.key);
+      // The anchor looks once more at itself after the last no.
+      if (again !== 0 && this.#store.role(again) !== Role.Tombstone) return this.route(task);
+      if (best === null && state.isAnchor(task.key.slot)) return this.#deny(task);
+      if (best === null) return this.route(task);
+      task.hops++;
+      this.routeTo(task, best.holder);
+    });
+  }
+
+  /** There is no such key, for certain, and this node is its anchor. */
+  #deny(task: Task): void {
+    const mustCreateHere = task.from?.member.leaving && task.operation.traits.creates;
+    if (task.from === null || mustCreateHere) this.#run(task);
+    else this.#forwarding.none(task.operation.token);
+  }
+
+  #goTo(task: Task, peer: Peer): void {
+    if (task.from !== null) this.#forwarding.redirect(task.operation.token, peer.id);
+    else if (peer.stream.isFull) this.#park(task);
+    else this.#forwarding.send(task, peer);
+  }
+
+  #run(task: Task): void {
+    this.#runner.run(task.operation);
+  }
+
+  // --- may it?
+
+  /** A primary reads from memory while it holds L from every node that could promote the key. */
+  #mayReadPrimary(ref: Ref): boolean {
+    const { now } = this.#state;
+    const holds = (peer: Peer | null) => peer === null || now < peer.readsUntil;
+    if ((this.#store.flags(ref) & Flag.Moving) !== 0) {
+      const { from, to, state } = this.#moves.moveOf(ref);
+      return holds(from) && (state === MoveState.Lease || holds(to));
+    }
+    return holds(this.#state.livePeer(this.#store.peer(ref)));
+  }
+
+  #mayReadBackup(ref: Ref): boolean {
+    const store = this.#store;
+    const state = this.#state;
+    if ((store.flags(ref) & Flag.Reads) === 0 || state.flushing) return false;
+    const primary = state.livePeer(store.peer(ref));
+    if (primary === null || state.now >= primary.readsUntil) return false;
+    const expireAt = store.expireAt(ref);
+    return expireAt === 0 || expireAt > state.clock.wall;
+  }
+
+  /** A tombstone answers like no entry, once its delete is on both copies. */
+  #mayDeny(ref: Ref, traits: CommandTraits): boolean {
+    const state = this.#state;
+    if (!state.isCertain(this.#store.slot(ref))) return false;
+    if (!state.isUnackedDelete(ref)) return true;
+    return !traits.creates && state.livePeer(this.#store.peer(ref)) !== null;
+  }
+
+  // --- waiting
+
+  #park(task: Task): void {
+    if (task.deadline <= this.#state.now || this.#parked.length >= PARKED_MAX) this.#refuse(task);
+    else this.#parked.push(task);
+  }
+
+  #refuseOverdue(): void {
+    const overdue = this.#parked.filter((task) => task.deadline <= this.#state.now);
+    if (overdue.length === 0) return;
+    this.#parked = this.#parked.filter((task) => task.deadline > this.#state.now);
+    for (const task of overdue) this.#refuse(task);
+  }
+
+  /** It was not run: the client may send it again. */
+  #refuse(task: Task): void {
+    const { operation } = task;
+    if (task.from !== null) this.#forwarding.refuse(operation.token, NOT_RUN);
+    else operation.sink.complete(operation.token, errorReply(NOT_RUN));
+  }
+
+  #find(key: Key): Ref {
+    return this.#store.find(key.db, key.bytes, 0, key.bytes.length);
+  }
+}

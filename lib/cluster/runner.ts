@@ -1,0 +1,81 @@
+import { ReplyWriter } from '../protocol/reply-writer.js';
+import type { LiveKeyspace } from './keyspace.js';
+import type { Executor, Operation, ReplySink } from './operation.js';
+
+interface Held {
+  readonly operation: Operation;
+  readonly reply: Buffer;
+  acksMissing: number;
+}
+
+/** Runs commands that did not run at once when they came, and completes them when the acks they wait for are in. */
+export class Runner implements ReplySink {
+  readonly #keyspace: LiveKeyspace;
+  readonly #executor: Executor;
+  readonly #held = new Map<number, Held>();
+  #lastToken = 0;
+
+  constructor(keyspace: LiveKeyspace, executor: Executor) {
+    this.#keyspace = keyspace;
+    this.#executor = executor;
+  }
+
+  /** Runs it here and now. */
+  run(operation: Operation): void {
+    this.#keyspace.begin();
+    const reply = this.execute(operation);
+    this.finish(operation, reply, this.#keyspace.count());
+  }
+
+  /** Runs the handler and returns its reply; what the reply waits for is in the keyspace's barrier. */
+  execute(operation: Operation): Buffer {
+    const writer = new ReplyWriter();
+    writer.proto = operation.proto;
+    if (operation.traits.denyOom && this.#keyspace.outOfMemory()) {
+      writer.error("OOM command not allowed when used memory > 'maxmemory'.");
+    } else {
+      this.#executor.execute(operation.request, operation.db, writer);
+    }
+    return Buffer.from(writer.buffer.subarray(0, writer.length));
+  }
+
+  /** Sends the reply of a command when `acks` acks of the barrier have come. */
+  finish(operation: Operation, reply: Buffer, acks: number): void {
+    if (acks === 0) {
+      operation.sink.complete(operation.token, reply);
+      return;
+    }
+    const token = ++this.#lastToken;
+    this.#held.set(token, { operation, reply, acksMissing: acks });
+    this.#keyspace.register(this, token);
+  }
+
+  acknowledged(token: number): void {
+    const held = this.#held.get(token);
+    if (held === undefined || --held.acksMissing > 0) return;
+    this.#held.delete(token);
+    held.operation.sink.complete(held.operation.token, held.reply);
+  }
+
+  complete(): void {}
+
+  fail(token: number, error: string): void {
+    const held = this.#held.get(token);
+    if (held === undefined) return;
+    this.#held.delete(token);
+    held.operation.sink.complete(held.operation.token, errorReply(error));
+  }
+
+  clear(): void {
+    for (const token of [...this.#held.keys()]) this.fail(token, OUTCOME_UNKNOWN);
+  }
+}
+
+/** A command may or may not have taken effect: it is never guessed, and never run again. */
+export const OUTCOME_UNKNOWN =
+  'ERR outcome unknown: the node that ran this command was lost before it was confirmed';
+
+/** A command did not run, and may be sent again. */
+export const NOT_RUN = 'TRYAGAIN the cluster is changing and could not serve this key in time';
+
+export const errorReply = (error: string): Buffer => Buffer.from(`-${error}\r\n`, 'latin1');

@@ -1,0 +1,168 @@
+import { type Ref, Role, type Store } from '../store/store.js';
+import { type ClusterState, SLOTS } from './cluster-state.js';
+import { Flag } from './entry-flags.js';
+import type { Failover } from './failover.js';
+import type { Moves } from './moves.js';
+import { NOBODY } from './peer.js';
+
+/** Entries that are looked at in one turn. */
+const ENTRIES_PER_STEP = 2000;
+/** Change-overs that the walk keeps open: bounds memory and the delay of foreground frames behind them. */
+const MOVES_MAX = 512;
+
+/**
+ * Brings every key to the two members that the view names for it (docs/data-plane.md, "Settled"): a walk over all entries
+ * that promotes, restores, moves backups and, on a leaving member, gives primaries away. It goes round until a whole walk
+ * has found nothing to do.
+ */
+export class Settling {
+  readonly #state: ClusterState;
+  readonly #store: Store;
+  readonly #moves: Moves;
+  readonly #failover: Failover;
+  #slot = SLOTS;
+  /** Entries of this round that are not where they belong yet. */
+  #unsettled = 0;
+  /** Keys of this round with one live copy. */
+  #single = 0;
+  /** The same of the round before; what is told while a round is on its way. */
+  #singleBefore = 0;
+  #isSettled = false;
+  /** Promotions and restores first; moves for better places after them. */
+  #isUrgent = true;
+
+  constructor(state: ClusterState, moves: Moves, failover: Failover) {
+    this.#state = state;
+    this.#store = state.store;
+    this.#moves = moves;
+    this.#failover = failover;
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled && this.#moves.open === 0;
+  }
+
+  /** Keys held here whose other copy is missing; at least 1 while that is not known. */
+  get keysWithoutBackup(): number {
+    if (this.#state.isAlone) return this.#store.countOfRole(Role.Primary);
+    if (this.#isSettled) return 0;
+    return Math.max(1, this.#single, this.#singleBefore);
+  }
+
+  /** A new view: done is a state of one view. */
+  installed(): void {
+    this.#isSettled = false;
+    this.#singleBefore = 0;
+    this.#isUrgent = true;
+    this.#beginRound();
+  }
+
+  /** Goes on with the walk; true when there is more to do at once. */
+  step(): boolean {
+    if (this.#isSettled || this.#state.isChanging || !this.#state.isServing) return false;
+    let seen = 0;
+    while (this.#slot < SLOTS && seen < ENTRIES_PER_STEP) {
+      if (this.#moves.open >= MOVES_MAX) return false;
+      const slot = this.#slot++;
+      seen += this.#store.countInSlot(slot);
+      this.#store.eachInSlot(slot, (ref) => this.#visit(ref));
+    }
+    if (this.#slot < SLOTS) return true;
+    if (this.#moves.open > 0) return false;
+    return this.#endRound();
+  }
+
+  #endRound(): boolean {
+    this.#singleBefore = this.#single;
+    const isDone = this.#unsettled === 0 && !this.#isUrgent;
+    if (isDone) {
+      this.#isSettled = true;
+      this.#state.forgetEnded();
+      return false;
+    }
+    // Nothing urgent is left: the next round also moves what is safe but in the wrong place.
+    const wasIdle = this.#unsettled === 0;
+    this.#isUrgent = this.#isUrgent && !wasIdle;
+    this.#beginRound();
+    return wasIdle;
+  }
+
+  #beginRound(): void {
+    this.#slot = 0;
+    this.#unsettled = 0;
+    this.#single = 0;
+  }
+
+  /** True when the entry is to be removed. */
+  #visit(ref: Ref): boolean {
+    switch (this.#store.role(ref)) {
+      case Role.Primary:
+        this.#visitPrimary(ref);
+        return false;
+      case Role.Backup:
+        this.#visitBackup(ref);
+        return false;
+      case Role.Record:
+        return this.#visitRecord(ref);
+      default:
+        this.#visitTombstone(ref);
+        return false;
+    }
+  }
+
+  #visitPrimary(ref: Ref): void {
+    const store = this.#store;
+    const state = this.#state;
+    if ((store.flags(ref) & (Flag.Busy | Flag.Held)) !== 0) return;
+    const backup = state.livePeer(store.peer(ref));
+    if (backup === null && !state.isAlone) this.#single++;
+    if ((store.flags(ref) & Flag.Moving) !== 0) {
+      this.#unsettled++;
+      return;
+    }
+    const ranked = state.rankedBackup(store.slot(ref));
+    if (ranked === null) {
+      if (backup === null) store.setPeer(ref, NOBODY);
+      return;
+    }
+    if (this.#isUrgent && backup !== null) return;
+    if (backup !== ranked) {
+      this.#unsettled++;
+      this.#moves.start(ref, ranked, state.isLeaving ? ranked : null);
+    } else if (state.isLeaving && !ranked.member.leaving) {
+      this.#unsettled++;
+      this.#moves.swap(ref, ranked);
+    }
+  }
+
+  #visitBackup(ref: Ref): void {
+    const store = this.#store;
+    if (this.#state.livePeer(store.peer(ref)) !== null) return;
+    this.#unsettled++;
+    this.#single++;
+    if ((store.flags(ref) & Flag.Full) !== 0) this.#failover.promote(ref);
+    else this.#failover.adoptOrphan(ref);
+  }
+
+  /** The number of a peer that is gone is used again: no tombstone may go on naming it. */
+  #visitTombstone(ref: Ref): void {
+    const store = this.#store;
+    const index = store.peer(ref);
+    if (index === NOBODY || this.#state.livePeer(index) !== null) return;
+    if (this.#state.isUnackedDelete(ref)) this.#unsettled++;
+    else {
+      store.setPeer(ref, NOBODY);
+      store.setChangeOffset(ref, 0);
+    }
+  }
+
+  #visitRecord(ref: Ref): boolean {
+    const store = this.#store;
+    const state = this.#state;
+    if (!state.keepsRecordOf(store.slot(ref))) return true;
+    if (state.livePeer(store.peer(ref)) !== null || state.now < state.certainFrom) return false;
+    this.#unsettled++;
+    this.#failover.resolveRecord(this.#failover.keyOf(ref));
+    return false;
+  }
+}

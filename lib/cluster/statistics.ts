@@ -1,0 +1,24 @@
+/** Counters of the cluster part since the start, for INFO and metrics. */
+export class ClusterStatistics {
+  /** Cluster-wide lookups begun (a slot that was not known). */
+  lookups = 0;
+  /** Commands sent to another node. */
+  forwards = 0;
+  /** Commands of other nodes run here. */
+  forwardedHere = 0;
+  takeOvers = 0;
+  promotions = 0;
+  claims = 0;
+  claimsRejected = 0;
+  changeOvers = 0;
+  outcomeUnknown = 0;
+  evicted = 0;
+  expired = 0;
+  keyspaceHits = 0;
+  keyspaceMisses = 0;
+  busBytesSent = 0;
+  busBytesReceived = 0;
+  /** Frames by type, as FrameType numbers them. */
+  readonly framesSent: Float64Array = new Float64Array(64);
+  readonly framesReceived: Float64Array = new Float64Array(64);
+}

@@ -1,0 +1,93 @@
+import { FrameLog, FrameReader } from '../protocol/bus-frames.js';
+import { AckQueue } from './ack-queue.js';
+import type { ReplySink } from './operation.js';
+
+/** Written early, before the end of the turn, when this much waits: the peer can start while the turn goes on. */
+export const EARLY_FLUSH_BYTES = 48 * 1024;
+
+/** Commands that need this peer are held back while more than this is unacked. */
+export const BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Longest frame: a value of 512 MB, its key and its header. */
+export const FRAME_BYTES_MAX = 545 * 1024 * 1024;
+
+/**
+ * One end of the stream pair that two members share: what was appended here and is not yet acked, what of the other's
+ * stream was processed, and the replies that wait for acks. It knows offsets, not sockets; a link is a number of the host.
+ *
+ * A connection begins with a RESUME frame each way, naming the bytes processed so far; sending goes on from there. The
+ * offset in RESUME releases no reply: a REJECT that was written before the ack of its claim may have to be sent again
+ * first. Only ACK releases, and it is written after everything that was appended before it.
+ */
+export class Stream {
+  readonly log: FrameLog = new FrameLog();
+  reader: FrameReader = new FrameReader(FRAME_BYTES_MAX);
+  readonly acks: AckQueue = new AckQueue();
+  /** The data connection in use, 0 when there is none. */
+  link = 0;
+  /** The peer's RESUME has come on this link: sending may go on. */
+  resumed = false;
+  /** Offset up to which the log was handed to the link. */
+  sent = 0;
+  /** Bytes of the peer's stream that were processed. */
+  received = 0;
+  /** Something was processed since the last ACK. */
+  ackDue = false;
+  /** The last ACK said less than was processed, or a HELD is to be told. */
+  held = false;
+  /** Ended for good: one of the two was left out. */
+  closed = false;
+  /** Monotonic time since which nothing was acked although something is outstanding; 0 when nothing is. */
+  stuckSince = 0;
+  /** Resets in a row without progress. */
+  resets = 0;
+
+  get acked(): number {
+    return this.log.ackedOffset;
+  }
+
+  get hasUnsent(): boolean {
+    return this.log.endOffset > this.sent;
+  }
+
+  get isFull(): boolean {
+    return this.log.pendingBytes > BACKLOG_BYTES_MAX;
+  }
+
+  /** The reply `token` of `sink` waits for everything that was appended up to `offset`. */
+  awaitAck(offset: number, sink: ReplySink, token: number): void {
+    this.acks.push(offset, sink, token);
+  }
+
+  /** The peer has processed everything up to `offset`. False when that cannot be. */
+  acknowledged(offset: number, now: number): boolean {
+    if (offset < this.acked || offset > this.log.endOffset) return false;
+    if (offset > this.acked) {
+      this.log.acknowledge(offset);
+      this.stuckSince = offset === this.log.endOffset ? 0 : now;
+      this.resets = 0;
+      this.acks.release(offset);
+    }
+    return true;
+  }
+
+  /** A new connection: nothing is sent until the peer has said where to go on. */
+  attach(link: number): void {
+    this.link = link;
+    this.resumed = false;
+    this.reader = new FrameReader(FRAME_BYTES_MAX);
+  }
+
+  detach(): void {
+    this.link = 0;
+    this.resumed = false;
+  }
+
+  /** The peer's RESUME. False when it names what was never sent, or was acked and forgotten. */
+  resumeFrom(offset: number): boolean {
+    if (offset < this.acked || offset > this.log.endOffset) return false;
+    this.sent = offset;
+    this.resumed = true;
+    return true;
+  }
+}

@@ -1,0 +1,253 @@
+import { FRAME_HEADER_BYTES } from '../protocol/bus-frames.js';
+import { f64At } from '../protocol/bytes.js';
+import type { ClusterState } from './cluster-state.js';
+import { FIRST_STREAM_TYPE, FrameType } from './frames.js';
+import type { Incarnation, Member, View } from './member.js';
+import type { Peer } from './peer.js';
+import { EARLY_FLUSH_BYTES } from './stream.js';
+
+/** The outside of the streams: data connections. A link is a number given by the host. */
+export interface DataHost {
+  /** Opens a data connection to a member; `dataOpened` or `dataClosed` follows, never before this has returned. */
+  dialData(member: Member): number;
+  /** Sends a range. The bytes stay as they are until they are acked, or (a control frame) until the next turn. */
+  sendData(link: number, buffer: Buffer, start: number, end: number): void;
+  closeData(link: number): void;
+  /** Asks for one call of `flush` at the end of the turn. */
+  wantFlush(): void;
+}
+
+/** Who understands the frames of a stream. False: malformed, the link is dropped. */
+export interface FrameHandler {
+  handle(peer: Peer, type: number, buffer: Buffer, start: number, end: number): boolean;
+}
+
+/** RESUME, ACK and HELD have one or two numbers: length, type, f64, f64. */
+const CONTROL_FRAME_BYTES = FRAME_HEADER_BYTES + 16;
+
+/** Bytes that a paused stream may pile up before its connection is closed, to be resumed later. */
+const PAUSED_BYTES_MAX = 64 * 1024 * 1024;
+
+/**
+ * The streams to all members: opens and resumes their connections, hands received frames on in order, sends what was
+ * appended once per turn, acks what was processed, and finds streams that are stuck (docs/data-plane.md, ground rules).
+ */
+export class Streams {
+  readonly #state: ClusterState;
+  readonly #host: DataHost;
+  readonly #frames: FrameHandler;
+  readonly #links = new Map<number, Peer>();
+  #flushWanted = false;
+
+  constructor(state: ClusterState, host: DataHost, frames: FrameHandler) {
+    this.#state = state;
+    this.#host = host;
+    this.#frames = frames;
+  }
+
+  /** Marks every stream with the view just installed, and dials the members met for the first time. */
+  mark(view: View): void {
+    for (const peer of this.#state.livePeers()) {
+      peer.stream.log.begin(FrameType.View, 8);
+      peer.stream.log.f64(view.id.number);
+      this.appended(peer);
+    }
+    this.dialMissing();
+  }
+
+  /** Of two members the one with the smaller id dials. */
+  dialMissing(): void {
+    for (const peer of this.#state.livePeers()) {
+      if (peer.stream.link === 0 && this.#state.self.id < peer.id) {
+        const link = this.#host.dialData(peer.member);
+        this.#links.set(link, peer);
+        peer.stream.attach(link);
+      }
+    }
+  }
+
+  /** Ends the stream of a member that was left out. What waited for its acks is still in `stream.acks`. */
+  end(peer: Peer): void {
+    this.#dropLink(peer);
+    peer.stream.closed = true;
+  }
+
+  dataOpened(link: number): void {
+    const peer = this.#links.get(link);
+    if (peer === undefined) this.#host.closeData(link);
+    else this.#sendControl(peer, FrameType.Resume, peer.stream.received, peer.sinceView);
+  }
+
+  /** A member has dialled. Its stream may be unknown here yet (it has installed a view first): it will dial again. */
+  dataAccepted(link: number, from: Incarnation): void {
+    const peer = this.#state.peerById(from);
+    if (peer === undefined || !peer.isLive || from > this.#state.self.id) {
+      this.#host.closeData(link);
+      return;
+    }
+    this.#dropLink(peer);
+    this.#links.set(link, peer);
+    peer.stream.attach(link);
+    this.dataOpened(link);
+  }
+
+  dataClosed(link: number): void {
+    const peer = this.#links.get(link);
+    this.#links.delete(link);
+    if (peer !== undefined && peer.stream.link === link) peer.stream.detach();
+  }
+
+  dataReceived(link: number, chunk: Buffer, length: number): void {
+    const peer = this.#links.get(link);
+    if (peer === undefined || peer.stream.link !== link) return;
+    this.#state.statistics.busBytesReceived += length;
+    peer.stream.reader.feed(chunk, length);
+    this.#process(peer);
+    peer.stream.reader.finish();
+    if (peer.stream.reader.pendingBytes > PAUSED_BYTES_MAX && peer.isPaused) this.#dropLink(peer);
+  }
+
+  /** Something was appended to the stream of `peer`: it goes out at the end of the turn, or at once when it is much. */
+  appended(peer: Peer): void {
+    const { stream } = peer;
+    if (stream.stuckSince === 0) stream.stuckSince = this.#state.now;
+    if (stream.log.endOffset - stream.sent >= EARLY_FLUSH_BYTES && stream.resumed) {
+      this.#sendUnsent(peer);
+    } else {
+      this.wantFlush();
+    }
+  }
+
+  wantFlush(): void {
+    if (this.#flushWanted) return;
+    this.#flushWanted = true;
+    this.#host.wantFlush();
+  }
+
+  flush(): void {
+    this.#flushWanted = false;
+    for (const peer of this.#state.peers) {
+      if (peer === null || !peer.stream.resumed) continue;
+      this.#sendUnsent(peer);
+      if (peer.stream.ackDue) {
+        peer.stream.ackDue = false;
+        this.#sendControl(peer, FrameType.Ack, peer.stream.received, this.#state.clock.last);
+      }
+    }
+  }
+
+  /** Streams that waited for a view or for leases go on where that has come. */
+  resumePaused(): void {
+    for (const peer of this.#state.livePeers()) {
+      if (!peer.isPaused || !this.#mayProcess(peer)) continue;
+      peer.isPaused = false;
+      this.#process(peer);
+      peer.stream.reader.finish();
+    }
+  }
+
+  /** Finds streams without progress: reset once, then reported as a broken link. */
+  tick(): void {
+    this.dialMissing();
+    const patience = this.#state.config.nodeTimeoutMs / 2;
+    for (const peer of this.#state.livePeers()) {
+      const { stream } = peer;
+      if (peer.isPaused && stream.resumed) {
+        this.#sendControl(peer, FrameType.Held, stream.received, this.#state.clock.last);
+      }
+      if (stream.stuckSince === 0 || this.#state.now - stream.stuckSince < patience) continue;
+      stream.stuckSince = this.#state.now;
+      stream.resets++;
+      if (stream.resets > 1) this.#state.membership.dataLinkBroken(peer.id, this.#state.now);
+      this.#dropLink(peer);
+    }
+  }
+
+  #process(peer: Peer): void {
+    const { stream } = peer;
+    const { statistics } = this.#state;
+    while (stream.link !== 0 && !stream.closed) {
+      if (!this.#mayProcess(peer)) {
+        peer.isPaused = true;
+        return;
+      }
+      const { reader } = stream;
+      if (!reader.next()) {
+        if (reader.error !== '') this.#dropLink(peer);
+        return;
+      }
+      const { type, buffer, start, end } = reader;
+      statistics.framesReceived[type & 63]!++;
+      if (type < FIRST_STREAM_TYPE) {
+        if (!this.#control(peer, type, buffer, start, end)) return this.#dropLink(peer);
+      } else {
+        if (!this.#sequenced(peer, type, buffer, start, end)) return this.#dropLink(peer);
+        stream.received += FRAME_HEADER_BYTES + end - start;
+        if (!stream.ackDue) {
+          stream.ackDue = true;
+          this.wantFlush();
+        }
+      }
+    }
+  }
+
+  #mayProcess(peer: Peer): boolean {
+    return peer.markedView <= (this.#state.view?.id.number ?? 0) && this.#state.isServing;
+  }
+
+  #sequenced(peer: Peer, type: number, buffer: Buffer, start: number, end: number): boolean {
+    if (type !== FrameType.View) return this.#frames.handle(peer, type, buffer, start, end);
+    if (end - start !== 8) return false;
+    peer.markedView = f64At(buffer, start);
+    return true;
+  }
+
+  #control(peer: Peer, type: number, buffer: Buffer, start: number, end: number): boolean {
+    if (end - start !== 16) return false;
+    const offset = f64At(buffer, start);
+    const second = f64At(buffer, start + 8);
+    switch (type) {
+      case FrameType.Resume:
+        if (second !== peer.sinceView || !peer.stream.resumeFrom(offset)) return false;
+        this.wantFlush();
+        return true;
+      case FrameType.Ack:
+        this.#state.clock.observe(second);
+        return peer.stream.acknowledged(offset, this.#state.now);
+      case FrameType.Held:
+        if (peer.stream.stuckSince !== 0) peer.stream.stuckSince = this.#state.now;
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #sendUnsent(peer: Peer): void {
+    const { stream } = peer;
+    if (!stream.hasUnsent) return;
+    this.#state.statistics.busBytesSent += stream.log.endOffset - stream.sent;
+    stream.log.eachUnsent(stream.sent, (buffer, start, end) =>
+      this.#host.sendData(stream.link, buffer, start, end),
+    );
+    stream.sent = stream.log.endOffset;
+  }
+
+  #sendControl(peer: Peer, type: number, first: number, second: number): void {
+    const frame = Buffer.allocUnsafe(CONTROL_FRAME_BYTES);
+    frame.writeUInt32LE(CONTROL_FRAME_BYTES - 4, 0);
+    frame[4] = type;
+    frame.writeDoubleLE(first, 5);
+    frame.writeDoubleLE(second, 13);
+    this.#state.statistics.framesSent[type]!++;
+    this.#state.statistics.busBytesSent += CONTROL_FRAME_BYTES;
+    this.#host.sendData(peer.stream.link, frame, 0, CONTROL_FRAME_BYTES);
+  }
+
+  #dropLink(peer: Peer): void {
+    const { link } = peer.stream;
+    if (link === 0) return;
+    this.#links.delete(link);
+    peer.stream.detach();
+    this.#host.closeData(link);
+  }
+}
