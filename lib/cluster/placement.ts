@@ -5,9 +5,6 @@ export const SLOT_COUNT = 16384;
 /** No member: the cluster has no other one that qualifies. */
 export const NOBODY = -1;
 
-/** Ranks of a slot that are kept: enough for its anchor and, without zones, its two holders. */
-const KEPT_RANKS = 2;
-
 /**
  * Where the keys of a view belong (design section 6). For each slot the members are ranked by
  * rendezvous hashing: each member has a score per slot that depends on nothing but the two, so that
@@ -34,9 +31,10 @@ export class Placement {
     const staying = all.filter((index) => !members[index]!.leaving);
     this.#ranked = staying.length > 0 ? staying : all;
     this.#scores = new Map();
+    const known = before === null ? null : before.#scores;
     for (const index of this.#ranked) {
       const { id } = members[index]!;
-      this.#scores.set(id, before?.#scores.get(id) ?? scoresOf(id));
+      this.#scores.set(id, known?.get(id) ?? scoresOf(id));
     }
     const zones = zoneNumbers(members, this.#ranked);
     this.#zones = zones.numbers;

@@ -1,6 +1,23 @@
 import type { Address, Incarnation, Install, Member, NodeStatus, View } from '../member.js';
 import type { ControlMessage } from './messages.js';
 
+/** What the operator chose; all but the timeout decides how a cluster comes to be. */
+export interface MembershipConfig {
+  readonly nodeTimeoutMs: number;
+  readonly partitionPolicy: 'available' | 'majority';
+  /** Whether join addresses were given at all: a node without any forms a view alone, at once. */
+  readonly joinListGiven: boolean;
+  /** The first view is formed only when so many nodes hear each other; 0 or 1 for no such wait. */
+  readonly expect: number;
+}
+
+/** Where the join addresses lead now. */
+export interface JoinAddresses {
+  readonly addresses: readonly Address[];
+  /** Names that no address is known of at the moment. */
+  readonly unresolved: number;
+}
+
 /** The outside of the membership machine: control links. A link is a number given by the host. */
 export interface MembershipHost {
   /** Opens a control connection; `linkOpened` or `linkClosed` follows, never before `dial` has returned. */
@@ -8,6 +25,8 @@ export interface MembershipHost {
   /** Messages on one link arrive in order or not at all; sending on a closed link does nothing. */
   send(link: number, message: ControlMessage): void;
   close(link: number): void;
+  /** All join addresses, with names resolved as of now; asked every tick while in no view. */
+  joinAddresses(): JoinAddresses;
   /** 40 random hexadecimal characters (from the seed in a simulation). */
   randomId(): Incarnation;
   /** One line for the log: an event name and facts. */
@@ -53,6 +72,15 @@ export interface MembershipView {
   dataLinkBroken(id: Incarnation, now: number): void;
   /** Asks the others to mark this node as leaving. */
   leave(now: number): void;
-  /** Says goodbye: nothing is held here any more. */
+  /** Says goodbye: nothing is held here any more. From then on this node serves nothing. */
   goodbye(now: number): void;
+  /** After `goodbye`: whether all who stay go on without this node, so that it may exit. */
+  hasLeft(): boolean;
+  /**
+   * Whether there is nobody to leave anything to: every other member is leaving itself, or has said
+   * goodbye. False when the others died: then `leaving` was withdrawn, and a joiner is worth a wait.
+   */
+  nobodyStays(): boolean;
+  /** The median of the members' wall clocks, Unix milliseconds, given our own. */
+  medianClockMs(wall: number): number;
 }

@@ -1,0 +1,37 @@
+import type { Incarnation } from '../member.js';
+
+/** Incarnations remembered as dead; the oldest are forgotten, long after any view named them. */
+const DEAD_MAX = 4096;
+
+/**
+ * How the death of an incarnation was proven: every member's fresh connection was refused, another
+ * incarnation answers in its place, or it said goodbye.
+ */
+export type Proof = 'refused' | 'replaced' | 'goodbye';
+
+/** The incarnations that are certainly dead. An incarnation never comes back. */
+export class Departed {
+  readonly #proofs = new Map<Incarnation, Proof>();
+
+  has(id: Incarnation): boolean {
+    return this.#proofs.has(id);
+  }
+
+  /** Dead by what even a firewall cannot feign: it is not counted in any majority. */
+  isGone(id: Incarnation): boolean {
+    const proof = this.#proofs.get(id);
+    return proof === 'replaced' || proof === 'goodbye';
+  }
+
+  /** False if that is nothing new. */
+  add(id: Incarnation, proof: Proof): boolean {
+    const known = this.#proofs.get(id);
+    if (known !== undefined && (known !== 'refused' || proof === 'refused')) return false;
+    this.#proofs.set(id, proof);
+    if (this.#proofs.size > DEAD_MAX) {
+      const [oldest] = this.#proofs.keys();
+      this.#proofs.delete(oldest!);
+    }
+    return true;
+  }
+}

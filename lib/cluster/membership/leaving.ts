@@ -1,0 +1,35 @@
+import type { Incarnation, Member, View } from '../member.js';
+
+/**
+ * What became of the others, for a node that wants to leave. While it hands over, they may go as
+ * well: if they leave or say goodbye there is nobody to hand over to; if they died, this node holds
+ * what is left.
+ */
+export class Others {
+  #died = false;
+
+  /** A view was installed in the place of another one. */
+  changed(
+    self: Incarnation,
+    before: View | null,
+    view: View,
+    saidGoodbye: (id: Incarnation) => boolean,
+  ): void {
+    if (view.members.some((member) => member.id !== self && !member.leaving)) {
+      this.#died = false;
+      return;
+    }
+    const ids = new Set(view.members.map(({ id }) => id));
+    const gone = (before?.members ?? []).filter(({ id }) => !ids.has(id));
+    if (gone.some((member) => !member.leaving && !saidGoodbye(member.id))) this.#died = true;
+  }
+
+  /** Only leavers are left, because the others died. */
+  get died(): boolean {
+    return this.#died;
+  }
+}
+
+export function everyOtherLeaves(self: Incarnation, members: readonly Member[]): boolean {
+  return members.every((member) => member.id === self || member.leaving);
+}

@@ -1,0 +1,63 @@
+import type { Incarnation, View, ViewId } from '../member.js';
+import { compareViewIds, sameViewId } from './views.js';
+
+/** The voters that a change must win, where the policy is `majority`; see majority.ts. */
+export type Electorates = readonly (readonly Incarnation[])[];
+
+/**
+ * What one node has promised, prepared and installed. Ids only grow:
+ *
+ *     promise(b): nothing below b will be prepared here
+ *     prepare(v): only the view that was promised, so its coordinator has seen what was prepared
+ *                 here before, and started from it
+ *     install(v): only the view that was prepared last
+ */
+export class Participant {
+  installed: View | null = null;
+  prepared: View | null = null;
+  /** Whether the prepared view joins two sides that served on their own. */
+  merge = false;
+  electorates: Electorates = [];
+  #promised: ViewId | null = null;
+
+  /** Highest number promised or prepared: a proposal must go above it. */
+  get highest(): number {
+    return this.#promised?.number ?? 0;
+  }
+
+  promise(ballot: ViewId): boolean {
+    if (this.#promised !== null && compareViewIds(ballot, this.#promised) < 0) return false;
+    this.#promised = ballot;
+    return true;
+  }
+
+  /** False: another coordinator has been promised more, or this view was never promised. */
+  prepare(view: View, merge: boolean, electorates: Electorates): boolean {
+    if (!sameViewId(this.#promised, view.id)) return false;
+    if (this.prepared !== null && sameViewId(this.prepared.id, view.id)) return true;
+    this.prepared = view;
+    this.merge = merge;
+    this.electorates = electorates;
+    return true;
+  }
+
+  /**
+   * Another member has prepared a higher view than this node: a change that starts from it binds
+   * this node to it too. It was never acknowledged here, so nobody has installed it.
+   */
+  adopt(view: View, merge: boolean, electorates: Electorates): void {
+    this.prepared = view;
+    this.merge = merge;
+    this.electorates = electorates;
+  }
+
+  /** False: it is installed already, or something else was prepared since. */
+  install(id: ViewId): boolean {
+    if (this.prepared === null || !sameViewId(this.prepared.id, id)) return false;
+    if (this.installed !== null && sameViewId(this.installed.id, id)) return false;
+    this.installed = this.prepared;
+    this.merge = false;
+    this.electorates = [];
+    return true;
+  }
+}

@@ -1,0 +1,33 @@
+import type { Incarnation, Member, View } from '../member.js';
+import type { MembershipConfig, MembershipHost } from './contract.js';
+import type { Departed } from './departed.js';
+import type { Handshakes } from './handshakes.js';
+import type { Leases } from './leases.js';
+import type { Participant } from './participant.js';
+import type { Peers, Send } from './peers.js';
+import type { Timing } from './timing.js';
+
+/** What all parts of the machine look at. */
+export interface State {
+  self: Member;
+  readonly config: MembershipConfig;
+  readonly timing: Timing;
+  readonly host: MembershipHost;
+  readonly send: Send;
+  readonly leases: Leases;
+  readonly departed: Departed;
+  readonly peers: Peers;
+  readonly handshakes: Handshakes;
+  participant: Participant;
+}
+
+/** Whether that node answers now: it has a link on which no pong is overdue. */
+export function isHeard(state: State, id: Incarnation): boolean {
+  const peer = state.peers.get(id);
+  return peer !== undefined && peer.link !== -1 && !peer.isSilent;
+}
+
+/** Whether this node holds the long lease of all other members of that view. */
+export function holdsAll(state: State, view: View, now: number): boolean {
+  return view.members.every(({ id }) => id === state.self.id || state.leases.longHeld(id) > now);
+}

@@ -1,0 +1,42 @@
+/** Every duration of the membership protocol, derived from `node-timeout`. All in milliseconds. */
+export interface Timing {
+  readonly nodeTimeoutMs: number;
+  /** How often the host calls `tick`. */
+  readonly tickMs: number;
+  /** Pause between two pings on one link, and before anything unanswered is asked again. */
+  readonly heartbeatMs: number;
+  /** Without an answer for so long, a fresh connection is tried: one pong is overdue by half. */
+  readonly quietMs: number;
+  /** A dial or a handshake that hangs for so long is given up and begun anew. */
+  readonly redialMs: number;
+  /** The lease that fences reads. */
+  readonly shortLeaseMs: number;
+  /** The lease that fences everything. */
+  readonly longLeaseMs: number;
+  /** A tick later than this after the one before says that the process slept. */
+  readonly lateTickMs: number;
+  /** Wall and monotonic clock may drift apart by this much between two readings. */
+  readonly clockStepMs: number;
+  /** A node with join addresses founds nothing before this: an invitation may be on its way. */
+  readonly foundingDelayMs: number;
+}
+
+export function timingOf(nodeTimeoutMs: number): Timing {
+  const heartbeatMs = nodeTimeoutMs / 10;
+  const tickMs = nodeTimeoutMs / 40;
+  return {
+    nodeTimeoutMs,
+    tickMs,
+    heartbeatMs,
+    quietMs: heartbeatMs * 1.5,
+    redialMs: nodeTimeoutMs / 4,
+    shortLeaseMs: nodeTimeoutMs / 2,
+    longLeaseMs: nodeTimeoutMs * 1.5,
+    lateTickMs: tickMs + 2 * heartbeatMs,
+    clockStepMs: nodeTimeoutMs / 4,
+    foundingDelayMs: heartbeatMs * 1.5,
+  };
+}
+
+/** Clocks of two nodes may run apart by this factor; who grants a lease remembers it for longer. */
+export const CLOCK_DRIFT = 1.01;

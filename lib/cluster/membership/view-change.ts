@@ -1,0 +1,336 @@
+import type { Incarnation, Member, View, ViewId } from '../member.js';
+import { addElectorate, ELECTORATES_MAX, isMajority } from './majority.js';
+import type { Body, InstallView, Prepare, Prepared, Survey, Surveyed } from './messages.js';
+import type { Electorates } from './participant.js';
+import { compareViewIds, MEMBERS_MAX, sameMembers, sameViewId } from './views.js';
+
+/** What a coordinator wants the next view to be. */
+export interface Plan {
+  /** The highest view prepared here: the next one starts from it. */
+  readonly base: View;
+  /** Those of the base that stay, oldest first, with their flags as they should be. */
+  readonly stay: readonly Member[];
+  readonly joiners: readonly Member[];
+  /** The view of the other side of a partition, to be united with this one. */
+  readonly other: View | null;
+  /** Left out of the base, with proof of death. */
+  readonly dead: readonly Incarnation[];
+  /** Left out but answering: their vote counts where a majority is needed. */
+  readonly voters: readonly Incarnation[];
+}
+
+export interface ProposerHooks {
+  self(): Incarnation;
+  readonly majority: boolean;
+  /** Sends to another node; nothing is lost for good if it cannot: all is asked again. */
+  send(id: Incarnation, body: Body): void;
+  /** This node's own answers, given as any other participant's. */
+  survey(survey: Body<Survey>, now: number): SurveyAnswer;
+  prepare(prepare: Body<Prepare>, now: number): Body<Prepared>;
+  install(id: ViewId, full: boolean, merge: boolean, remainsMs: number, now: number): void;
+  /** Where to look for lost members, told with every install. */
+  lost(): InstallView['lost'];
+  /** Whether that incarnation said goodbye, or was replaced by another one in its place. */
+  isGone(id: Incarnation): boolean;
+  joinerFailed(id: Incarnation, now: number): void;
+  /** A higher view was prepared somewhere; false if this node is not in it. */
+  adoptBase(view: View, merge: boolean, electorates: Electorates): boolean;
+  log(event: string, facts: Record<string, unknown>): void;
+}
+
+/** A survey answer with what its header says. */
+export type SurveyAnswer = Body<Surveyed> & { readonly installed: ViewId | null };
+
+interface Attempt {
+  readonly plan: Plan;
+  readonly ballot: ViewId;
+  askedAt: number;
+  readonly surveyed: Map<Incarnation, SurveyAnswer>;
+  /** Set in the second step. */
+  proposal: Body<Prepare> | null;
+  full: boolean;
+  /** Monotonic time by which the last long lease of somebody left out has ended, by who granted. */
+  readonly prepared: Map<Incarnation, number>;
+  readonly acceptors: Set<Incarnation>;
+}
+
+/**
+ * A change of view, as its coordinator drives it:
+ *
+ *     survey   promise me to prepare nothing below this ballot, and tell what you have prepared
+ *     prepare  be bound to this view; from here on nothing is granted to those it leaves out
+ *     install  all of its members are bound: it takes effect
+ *
+ * The survey is what makes the highest prepared view known before anything is proposed, and keeps
+ * two coordinators from binding members to two views that each leave the other out:
+ *
+ *     1. A and B suspect each other, C and D hear both. A's ballot is the higher one.
+ *     2. B prepares only after C and D have promised it; each that has promised A refuses B.
+ *     3. If B was first with both, A hears of B's view from whoever has prepared it, and gives up.
+ *
+ * A coordinator that dies in between leaves members that are bound and not installed: the next one
+ * learns of the view in its survey, and starts from it.
+ */
+export class Proposer {
+  readonly #hooks: ProposerHooks;
+  readonly #pauseMs: number;
+  #attempt: Attempt | null = null;
+  /** Highest number met in an answer. */
+  #highest = 0;
+  #retryAt = 0;
+
+  constructor(hooks: ProposerHooks, pauseMs: number) {
+    this.#hooks = hooks;
+    this.#pauseMs = pauseMs;
+  }
+
+  get isActive(): boolean {
+    return this.#attempt !== null;
+  }
+
+  /** Whether the attempt under way still wants the same members to stay. */
+  stillWants(plan: Plan): boolean {
+    const attempt = this.#attempt;
+    if (attempt === null) return false;
+    if (attempt.proposal !== null && sameViewId(attempt.proposal.view.id, plan.base.id)) {
+      return sameMembers(attempt.proposal.view.members, plan.stay);
+    }
+    return (
+      sameViewId(attempt.plan.base.id, plan.base.id) && sameMembers(attempt.plan.stay, plan.stay)
+    );
+  }
+
+  mayStart(now: number): boolean {
+    return this.#attempt === null && now >= this.#retryAt;
+  }
+
+  abandon(): void {
+    this.#attempt = null;
+  }
+
+  start(plan: Plan, highest: number, now: number): void {
+    this.#highest = Math.max(this.#highest, highest, plan.base.id.number);
+    const ballot = { number: this.#highest + 1, coordinator: this.#hooks.self() };
+    const attempt: Attempt = {
+      plan,
+      ballot,
+      askedAt: now,
+      surveyed: new Map(),
+      proposal: null,
+      full: false,
+      prepared: new Map(),
+      acceptors: new Set(),
+    };
+    this.#attempt = attempt;
+    const survey = this.#survey(attempt);
+    for (const id of this.#asked(attempt)) this.#hooks.send(id, survey);
+    this.surveyed(this.#hooks.self(), this.#hooks.survey(survey, now), now);
+  }
+
+  /** Asks those again who have not answered; gives up on joiners that do not. */
+  tick(now: number): void {
+    const attempt = this.#attempt;
+    if (attempt === null || now - attempt.askedAt < this.#pauseMs) return;
+    attempt.askedAt = now;
+    if (attempt.proposal === null) {
+      if (this.#finishSurvey(attempt, now, true)) return;
+      const survey = this.#survey(attempt);
+      for (const id of this.#asked(attempt)) {
+        if (!attempt.surveyed.has(id)) this.#hooks.send(id, survey);
+      }
+      return;
+    }
+    for (const id of attempt.acceptors) {
+      if (!attempt.prepared.has(id)) this.#hooks.send(id, attempt.proposal);
+    }
+  }
+
+  surveyed(from: Incarnation, answer: SurveyAnswer, now: number): void {
+    const attempt = this.#attempt;
+    if (attempt === null || attempt.proposal !== null) return;
+    if (!sameViewId(answer.ballot, attempt.ballot)) return;
+    this.#highest = Math.max(this.#highest, answer.highest);
+    if (!answer.promised) {
+      this.#fail(now, 'outbid', { by: from });
+      return;
+    }
+    attempt.surveyed.set(from, answer);
+    this.#finishSurvey(attempt, now, false);
+  }
+
+  prepared(from: Incarnation, answer: Body<Prepared>, now: number): void {
+    const attempt = this.#attempt;
+    const proposal = attempt?.proposal;
+    if (!attempt || !proposal || !sameViewId(answer.id, proposal.view.id)) return;
+    if (!attempt.acceptors.has(from)) return;
+    if (!answer.accepted) {
+      this.#fail(now, 'refused', { by: from });
+      return;
+    }
+    attempt.prepared.set(from, now + answer.remainsMs);
+    this.#finishPrepare(attempt, proposal, now);
+  }
+
+  #survey({ plan, ballot }: Attempt): Body<Survey> {
+    const members = this.#everybody(plan).map(({ id }) => id);
+    return { kind: 'survey', ballot, base: plan.base.id, members };
+  }
+
+  #everybody(plan: Plan): Member[] {
+    return [...plan.stay, ...(plan.other?.members ?? []), ...plan.joiners];
+  }
+
+  #asked({ plan }: Attempt): Incarnation[] {
+    const ids = this.#everybody(plan).map(({ id }) => id);
+    return [...ids, ...plan.voters].filter((id) => id !== this.#hooks.self());
+  }
+
+  /** True when the attempt has gone on to its second step, or has ended. */
+  #finishSurvey(attempt: Attempt, now: number, late: boolean): boolean {
+    const { plan, surveyed } = attempt;
+    const needed = [...plan.stay, ...(plan.other?.members ?? [])];
+    if (!needed.every(({ id }) => surveyed.has(id))) return false;
+    if (!late && !plan.joiners.every(({ id }) => surveyed.has(id))) return false;
+    if (this.#startsTooLow(attempt, now)) return true;
+    if (plan.other !== null && !this.#mayUnite(attempt, plan.other)) {
+      this.#fail(now, 'sides not ready', {});
+      return true;
+    }
+    const electorates = this.#electorates(attempt);
+    if (!this.#wins(attempt, electorates, new Set(surveyed.keys()))) {
+      if (!late && !plan.voters.every((id) => surveyed.has(id))) return false;
+      this.#fail(now, 'no majority', {});
+      return true;
+    }
+    this.#propose(attempt, electorates, now);
+    return true;
+  }
+
+  /** A member has prepared a higher view than the base: what it leaves out cannot come back. */
+  #startsTooLow(attempt: Attempt, now: number): boolean {
+    const { plan, surveyed } = attempt;
+    let highest: SurveyAnswer | null = null;
+    for (const id of [...plan.stay.map((member) => member.id), ...plan.voters]) {
+      const answer = surveyed.get(id);
+      if (answer === undefined || answer.view === null) continue;
+      if (compareViewIds(answer.view.id, (highest?.view ?? plan.base).id) > 0) highest = answer;
+    }
+    if (highest === null) return false;
+    const view = highest.view!;
+    this.#attempt = null;
+    const included = this.#hooks.adoptBase(view, highest.merge, highest.electorates);
+    this.#hooks.log('view-change-behind', { prepared: view.id.number, included });
+    if (!included) this.#retryAt = now + this.#pauseMs;
+    return true;
+  }
+
+  /** The other side must stand still, in the view we know, and everybody must hear everybody. */
+  #mayUnite({ plan, surveyed }: Attempt, other: View): boolean {
+    const ours = plan.stay.every(({ id }) => {
+      const answer = surveyed.get(id)!;
+      return sameViewId(answer.installed, plan.base.id) && answer.missing.length === 0;
+    });
+    return (
+      ours &&
+      other.members.every(({ id }) => {
+        const answer = surveyed.get(id)!;
+        if (answer.missing.length > 0 || answer.departed) return false;
+        return sameViewId(answer.installed, other.id) && sameViewId(answer.prepared, other.id);
+      })
+    );
+  }
+
+  #electorates({ plan, surveyed }: Attempt): Electorates {
+    if (!this.#hooks.majority) return [];
+    const ids = plan.base.members.map(({ id }) => id);
+    const isInstalled = [...surveyed.values()].some((answer) =>
+      sameViewId(answer.installed, plan.base.id),
+    );
+    if (isInstalled) return [ids];
+    const own = surveyed.get(this.#hooks.self())!;
+    return addElectorate(own.electorates, ids);
+  }
+
+  #wins(attempt: Attempt, electorates: Electorates, votes: ReadonlySet<Incarnation>): boolean {
+    if (electorates.length > ELECTORATES_MAX) return false;
+    const isGone = (id: Incarnation): boolean =>
+      this.#hooks.isGone(id) || attempt.surveyed.get(id)?.departed === true;
+    return electorates.every((electorate) => isMajority(electorate, votes, isGone));
+  }
+
+  #propose(attempt: Attempt, electorates: Electorates, now: number): void {
+    const { plan, surveyed, ballot } = attempt;
+    const joiners = this.#admitted(attempt, now);
+    const members = [...plan.stay, ...(plan.other?.members ?? []), ...joiners];
+    const old = plan.stay.map(({ id }) => surveyed.get(id)!);
+    const settled = old.every((answer) => sameViewId(answer.installed, plan.base.id));
+    if (settled && sameMembers(members, plan.base.members)) {
+      this.#fail(now, 'nothing to change', {});
+      return;
+    }
+    const own = surveyed.get(this.#hooks.self())!;
+    const merge = plan.other !== null || (own.merge && !settled);
+    attempt.full = merge || !settled || old.some((answer) => !answer.known);
+    const proposal: Body<Prepare> = {
+      kind: 'prepare',
+      view: { id: ballot, members: members.slice(0, MEMBERS_MAX), seed: plan.base.seed },
+      merge,
+      dead: plan.dead,
+      electorates,
+    };
+    attempt.proposal = proposal;
+    attempt.askedAt = now;
+    for (const { id } of proposal.view.members) attempt.acceptors.add(id);
+    for (const id of plan.voters) {
+      if (this.#hooks.majority && surveyed.get(id)?.departed === false) attempt.acceptors.add(id);
+    }
+    const self = this.#hooks.self();
+    for (const id of attempt.acceptors) if (id !== self) this.#hooks.send(id, proposal);
+    this.prepared(self, this.#hooks.prepare(proposal, now), now);
+  }
+
+  /** The joiners that hold the leases of everybody, and everybody theirs. */
+  #admitted({ plan, surveyed }: Attempt, now: number): Member[] {
+    const admitted: Member[] = [];
+    for (const joiner of plan.joiners) {
+      const answer = surveyed.get(joiner.id);
+      const old = [...plan.stay, ...admitted];
+      const isConnected =
+        answer !== undefined &&
+        answer.installed === null &&
+        answer.prepared === null &&
+        old.every(
+          ({ id }) =>
+            !answer.missing.includes(id) && !surveyed.get(id)!.missing.includes(joiner.id),
+        );
+      if (isConnected) admitted.push(joiner);
+      else this.#hooks.joinerFailed(joiner.id, now);
+    }
+    return admitted;
+  }
+
+  #finishPrepare(attempt: Attempt, proposal: Body<Prepare>, now: number): void {
+    const { prepared, full } = attempt;
+    const { view, merge, electorates } = proposal;
+    if (!view.members.every(({ id }) => prepared.has(id))) return;
+    if (!this.#wins(attempt, electorates, new Set(prepared.keys()))) return;
+    this.#attempt = null;
+    let until = now;
+    for (const end of prepared.values()) until = Math.max(until, end);
+    const remainsMs = until - now;
+    const lost = this.#hooks.lost();
+    for (const { id } of view.members) {
+      if (id === this.#hooks.self()) continue;
+      this.#hooks.send(id, { kind: 'install', id: view.id, full, merge, remainsMs, lost });
+    }
+    this.#hooks.install(view.id, full, merge, remainsMs, now);
+  }
+
+  #fail(now: number, reason: string, facts: Record<string, unknown>): void {
+    const attempt = this.#attempt!;
+    this.#attempt = null;
+    this.#retryAt = now + this.#pauseMs / 2;
+    const { number } = attempt.ballot;
+    this.#hooks.log('view-change-failed', { number, reason, ...facts });
+  }
+}
