@@ -104,7 +104,6 @@ function hello(context: CommandContext, request: Request, reply: ReplyWriter): v
     }
     proto = version;
   }
-  let name: string | null = null;
   for (let i = 2; i < request.argc; i++) {
     const more = request.argc - 1 - i;
     if (request.is(i, 'AUTH') && more >= 2) {
@@ -112,12 +111,14 @@ function hello(context: CommandContext, request: Request, reply: ReplyWriter): v
       if (!authenticate(context, client, user, request.bytes(i + 2), reply)) return;
       i += 2;
     } else if (request.is(i, 'SETNAME') && more >= 1) {
-      name = request.latin1(++i);
+      // At once, as in Redis: what follows may still be refused.
+      const name = request.latin1(++i);
       const problem = nameProblem(name, 'Client names');
       if (problem !== null) {
         reply.error(problem);
         return;
       }
+      client.name = name;
     } else {
       reply.error(`ERR Syntax error in HELLO option '${cString(request.latin1(i))}'`);
       return;
@@ -131,7 +132,6 @@ function hello(context: CommandContext, request: Request, reply: ReplyWriter): v
     );
     return;
   }
-  if (name !== null) client.name = name;
   if (proto !== 0) {
     client.reply.proto = proto;
     reply.proto = proto;

@@ -221,7 +221,7 @@ export class Dispatcher implements Executor {
     if (spec.keyMode === KeyMode.Single) return router.mayRun(db, request, spec.firstKey, spec);
     const last = spec.lastKey < 0 ? request.argc + spec.lastKey : spec.lastKey;
     // Several keys as one step need their owners brought together; that is the router's.
-    if (spec.keyMode === KeyMode.Gather && last > spec.firstKey) return false;
+    if (spec.keyMode === KeyMode.Gather && last >= spec.firstKey + spec.keyStep) return false;
     for (let i = spec.firstKey; i <= last; i += spec.keyStep) {
       if (!router.mayRun(db, request, i, spec)) return false;
     }

@@ -74,6 +74,7 @@ const TEXTS = [
   '{"a":1}',
 ];
 const WORDS = ['foo', 'GETT', 'ho:st', 'se t', 'x'.repeat(200), 'hs\0et', 'a\r\nb', "qu'ote"];
+const SLEEPS = ['0', '0.001', 'x'];
 /** What is put in the place of an argument to make a command nearly valid. */
 const JUNK = [...NOT_INTEGERS, 'nx', 'EX', 'get', 'foo', '*'];
 
@@ -139,7 +140,7 @@ export class RandomCommands {
     if (name === 'client' && second === 'pause') return !/^\d+$/.test(command[2] ?? '');
     if (name === 'config' && second === 'get')
       return !command.slice(2).some((arg) => /[*?[]/.test(arg));
-    if (name === 'debug') return !/[2-9]|inf|\d\d/i.test(command[2] ?? '');
+    if (name === 'debug') return command.length !== 3 || SLEEPS.includes(command[2]!);
     if (name === 'command') return second === 'getkeys' || second === 'getkeysandflags';
     // A cursor that neither has given out stands for any place in its own order.
     if (name === 'scan' && /^[+-]?0*[1-9]\d{0,19}$/.test(second)) return false;
@@ -338,7 +339,7 @@ export class RandomCommands {
       () => ['COMMAND', this.#pick(['GETKEYS', 'GETKEYSANDFLAGS']), ...this.#set()],
       () => ['COMMAND', 'GETKEYSANDFLAGS', ...this.#pick(this.#keyspace())()],
       () => ['WAIT', this.#pick(['0', '1', 'x']), this.#pick(['1', '-1', 'x', '0'])],
-      () => ['DEBUG', 'SLEEP', this.#pick(['0', '0.001', 'x'])],
+      () => ['DEBUG', 'SLEEP', this.#pick(SLEEPS)],
       () => ['SHUTDOWN', this.#pick(['foo', '1.5'])],
       () => ['ROLE'],
       () => ['MODULE', this.#pick(['LIST', 'foo'])],

@@ -65,7 +65,7 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
 
   // --- Router
 
-  mayRun(): boolean {
+  mayRun(_db: number, _request: Request, _keyIndex: number): boolean {
     return this.local;
   }
 

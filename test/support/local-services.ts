@@ -4,7 +4,7 @@ import type { Member } from '../../lib/cluster/member.js';
 import { createCommandTable } from '../../lib/commands/all-commands.js';
 import type { ClientSession, ReplyMode } from '../../lib/commands/client-session.js';
 import { Dispatcher } from '../../lib/commands/dispatcher.js';
-import type { NodeServices, ShutdownRequest } from '../../lib/commands/services.js';
+import type { NodeServices, ShutdownRequest, SlotRange } from '../../lib/commands/services.js';
 import { Statistics } from '../../lib/commands/statistics.js';
 import { keySlot } from '../../lib/protocol/crc16.js';
 import { ReplyWriter } from '../../lib/protocol/reply-writer.js';
@@ -108,6 +108,7 @@ export class TestNode {
   /** Given by SHUTDOWN: ends it with an error. */
   shutdownFailed: ((error: string) => void) | null = null;
   members: Member[] = [self];
+  slotRanges: SlotRange[] = [{ first: 0, last: 16383, anchor: self, backup: null }];
   /** Unix milliseconds. */
   time = 1_700_000_000_000;
   readonly dispatcher: Dispatcher;
@@ -163,7 +164,7 @@ export class TestNode {
           return node.members;
         },
         serving: true,
-        slotRanges: () => [{ first: 0, last: 16383, anchor: self, backup: null }],
+        slotRanges: () => node.slotRanges,
         keysInSlot: () => 0,
         locate: (_db, key, answer) => {
           const slot = keySlot(key, 0, key.length);

@@ -1,0 +1,121 @@
+import t from 'tap';
+import { TestNode } from '../support/local-services.js';
+
+function sections(text: string): Map<string, Map<string, string>> {
+  const found = new Map<string, Map<string, string>>();
+  let current = new Map<string, string>();
+  for (const line of text.split('\r\n')) {
+    if (line.startsWith('# ')) {
+      current = new Map();
+      found.set(line.slice(2), current);
+    } else if (line !== '') {
+      const colon = line.indexOf(':');
+      current.set(line.slice(0, colon), line.slice(colon + 1));
+    }
+  }
+  return found;
+}
+
+const bodyOf = (reply: string) => reply.slice(reply.indexOf('\r\n') + 2, -2);
+
+t.test('INFO has the fields that clients and monitors read', async (t) => {
+  const node = new TestNode();
+  const client = node.connect();
+  node.run(client, 'GET', 'none');
+  node.run(client, 'FOO');
+  node.advance(90_000);
+  const text = bodyOf(node.run(client, 'INFO'));
+  t.notMatch(text.replaceAll('\r\n', ''), /[\r\n]/, 'lines end with CR LF');
+  const found = sections(text);
+  t.same(
+    [...found.keys()],
+    [
+      'Server',
+      'Clients',
+      'Memory',
+      'Persistence',
+      'Stats',
+      'Replication',
+      'CPU',
+      'Modules',
+      'Errorstats',
+      'Cluster',
+      'Keyspace',
+      'Tandis',
+    ],
+  );
+  const has = (section: string, name: string, value: string | RegExp) =>
+    t.match(found.get(section)?.get(name), value, `${section} ${name}`);
+  has('Server', 'redis_version', /^7\.0\.15$/);
+  has('Server', 'tandis_version', /^\d/);
+  has('Server', 'redis_mode', /^standalone$/);
+  has('Server', 'run_id', /^b{40}$/);
+  has('Server', 'tcp_port', /^7001$/);
+  has('Server', 'uptime_in_seconds', /^90$/);
+  has('Clients', 'connected_clients', /^1$/);
+  has('Clients', 'maxclients', /^10000$/);
+  has('Memory', 'used_memory', /^1536$/);
+  has('Memory', 'used_memory_human', /^1\.50K$/);
+  has('Memory', 'used_memory_peak_perc', /^75\.00%$/);
+  has('Memory', 'maxmemory_policy', /^noeviction$/);
+  has('Persistence', 'loading', /^0$/);
+  has('Persistence', 'aof_enabled', /^0$/);
+  has('Stats', 'total_commands_processed', /^3$/);
+  has('Stats', 'keyspace_misses', /^1$/);
+  has('Stats', 'total_error_replies', /^1$/);
+  has('Replication', 'role', /^master$/);
+  has('Replication', 'connected_slaves', /^0$/);
+  has('Errorstats', 'errorstat_ERR', /^count=1$/);
+  has('Cluster', 'cluster_enabled', /^0$/);
+  has('Keyspace', 'db0', /^keys=3,expires=1,avg_ttl=10$/);
+  for (const name of [
+    'view',
+    'members',
+    'settled',
+    'primaries',
+    'backups',
+    'keys_without_backup',
+    'lookups',
+    'forwards',
+    'take_overs',
+    'promotions',
+    'bus_input_bytes',
+    'bus_output_bytes',
+  ]) {
+    has('Tandis', name, /^\d+$/);
+  }
+  has('Tandis', 'bus_messages_mirror', /^2$/);
+});
+
+t.test('INFO takes names of sections in any case and passes over unknown ones', async (t) => {
+  const node = new TestNode();
+  const client = node.connect();
+  const names = (...args: string[]) => [
+    ...sections(bodyOf(node.run(client, 'INFO', ...args))).keys(),
+  ];
+  t.same(names('keyspace', 'SERVER', 'foo'), ['Server', 'Keyspace']);
+  t.same(names('foo'), []);
+  t.equal(names('everything').length, 12);
+  t.equal(names('foo', 'default').length, 12);
+});
+
+t.test('CONFIG RESETSTAT begins the counts anew', async (t) => {
+  const node = new TestNode();
+  const client = node.connect();
+  node.run(client, 'FOO');
+  node.run(client, 'CONFIG', 'RESETSTAT');
+  t.equal(node.statistics.errorReplies, 0);
+  t.equal(node.statistics.errorsByKind.size, 0);
+});
+
+t.test('rates are averages over the last samples', async (t) => {
+  const node = new TestNode();
+  const { statistics } = node;
+  for (let i = 0; i < 16; i++) {
+    statistics.commandsProcessed += 50;
+    statistics.netInputBytes += 1024;
+    statistics.sample(100);
+  }
+  t.equal(statistics.operationsPerSecond(), 500);
+  t.equal(statistics.inputRate(), 10_240);
+});
