@@ -46,6 +46,7 @@ export class BusTransport implements BusLinkEvents {
   readonly #shared = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   readonly #links = new Map<number, BusLink>();
   #nextLink = 1;
+  #isOpen = false;
   #flushWanted = false;
   /** Links written to during the flush under way. */
   #corked: BusLink[] = [];
@@ -71,6 +72,11 @@ export class BusTransport implements BusLinkEvents {
         resolve((this.#server.address() as AddressInfo).port);
       });
     });
+  }
+
+  /** From now on there is a handler for what members bring; those who came before try again. */
+  open(): void {
+    this.#isOpen = true;
   }
 
   /** Closes everything; what was written is still sent. */
@@ -116,6 +122,7 @@ export class BusTransport implements BusLinkEvents {
   #flush(): void {
     this.#flushWanted = false;
     this.#flushing = true;
+    this.#handler.beginTurn();
     this.#handler.flush();
     this.#flushing = false;
     for (const link of this.#corked) link.uncork();
@@ -149,6 +156,10 @@ export class BusTransport implements BusLinkEvents {
   }
 
   #accept(accepted: Socket): void {
+    if (!this.#isOpen) {
+      accepted.destroy();
+      return;
+    }
     if (this.#links.size >= BUS_CONNECTIONS) {
       this.#options.logger.warn('bus connection refused: too many', { limit: BUS_CONNECTIONS });
       accepted.destroy();

@@ -55,6 +55,7 @@ async function start(t: Test, self: string, mode: ReadMode = 'onread') {
     handler,
   );
   const busPort = await bus.listen();
+  bus.open();
   t.teardown(() => bus.close());
   const address: Address = { host: '127.0.0.1', port: 1, busPort };
   const member: Member = { ...address, id: self, zone: '', leaving: false };

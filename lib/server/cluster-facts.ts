@@ -1,0 +1,103 @@
+import { FrameType } from '../cluster/frames.js';
+import type { Incarnation, Member } from '../cluster/member.js';
+import type { ClusterNode } from '../cluster/node.js';
+import type { ClusterFacts, KeyLocation, SlotRange, TandisFacts } from '../commands/services.js';
+import { keySlot, SLOTS } from '../protocol/crc16.js';
+import { Role, type Store } from '../store/store.js';
+
+/** Names of frame types in INFO: "Copy" is "copy". */
+const FRAME_NAMES = Object.entries(FrameType).map(
+  ([name, type]) => [name.toLowerCase(), type] as const,
+);
+
+/** The cluster as INFO and CLUSTER show it. */
+export class NodeClusterFacts implements ClusterFacts {
+  readonly #node: ClusterNode;
+  readonly #store: Store;
+
+  constructor(node: ClusterNode, store: Store) {
+    this.#node = node;
+    this.#store = store;
+  }
+
+  get self(): Member {
+    return this.#node.membership.self;
+  }
+
+  get viewId(): ClusterFacts['viewId'] {
+    return this.#node.state.view?.id ?? null;
+  }
+
+  get members(): readonly Member[] {
+    return this.#node.state.view?.members ?? [];
+  }
+
+  get serving(): boolean {
+    return this.#node.state.isServing;
+  }
+
+  slotRanges(): readonly SlotRange[] {
+    const { placement, view } = this.#node.state;
+    if (placement === null || view === null) return [];
+    const ranges: SlotRange[] = [];
+    let first = 0;
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const anchor = placement.anchor(slot);
+      const backup = placement.backupFor(slot, anchor);
+      const next = slot + 1;
+      const goesOn =
+        next < SLOTS &&
+        placement.anchor(next) === anchor &&
+        placement.backupFor(next, anchor) === backup;
+      if (goesOn) continue;
+      ranges.push({
+        first,
+        last: slot,
+        anchor: view.members[anchor]!,
+        backup: view.members[backup] ?? null,
+      });
+      first = next;
+    }
+    return ranges;
+  }
+
+  keysInSlot(slot: number): number {
+    let keys = 0;
+    this.#store.eachInSlot(slot, (ref) => {
+      if (this.#store.role(ref) === Role.Primary && this.#store.db(ref) === 0) keys += 1;
+      return false;
+    });
+    return keys;
+  }
+
+  locate(db: number, key: Buffer, answer: (location: KeyLocation | string) => void): void {
+    const { state, router } = this.#node;
+    const slot = keySlot(key, 0, key.length);
+    const member = (id: Incarnation | null | undefined): Member | null =>
+      this.members.find((one) => one.id === id) ?? null;
+    const asked = router.locating.locate(db, key, (copies) => {
+      const anchor = state.peer(state.anchors[slot]!)?.member ?? this.self;
+      answer({ slot, anchor, primary: member(copies?.primary), backup: member(copies?.backup) });
+    });
+    if (!asked) answer('TRYAGAIN the node is in no view, or too many questions are open');
+  }
+
+  tandis(): TandisFacts {
+    const { statistics } = this.#node.state;
+    return {
+      settled: this.#node.isSettled,
+      primaries: this.#store.countOfRole(Role.Primary),
+      backups: this.#store.countOfRole(Role.Backup),
+      keysWithoutBackup: this.#node.keysWithoutBackup(),
+      lookups: statistics.lookups,
+      forwards: statistics.forwards,
+      takeOvers: statistics.takeOvers,
+      promotions: statistics.promotions,
+      busOutputBytes: statistics.busBytesSent,
+      busInputBytes: statistics.busBytesReceived,
+      busMessages: new Map(
+        FRAME_NAMES.map(([name, type]) => [name, statistics.framesSent[type] ?? 0]),
+      ),
+    };
+  }
+}

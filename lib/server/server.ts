@@ -1,0 +1,318 @@
+import { isIPv6 } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { type Clock, systemClock } from '../base/clock.js';
+import { busPortOf, type Config } from '../base/config.js';
+import type { Logger } from '../base/logger.js';
+import { randomId, randomSeed } from '../base/random.js';
+import { VERSION } from '../base/version.js';
+import type { Address, Member, View } from '../cluster/member.js';
+import { type ClusterHost, ClusterNode } from '../cluster/node.js';
+import { createCommandTable } from '../commands/all-commands.js';
+import { Dispatcher } from '../commands/dispatcher.js';
+import type { ShutdownRequest } from '../commands/services.js';
+import { Statistics } from '../commands/statistics.js';
+import { Store } from '../store/store.js';
+import { type BusHandler, BusTransport } from './bus-transport.js';
+import { ClientListener } from './client-listener.js';
+import { ClusterConfigFile } from './cluster-config-file.js';
+import { NodeClusterFacts } from './cluster-facts.js';
+import { clusterSettings } from './cluster-settings.js';
+import { FlushList } from './flush-list.js';
+import { Housekeeping } from './housekeeping.js';
+import { JoinResolver } from './join-resolver.js';
+import { ServerServices } from './node-services.js';
+import type { ReadMode } from './socket-reading.js';
+
+/** Names of join addresses are resolved again each so many milliseconds. */
+const RESOLVE_MS = 1000;
+/** Clients get this long to take their last replies when the node has left, milliseconds. */
+const FAREWELL_MS = 1000;
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  /** Called once the node has left and everything is closed; with the exit status. */
+  onStopped(status: number): void;
+  readonly readMode?: ReadMode;
+  readonly clock?: Clock;
+}
+
+/** The address that others reach this node by: what was set, else the address bound, else one of an interface. */
+function announcedHost(config: Config): string {
+  const set = config.get('cluster-announce-ip');
+  if (set !== '') return set;
+  const bound = config.get('bind');
+  if (bound !== '0.0.0.0' && bound !== '::' && bound !== '*') return bound;
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const outside = addresses.filter(({ internal }) => !internal);
+  const found = outside.find(({ family }) => family === 'IPv4') ?? outside[0];
+  return found?.address ?? '127.0.0.1';
+}
+
+function showBusAddress({ host, busPort }: Address): string {
+  return isIPv6(host) ? `[${host}]:${busPort}` : `${host}:${busPort}`;
+}
+
+/** One node: the composition root. Parts are made in `start`, once the ports are known. */
+export class TandisServer {
+  readonly #config: Config;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #options: ServerOptions;
+  readonly #statistics = new Statistics();
+  readonly #store = new Store({ seed: randomSeed() });
+  readonly #clients: ClientListener;
+  readonly #bus: BusTransport;
+  readonly #file: ClusterConfigFile | null;
+  readonly #join: JoinResolver;
+  readonly #joinListGiven: boolean;
+  #node!: ClusterNode;
+  #dispatcher!: Dispatcher;
+  #housekeeping!: Housekeeping;
+  #resolving: NodeJS.Timeout | undefined;
+  #shownView: View | null = null;
+  #isLeaving = false;
+  #isStopped = false;
+
+  constructor(options: ServerOptions) {
+    const { config, logger } = options;
+    this.#options = options;
+    this.#config = config;
+    this.#logger = logger;
+    this.#clock = options.clock ?? systemClock;
+    const readMode = options.readMode ?? 'onread';
+    const path = config.get('cluster-config-file');
+    this.#file = path === '' ? null : new ClusterConfigFile(path, logger);
+    const names = [...config.get('join'), ...(this.#file?.read() ?? [])];
+    this.#joinListGiven = names.length > 0;
+    this.#join = new JoinResolver(names, logger);
+    this.#clients = new ClientListener(
+      {
+        config,
+        logger,
+        flushList: new FlushList(),
+        statistics: this.#statistics,
+        beginTurn: () => this.#beginTurn(),
+        dispatch: (client, request) => this.#dispatcher.dispatch(client, request),
+      },
+      readMode,
+    );
+    this.#bus = new BusTransport(
+      {
+        host: config.get('bind'),
+        port: busPortOf(config),
+        dialTimeoutMs: config.get('node-timeout'),
+        readMode,
+        logger,
+        self: () => this.#node.membership.self.id,
+      },
+      this.#busHandler(),
+    );
+  }
+
+  /** Resolves when both ports listen; the node joins or founds its cluster after that. Rejects with the system's error. */
+  async start(): Promise<{ port: number; busPort: number }> {
+    const busPort = await this.#bus.listen();
+    let port: number;
+    try {
+      port = await this.#clients.listen();
+    } catch (error) {
+      this.#bus.close();
+      throw error;
+    }
+    // No socket event comes before this turn ends, so that none finds a part missing.
+    this.#compose(port, busPort);
+    this.#bus.open();
+    this.#logger.info('listening', {
+      version: VERSION,
+      host: this.#config.get('bind'),
+      port,
+      busPort,
+    });
+    this.#node.start(this.#clock.monotonicMs(), this.#clock.wallMs());
+    this.#housekeeping.start();
+    void this.#join.refresh();
+    this.#resolving = setInterval(() => this.#resolveNames(), RESOLVE_MS);
+    this.#ticked();
+    return { port, busPort };
+  }
+
+  #compose(port: number, busPort: number): void {
+    const config = this.#config;
+    const self: Member = {
+      id: randomId(),
+      host: announcedHost(config),
+      port,
+      busPort,
+      zone: config.get('zone'),
+      leaving: false,
+    };
+    const node = new ClusterNode(
+      this.#store,
+      clusterSettings(config),
+      {
+        nodeTimeoutMs: config.get('node-timeout'),
+        partitionPolicy: config.get('partition-policy'),
+        joinListGiven: this.#joinListGiven,
+        expect: config.get('expect'),
+      },
+      self,
+      this.#clusterHost(),
+      this.#clock.monotonicMs(),
+    );
+    this.#node = node;
+    const services = new ServerServices({
+      config,
+      statistics: this.#statistics,
+      clients: this.#clients,
+      cluster: new NodeClusterFacts(node, this.#store),
+      store: this.#store,
+      logger: this.#logger,
+      runId: self.id,
+      counts: () => node.state.statistics,
+      shutdown: (request, failed) => this.#shutdown(request, failed),
+      // A node that leaves has told the others so, and cannot take that back.
+      abortShutdown: () => false,
+    });
+    this.#dispatcher = new Dispatcher({
+      table: createCommandTable(),
+      keyspace: node.keyspace,
+      router: node.router,
+      barrier: node.keyspace,
+      services,
+    });
+    node.executor = this.#dispatcher;
+    this.#housekeeping = new Housekeeping({
+      node,
+      store: this.#store,
+      statistics: this.#statistics,
+      clock: this.#clock,
+      nodeTimeoutMs: config.get('node-timeout'),
+      ticked: () => {
+        services.sample();
+        this.#ticked();
+      },
+    });
+  }
+
+  #clusterHost(): ClusterHost {
+    const bus = this.#bus;
+    return {
+      dial: (address) => bus.dialControl(address),
+      send: (link, message) => bus.sendControl(link, message),
+      close: (link) => bus.closeLink(link),
+      joinAddresses: () => this.#join.current,
+      randomId,
+      log: (level, event, facts) => this.#logger[level](event, facts),
+      dialData: (member) => bus.dialData(member),
+      sendData: (link, buffer, start, end) => bus.sendData(link, buffer, start, end),
+      closeData: (link) => bus.closeLink(link),
+      wantFlush: () => bus.wantFlush(),
+      random: () => Math.random(),
+    };
+  }
+
+  #busHandler(): BusHandler {
+    return {
+      beginTurn: () => void this.#beginTurn(),
+      controlOpened: (link) => this.#node.controlOpened(link),
+      controlAccepted: (link) => this.#node.controlAccepted(link),
+      controlClosed: (link, end) => this.#node.controlClosed(link, end),
+      controlMessage: (link, message) => this.#node.controlMessage(link, message),
+      dataOpened: (link) => this.#node.dataOpened(link),
+      dataAccepted: (link, from) => this.#node.dataAccepted(link, from),
+      dataClosed: (link) => this.#node.dataClosed(link),
+      dataReceived: (link, chunk, length) => this.#node.dataReceived(link, chunk, length),
+      flush: () => this.#node.flush(),
+    };
+  }
+
+  /** Returns the wall clock, Unix milliseconds. */
+  #beginTurn(): number {
+    const wall = this.#clock.wallMs();
+    this.#node.beginTurn(this.#clock.monotonicMs(), wall);
+    return wall;
+  }
+
+  #resolveNames(): void {
+    // In a view the members know where the others are.
+    if (this.#node.state.view === null) void this.#join.refresh();
+  }
+
+  /** Tells of a view that has been installed since the last tick. */
+  #ticked(): void {
+    const { view, self } = this.#node.state;
+    if (view === this.#shownView) return;
+    this.#shownView = view;
+    if (view === null) return;
+    const members = view.members.map(showBusAddress);
+    this.#logger.debug('members', { number: view.id.number, members });
+    if (view.members.length > 1) {
+      this.#file?.write(view.members.filter(({ id }) => id !== self.id));
+    } else if (this.#joinListGiven) {
+      this.#logger.warn('serving alone: none of the others answers', {
+        join: this.#join.current.addresses.map(showBusAddress),
+      });
+    }
+  }
+
+  // --- the end
+
+  /** Leaves in good order: hands over what is held here, then closes everything and calls `onStopped`. */
+  stop(): void {
+    this.#leave(() => {
+      this.#logger.warn('left without handing over everything', {
+        leaveTimeoutSeconds: this.#config.get('leave-timeout'),
+        keysWithoutBackup: this.#node.keysWithoutBackup(),
+      });
+      this.#close(1);
+    });
+  }
+
+  #shutdown(request: ShutdownRequest, failed: (error: string) => void): void {
+    if (request.now) {
+      this.#close(0);
+      return;
+    }
+    this.#leave(() => {
+      if (request.force) this.#close(0);
+      else failed('ERR Errors trying to SHUTDOWN. Check logs.');
+    });
+  }
+
+  /** `overdue` is called when there is still something to hand over after leave-timeout. */
+  #leave(overdue: () => void): void {
+    if (this.#node.state.view === null) {
+      this.#close(0);
+      return;
+    }
+    setTimeout(overdue, this.#config.get('leave-timeout') * 1000).unref();
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#beginTurn();
+    this.#node.leave(() => {
+      this.#logger.info('left');
+      this.#close(0);
+    });
+  }
+
+  /** Lets clients take their last replies, then closes everything. */
+  #close(status: number): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#clients.stopAccepting();
+    for (const client of this.#clients.all()) client.closeAfterReplies();
+    const end = (): void => {
+      clearInterval(waiting);
+      this.#housekeeping.stop();
+      clearInterval(this.#resolving);
+      this.#clients.closeAll();
+      this.#bus.close();
+      this.#options.onStopped(status);
+    };
+    const endsAt = this.#clock.monotonicMs() + FAREWELL_MS;
+    const waiting = setInterval(() => {
+      if (this.#clients.size === 0 || this.#clock.monotonicMs() >= endsAt) end();
+    }, 10);
+  }
+}
