@@ -145,7 +145,7 @@ function locate(context: CommandContext, request: Request): void {
 }
 
 function writeLocation(location: KeyLocation, reply: ReplyWriter): void {
-  reply.map(4);
+  reply.map(6);
   reply.bulkLatin1('slot');
   reply.integer(location.slot);
   const members = [
@@ -158,6 +158,10 @@ function writeLocation(location: KeyLocation, reply: ReplyWriter): void {
     if (member === null) reply.nil();
     else reply.bulkLatin1(addressOf(member));
   }
+  reply.bulkLatin1('version');
+  reply.integer(location.version);
+  reply.bulkLatin1('settled');
+  reply.integer(location.settled ? 1 : 0);
 }
 
 /** Any node serves any key, so there is nothing to switch: drivers made for Redis Cluster send these and expect OK. */

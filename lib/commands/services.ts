@@ -25,6 +25,10 @@ export interface KeyLocation {
   /** Both null when there is no such key. */
   readonly primary: Member | null;
   readonly backup: Member | null;
+  /** Hybrid logical clock of the last change, 0 when there is no such key. */
+  readonly version: number;
+  /** Whether the two copies are where the view wants them. */
+  readonly settled: boolean;
 }
 
 /** What INFO tells of one database of this node's own primaries. */

@@ -77,7 +77,14 @@ export class NodeClusterFacts implements ClusterFacts {
       this.members.find((one) => one.id === id) ?? null;
     const asked = router.locating.locate(db, key, (copies) => {
       const anchor = state.peer(state.anchors[slot]!)?.member ?? this.self;
-      answer({ slot, anchor, primary: member(copies?.primary), backup: member(copies?.backup) });
+      answer({
+        slot,
+        anchor,
+        primary: member(copies?.primary),
+        backup: member(copies?.backup),
+        version: copies?.version ?? 0,
+        settled: copies?.settled ?? true,
+      });
     });
     if (!asked) answer('TRYAGAIN the node is in no view, or too many questions are open');
   }

@@ -168,7 +168,7 @@ export class TestNode {
         keysInSlot: () => 0,
         locate: (_db, key, answer) => {
           const slot = keySlot(key, 0, key.length);
-          answer({ slot, anchor: self, primary: self, backup: null });
+          answer({ slot, anchor: self, primary: self, backup: null, version: 1, settled: true });
         },
         tandis: () => ({
           settled: true,
