@@ -25,6 +25,8 @@ import type { ReadMode } from './socket-reading.js';
 
 /** Names of join addresses are resolved again each so many milliseconds. */
 const RESOLVE_MS = 1000;
+/** A node that was told of others and is alone for so many node-timeouts says so. */
+const ALONE_NODE_TIMEOUTS = 3;
 /** Clients get this long to take their last replies when the node has left, milliseconds. */
 const FAREWELL_MS = 1000;
 
@@ -70,7 +72,10 @@ export class TandisServer {
   #dispatcher!: Dispatcher;
   #housekeeping!: Housekeeping;
   #resolving: NodeJS.Timeout | undefined;
+  /** The view that was installed at the last tick. */
   #shownView: View | null = null;
+  /** Monotonic time since which this node is the only member; infinite while it is not, and once it was told. */
+  #lonelyFrom = Number.POSITIVE_INFINITY;
   #isLeaving = false;
   #isStopped = false;
 
@@ -239,21 +244,28 @@ export class TandisServer {
     if (this.#node.state.view === null) void this.#join.refresh();
   }
 
-  /** Tells of a view that has been installed since the last tick. */
   #ticked(): void {
     const { view, self } = this.#node.state;
-    if (view === this.#shownView) return;
+    if (view === this.#shownView) {
+      this.#warnWhenAlone();
+      return;
+    }
     this.#shownView = view;
     if (view === null) return;
     const members = view.members.map(showBusAddress);
     this.#logger.debug('members', { number: view.id.number, members });
-    if (view.members.length > 1) {
-      this.#file?.write(view.members.filter(({ id }) => id !== self.id));
-    } else if (this.#joinListGiven) {
-      this.#logger.warn('serving alone: none of the others answers', {
-        join: this.#join.current.addresses.map(showBusAddress),
-      });
-    }
+    if (members.length > 1) this.#file?.write(view.members.filter(({ id }) => id !== self.id));
+    this.#lonelyFrom = members.length > 1 ? Number.POSITIVE_INFINITY : this.#clock.monotonicMs();
+  }
+
+  /** Told of others, and serving without any: the others may be a cluster of their own. */
+  #warnWhenAlone(): void {
+    const patienceMs = this.#config.get('node-timeout') * ALONE_NODE_TIMEOUTS;
+    if (!this.#joinListGiven || this.#clock.monotonicMs() - this.#lonelyFrom < patienceMs) return;
+    this.#lonelyFrom = Number.POSITIVE_INFINITY;
+    this.#logger.warn('SERVING ALONE: none of the others was reached', {
+      join: this.#join.current.addresses.map(showBusAddress),
+    });
   }
 
   // --- the end
