@@ -117,7 +117,7 @@ export class ClusterRouter implements Router {
           finish();
         });
       case 'keys': {
-        const pattern = command.pattern.latin1Slice(0, command.pattern.length);
+        const pattern = command.pattern?.toString('latin1') ?? null;
         return this.#scanning.all(operation.db, pattern, (keys) => {
           reply.array(keys.length);
           for (const key of keys) reply.bulk(key, 0, key.length);

@@ -77,7 +77,7 @@ export interface Router {
 export type ClusterWideCommand =
   | { readonly kind: 'dbsize' }
   | { readonly kind: 'randomkey' }
-  | { readonly kind: 'keys'; readonly pattern: Buffer }
+  | { readonly kind: 'keys'; readonly pattern: Buffer | null }
   | {
       readonly kind: 'scan';
       readonly cursor: bigint;

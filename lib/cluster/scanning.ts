@@ -65,7 +65,7 @@ export class Scanning {
   }
 
   /** All keys: step by step, so that nobody is held up. */
-  all(db: number, pattern: string, done: (keys: Buffer[]) => void): boolean {
+  all(db: number, pattern: string | null, done: (keys: Buffer[]) => void): boolean {
     const found: Buffer[] = [];
     const go = (from: number): boolean =>
       this.step({ ask: 'scan', db, from, count: 1000, pattern, type: null }, (keys, next) => {

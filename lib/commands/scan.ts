@@ -9,6 +9,9 @@ const COUNT_DEFAULT = 10;
 /** Larger counts ask for no more: one reply stays of a bounded size. */
 const COUNT_MAX = 1_000_000;
 
+/** `*` means all keys: the empty one too, which matches no other pattern. */
+const isAll = (pattern: Buffer) => pattern.length === 1 && pattern[0] === 42;
+
 /** As strtoul reads it: an empty text is 0, a negative number wraps around. Undefined for no cursor. */
 function parseCursor(text: string): bigint | undefined {
   if (text === '') return 0n;
@@ -50,12 +53,13 @@ function scan(context: CommandContext, request: Request, reply: ReplyWriter): vo
       return;
     }
   }
-  if (pattern?.length === 1 && pattern[0] === '*'.charCodeAt(0)) pattern = null;
+  if (pattern !== null && isAll(pattern)) pattern = null;
   context.clusterWide({ kind: 'scan', cursor, pattern, count, type });
 }
 
 function keys(context: CommandContext, request: Request): void {
-  context.clusterWide({ kind: 'keys', pattern: request.bytes(1) });
+  const pattern = request.bytes(1);
+  context.clusterWide({ kind: 'keys', pattern: isAll(pattern) ? null : pattern });
 }
 
 function randomkey(context: CommandContext): void {

@@ -111,8 +111,7 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
         break;
       }
       case 'keys':
-        // The empty key matches no pattern but this one, which means all keys.
-        writeKeys(this.#matching(db, isAll(command.pattern) ? null : command.pattern, null), reply);
+        writeKeys(this.#matching(db, command.pattern, null), reply);
         break;
       case 'scan':
         reply.array(2);
@@ -270,8 +269,6 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
     this.#count += this.acksPerChange;
   }
 }
-
-const isAll = (pattern: Buffer) => pattern.length === 1 && pattern[0] === 42;
 
 function writeKeys(keys: readonly string[], reply: ReplyWriter): void {
   reply.array(keys.length);
