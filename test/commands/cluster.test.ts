@@ -32,8 +32,11 @@ t.test('CLUSTER LOCATE names the holders of a key', async (t) => {
   const node = new TestNode();
   const client = node.connect();
   const reply = node.run(client, 'CLUSTER', 'LOCATE', 'foo');
-  t.match(reply, /^\*8\r\n\$4\r\nslot\r\n:12182\r\n\$6\r\nanchor\r\n\$14\r\n127\.0\.0\.1:7001\r\n/);
-  t.match(reply, /backup\r\n\$-1\r\n$/);
+  t.match(
+    reply,
+    /^\*12\r\n\$4\r\nslot\r\n:12182\r\n\$6\r\nanchor\r\n\$14\r\n127\.0\.0\.1:7001\r\n/,
+  );
+  t.match(reply, /backup\r\n\$-1\r\n/);
 });
 
 const missing = missingRedis();

@@ -5,6 +5,10 @@ export interface CommandMix {
    * OBJECT ENCODING shows it.
    */
   readonly floats: boolean;
+  /** SWAPDB: a cluster refuses it. */
+  readonly swapdb: boolean;
+  /** Commands that bring several keys together. */
+  readonly gathers: boolean;
 }
 
 type Random = () => number;
@@ -74,6 +78,8 @@ const TEXTS = [
   '{"a":1}',
 ];
 const WORDS = ['foo', 'GETT', 'ho:st', 'se t', 'x'.repeat(200), 'hs\0et', 'a\r\nb', "qu'ote"];
+const DATABASES = ['0', '0', '1', '1', '-1', '99', 'x'];
+const GATHERING = ['mset', 'msetnx', 'rename', 'renamenx'];
 const SLEEPS = ['0', '0.001', 'x'];
 /** What is put in the place of an argument to make a command nearly valid. */
 const JUNK = [...NOT_INTEGERS, 'nx', 'EX', 'get', 'foo', '*'];
@@ -135,6 +141,8 @@ export class RandomCommands {
   /** Some commands, once distorted, would stop or stall one of the two, or answer what Redis leaves open. */
   #isHarmless(command: readonly string[]): boolean {
     const [name, second = ''] = command.map((arg) => arg.toLowerCase());
+    if (!this.#mix.gathers && GATHERING.includes(name!))
+      return command.length < 4 && name === 'mset';
     if (name === 'shutdown') return command.length > 1 && command.some((arg) => JUNK.includes(arg));
     if (name === 'wait') return command.length !== 3 || command[1] === '0' || command[2] !== '0';
     if (name === 'client' && second === 'pause') return !/^\d+$/.test(command[2] ?? '');
@@ -310,7 +318,7 @@ export class RandomCommands {
       () => this.#pick([['PING'], ['PING', this.#value()], ['PING', 'a', 'b']]),
       () => ['ECHO', this.#value()],
       () => ['SELECT', this.#pick(['0', '0', '1', '15', '16', '-1', '99999999999', 'x'])],
-      () => ['SWAPDB', this.#pick(['0', '1', '99', 'x']), this.#pick(['0', '1', '-1', 'x'])],
+      ...(this.#mix.swapdb ? [() => ['SWAPDB', this.#pick(DATABASES), this.#pick(DATABASES)]] : []),
       () => (this.#chance(0.15) ? [this.#pick(['FLUSHDB', 'FLUSHALL'])] : ['FLUSHALL', 'foo']),
       () => ['AUTH', ...this.#many(() => [this.#pick(['default', 'foo', ''])], 3)],
       () => ['HELLO', this.#pick(['1', '4', 'x', '']), 'SETNAME', 'n'],
