@@ -1,9 +1,8 @@
 import { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
-import type { Ref } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import type { Flushing, FlushQuestion } from './flushing.js';
-import { Gathering } from './gathering.js';
+import type { Gathering } from './gathering.js';
 import { type KeyFacts, type LocateQuestion, Locating } from './locating.js';
 import {
   type ClusterWideCommand,
@@ -31,17 +30,18 @@ type Question =
 /** The cluster as the dispatcher sees it: single keys, several keys, and questions to the whole keyspace. */
 export class ClusterRouter implements Router {
   readonly locating: Locating;
+  readonly gathering: Gathering;
   readonly #state: ClusterState;
   readonly #routing: Routing;
   readonly #scanning: Scanning;
   readonly #flushing: Flushing;
   readonly #queries: Queries;
-  readonly #gathering: Gathering;
   readonly #host: { random(): number };
 
   constructor(
     state: ClusterState,
     routing: Routing,
+    gathering: Gathering,
     scanning: Scanning,
     flushing: Flushing,
     queries: Queries,
@@ -52,7 +52,7 @@ export class ClusterRouter implements Router {
     this.#scanning = scanning;
     this.#flushing = flushing;
     this.#queries = queries;
-    this.#gathering = new Gathering(state, routing);
+    this.gathering = gathering;
     this.locating = new Locating(state, queries);
     this.#host = host;
   }
@@ -64,7 +64,7 @@ export class ClusterRouter implements Router {
   submit(operation: Operation): void {
     const { keyMode } = operation.traits;
     if (operation.keys.length === 1 || keyMode === KeyMode.Single) this.#route(operation);
-    else if (keyMode === KeyMode.Gather) this.#gathering.run(operation);
+    else if (keyMode === KeyMode.Gather) this.gathering.run(operation);
     else scatter(operation, (part) => this.#route(part));
   }
 
@@ -95,10 +95,6 @@ export class ClusterRouter implements Router {
   /** Where a key's copies are; null when nobody holds one. */
   locate(db: number, key: Buffer, answer: (facts: KeyFacts | null) => void): boolean {
     return this.locating.locate(db, key, answer);
-  }
-
-  becamePrimary(ref: Ref): void {
-    this.#gathering.becamePrimary(ref);
   }
 
   #route(operation: Operation): void {

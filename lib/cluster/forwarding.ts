@@ -1,5 +1,6 @@
 import { f64At, u32At } from '../protocol/bytes.js';
 import { Request } from '../protocol/request.js';
+import { ACQUIRE, isAcquire } from './acquire.js';
 import type { ClusterState } from './cluster-state.js';
 import { FrameType } from './frames.js';
 import type { Incarnation } from './member.js';
@@ -154,7 +155,9 @@ export class Forwarding implements ReplySink {
     if (request === null || (proto !== 2 && proto !== 3)) return false;
     const token = ++this.#lastToken;
     this.#received.set(token, { peer, id: f64At(buffer, start) });
-    const known = this.#executor.classify(request);
+    const known = isAcquire(request)
+      ? { traits: ACQUIRE, keys: [1] }
+      : this.#executor.classify(request);
     if (known === null || known.keys.length === 0) {
       this.refuse(token, 'ERR the node that owns this key does not know this command');
       return true;

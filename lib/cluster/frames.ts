@@ -40,6 +40,9 @@ export const FIRST_STREAM_TYPE = 16;
 /** Bytes of a key frame before its key: flags, db, key length, version, expiry. */
 export const KEY_HEADER_BYTES = 22;
 
+/** Set in the flags of a key frame of a key that is reserved, and has no value. */
+export const NO_VALUE = 64;
+
 /** Set in the flags of a key frame whose string was made by APPEND or SETRANGE. */
 export const RAW_VALUE = 128;
 

@@ -1,33 +1,282 @@
-import type { Ref } from '../store/store.js';
+import { type Ref, Role, type Store, ValueType } from '../store/store.js';
+import { acquireOperation } from './acquire.js';
 import type { ClusterState } from './cluster-state.js';
-import type { Operation } from './operation.js';
-import type { HeldKeys, Routing } from './routing.js';
-import { errorReply } from './runner.js';
+import { Flag } from './entry-flags.js';
+import { type Key, keyOfArgument } from './key.js';
+import type { LiveKeyspace } from './keyspace.js';
+import type { Moves } from './moves.js';
+import type { Operation, ReplySink } from './operation.js';
+import type { Peer } from './peer.js';
+import type { Routing } from './routing.js';
+import { errorReply, NOT_RUN, type Runner } from './runner.js';
+import { type Task, taskOf } from './task.js';
 
-/** Commands on several keys that run as one step on one node. */
-export class Gathering implements HeldKeys {
+const MINUS = 45;
+const OK = Buffer.from('+OK\r\n', 'latin1');
+/** Gathering commands in progress; more are refused. */
+const GATHERS_MAX = 10_000;
+
+interface Gather {
+  readonly operation: Operation;
+  /** In the order in which they are acquired, the same on every node: two gatherers never wait for each other. */
+  readonly keys: readonly Key[];
+  readonly deadline: number;
+  readonly token: number;
+  /** Keys[0, held) are held here. */
+  held: number;
+  /** An ACQUIRE for the next one is on its way. */
+  isAsking: boolean;
+}
+
+/**
+ * Commands on several keys that run as one step (MSET, MSETNX, RENAME, RENAMENX): the node that was asked brings all keys
+ * here in key order, holds them, gives all of them one backup, runs the command, and sends its changes as one frame. A
+ * view change lets all go and begins again.
+ */
+export class Gathering implements ReplySink {
   readonly #state: ClusterState;
+  readonly #store: Store;
+  readonly #keyspace: LiveKeyspace;
+  readonly #runner: Runner;
+  readonly #moves: Moves;
   readonly #routing: Routing;
+  readonly #gathers = new Map<number, Gather>();
+  /** Who holds a key, and the commands that wait for it. */
+  readonly #holders = new Map<string, { readonly gather: Gather; readonly queue: Task[] }>();
+  /** Tasks of other nodes that wait for a key to be handed over. */
+  readonly #handovers = new Map<string, Task[]>();
+  #lastToken = 0;
 
-  constructor(state: ClusterState, routing: Routing) {
+  constructor(
+    state: ClusterState,
+    keyspace: LiveKeyspace,
+    runner: Runner,
+    moves: Moves,
+    routing: Routing,
+  ) {
     this.#state = state;
+    this.#store = state.store;
+    this.#keyspace = keyspace;
+    this.#runner = runner;
+    this.#moves = moves;
     this.#routing = routing;
-    routing.held = this;
+    routing.gathering = this;
+  }
+
+  get open(): number {
+    return this.#gathers.size + this.#handovers.size;
   }
 
   run(operation: Operation): void {
-    if (this.#state.isAlone && !this.#state.isChanging) this.#routing.runHere(operation);
-    else {
-      operation.sink.complete(
-        operation.token,
-        errorReply('ERR this command on several keys is not supported by more than one node yet'),
-      );
+    const byId = new Map<string, Key>();
+    for (const index of operation.keys) {
+      const key = keyOfArgument(operation.db, operation.request, index);
+      byId.set(key.id, key);
+    }
+    if (this.#state.isAlone && !this.#state.isChanging) return this.#runner.run(operation);
+    if (this.#gathers.size >= GATHERS_MAX) return refuse(operation);
+    const gather: Gather = {
+      operation,
+      keys: [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
+      deadline: this.#state.deadline(),
+      token: ++this.#lastToken,
+      held: 0,
+      isAsking: false,
+    };
+    this.#gathers.set(gather.token, gather);
+    this.#goOn(gather);
+  }
+
+  /** A command on a key that is held runs when it is let go. */
+  enqueue(task: Task): boolean {
+    const holder = this.#holders.get(task.key.id);
+    holder?.queue.push(task);
+    return holder !== undefined;
+  }
+
+  /** An ACQUIRE has come to where it can be served. */
+  acquire(task: Task, ref: Ref): void {
+    if (task.from === null) this.#acquireHere(task, ref);
+    else if (ref === 0 || this.#store.role(ref) !== Role.Primary) this.#routing.park(task);
+    else this.#handOver(task, ref, task.from);
+  }
+
+  /** The key was handed over: SWAP is in the stream, the answer follows behind it. */
+  swapped(key: Key): void {
+    const tasks = this.#handovers.get(key.id) ?? [];
+    this.#handovers.delete(key.id);
+    tasks.forEach((task, index) => {
+      if (index === 0) task.operation.sink.complete(task.operation.token, OK);
+      else this.#routing.route(task);
+    });
+  }
+
+  /** Gathers and handovers that wait for a change-over go on; called every tick and when change-overs end. */
+  tick(): void {
+    for (const [id, tasks] of [...this.#handovers]) {
+      const ref = this.#find(tasks[0]!.key);
+      const isMoving = ref !== 0 && (this.#store.flags(ref) & Flag.Moving) !== 0;
+      if (isMoving) continue;
+      this.#handovers.delete(id);
+      for (const task of tasks) this.#routing.route(task);
+    }
+    for (const gather of [...this.#gathers.values()]) {
+      if (!gather.isAsking) this.#goOn(gather);
     }
   }
 
-  enqueue(): boolean {
-    return false;
+  /** A view change lets all go; what has not run begins again. */
+  installed(): void {
+    for (const gather of [...this.#gathers.values()]) this.#letGo(gather);
+    for (const gather of [...this.#gathers.values()]) if (!gather.isAsking) this.#goOn(gather);
   }
 
-  becamePrimary(_ref: Ref): void {}
+  /** This incarnation was left out: nothing is held any more. */
+  clear(): void {
+    const gathers = [...this.#gathers.values()];
+    this.#gathers.clear();
+    const queued = [...this.#holders.values()].flatMap((holder) => holder.queue);
+    this.#holders.clear();
+    this.#handovers.clear();
+    for (const { operation } of gathers) refuse(operation);
+    for (const task of queued) this.#routing.route(task);
+  }
+
+  // --- ReplySink: the answers to ACQUIRE
+
+  complete(token: number, reply: Buffer): void {
+    const gather = this.#gathers.get(token);
+    if (gather === undefined) return;
+    gather.isAsking = false;
+    if (reply[0] === MINUS) return this.#giveUp(gather);
+    if (this.#hold(gather)) this.#goOn(gather);
+  }
+
+  acknowledged(): void {}
+
+  fail(token: number): void {
+    const gather = this.#gathers.get(token);
+    if (gather !== undefined) this.#giveUp(gather);
+  }
+
+  // --- inside
+
+  #goOn(gather: Gather): void {
+    if (gather.deadline <= this.#state.now) return this.#giveUp(gather);
+    const next = gather.keys[gather.held];
+    if (next === undefined) return this.#runWhenTogether(gather);
+    gather.isAsking = true;
+    const operation = acquireOperation(next, this, gather.token);
+    this.#routing.route(taskOf(operation, null, gather.deadline));
+  }
+
+  #acquireHere(task: Task, ref: Ref): void {
+    const { operation } = task;
+    if (ref === 0 || this.#store.role(ref) === Role.Tombstone) {
+      this.#keyspace.begin();
+      this.#keyspace.reserve(operation.db, operation.request, 1);
+    } else if ((this.#store.flags(ref) & Flag.Moving) !== 0) {
+      // It may be on its way to another node.
+      return this.#routing.park(task);
+    }
+    operation.sink.complete(operation.token, OK);
+  }
+
+  /** The key becomes the asker's: by a swap where that is its backup, else by a change-over to it and a swap. */
+  #handOver(task: Task, ref: Ref, to: Peer): void {
+    if ((this.#store.flags(ref) & Flag.Moving) !== 0) return this.#routing.park(task);
+    const waiting = this.#handovers.get(task.key.id);
+    if (waiting !== undefined) {
+      waiting.push(task);
+      return;
+    }
+    this.#handovers.set(task.key.id, [task]);
+    if (this.#store.peer(ref) === to.index && to.isLive) this.#moves.swap(ref, to);
+    else this.#moves.start(ref, to, to);
+  }
+
+  /** False when the key is not here any more, or somebody else holds it: it is asked for again after a tick. */
+  #hold(gather: Gather): boolean {
+    const key = gather.keys[gather.held];
+    const ref = key === undefined ? 0 : this.#find(key);
+    if (key === undefined || ref === 0 || this.#holders.has(key.id)) return false;
+    if (this.#store.role(ref) !== Role.Primary) return false;
+    this.#store.setFlags(ref, this.#store.flags(ref) | Flag.Held);
+    this.#holders.set(key.id, { gather, queue: [] });
+    gather.held++;
+    return true;
+  }
+
+  /** All keys are here; their backups are brought together too, so that one frame can carry the whole change. */
+  #runWhenTogether(gather: Gather): void {
+    const refs = gather.keys.map((key) => this.#find(key));
+    if (refs.some((ref) => ref === 0 || this.#store.role(ref) !== Role.Primary)) {
+      this.#letGo(gather);
+      return this.#goOn(gather);
+    }
+    if (this.#state.isChanging || !this.#state.isServing) return;
+    const backup = this.#state.livePeer(this.#store.peer(refs[0]!));
+    let isTogether = true;
+    for (const key of gather.keys) {
+      const ref = this.#find(key);
+      const isMoving = (this.#store.flags(ref) & Flag.Moving) !== 0;
+      if (!isMoving && backup !== null && this.#store.peer(ref) === backup.index) continue;
+      isTogether = false;
+      if (!isMoving) this.#moves.start(ref, backup ?? this.#state.rankedBackup(key.slot));
+    }
+    if (isTogether) this.#execute(gather);
+  }
+
+  #execute(gather: Gather): void {
+    const { operation } = gather;
+    this.#gathers.delete(gather.token);
+    this.#keyspace.begin();
+    let reply: Buffer = OK;
+    this.#keyspace.atomically(() => {
+      reply = this.#runner.execute(operation);
+    });
+    const acks = this.#keyspace.count();
+    this.#runner.finish(operation, reply, acks);
+    this.#letGo(gather);
+  }
+
+  #letGo(gather: Gather): void {
+    const queued: Task[] = [];
+    for (const key of gather.keys) {
+      const holder = this.#holders.get(key.id);
+      if (holder?.gather !== gather) continue;
+      this.#holders.delete(key.id);
+      queued.push(...holder.queue);
+      this.#release(key);
+    }
+    gather.held = 0;
+    for (const task of queued) this.#routing.route(task);
+  }
+
+  #release(key: Key): void {
+    const ref = this.#find(key);
+    if (ref === 0 || this.#store.role(ref) !== Role.Primary) return;
+    this.#store.setFlags(ref, this.#store.flags(ref) & ~Flag.Held);
+    if (this.#store.type(ref) === ValueType.None) {
+      this.#keyspace.begin();
+      this.#keyspace.reclaim(ref);
+      return;
+    }
+    const ranked = this.#state.rankedBackup(key.slot);
+    if (ranked !== null && ranked.index !== this.#store.peer(ref)) this.#moves.start(ref, ranked);
+  }
+
+  #giveUp(gather: Gather): void {
+    this.#gathers.delete(gather.token);
+    this.#letGo(gather);
+    refuse(gather.operation);
+  }
+
+  #find(key: Key): Ref {
+    return this.#store.find(key.db, key.bytes, 0, key.bytes.length);
+  }
+}
+
+function refuse(operation: Operation): void {
+  operation.sink.complete(operation.token, errorReply(NOT_RUN));
 }

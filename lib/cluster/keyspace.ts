@@ -4,7 +4,7 @@ import type { Request } from '../protocol/request.js';
 import { type Ref, Role, type Store, ValueType } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
-import { appendKeyFrame, FrameType, KEY_HEADER_BYTES, RAW_VALUE } from './frames.js';
+import { appendKeyFrame, FrameType, KEY_HEADER_BYTES, NO_VALUE, RAW_VALUE } from './frames.js';
 import { KEEP_EXPIRY, type Keyspace } from './keyspace-contract.js';
 import { type Move, MoveState } from './move.js';
 import type { ReplySink } from './operation.js';
@@ -225,6 +225,14 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     else this.#changed(ref, FrameType.Set);
   }
 
+  /** Creates a key without a value: it is absent to every reader, and cannot be created by another node. */
+  reserve(db: number, request: Request, keyIndex: number): void {
+    const stale = this.#entry(db, request, keyIndex);
+    const ref = this.#create(db, request, keyIndex, stale, 0);
+    this.#store.setType(ref, ValueType.None);
+    this.#adopt(ref);
+  }
+
   setExpiry(ref: Ref, expireAt: number): void {
     this.#store.setExpireAt(ref, expireAt);
     this.#changed(ref, FrameType.Expire);
@@ -443,10 +451,9 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   #putNested(log: FrameLog, ref: Ref): void {
     const store = this.#store;
     const isDeleted = store.role(ref) === Role.Tombstone;
-    const raw = store.encodingFlags(ref) === RAW_ENCODING ? RAW_VALUE : 0;
     log.u32(1 + KEY_HEADER_BYTES + store.keyLength(ref) + store.valueLength(ref));
     log.u8(isDeleted ? FrameType.Delete : FrameType.Set);
-    log.u8(Flag.Full | Flag.Reads | raw);
+    log.u8(Flag.Full | Flag.Reads | this.#valueFlags(ref));
     log.u8(store.db(ref));
     log.u32(store.keyLength(ref));
     log.f64(store.version(ref));
@@ -513,7 +520,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     appendKeyFrame(
       log,
       type,
-      store.encodingFlags(ref) === RAW_ENCODING ? grants | RAW_VALUE : grants,
+      grants | this.#valueFlags(ref),
       store.db(ref),
       store.keyBuffer(ref),
       keyStart,
@@ -527,6 +534,11 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     this.#state.statistics.framesSent[type]!++;
     this.#streams.appended(peer);
     return log.endOffset;
+  }
+
+  #valueFlags(ref: Ref): number {
+    if (this.#store.type(ref) === ValueType.None) return NO_VALUE;
+    return this.#store.encodingFlags(ref) === RAW_ENCODING ? RAW_VALUE : 0;
   }
 
   /** Sends the whole entry as one frame of the given type; returns the end of it. */

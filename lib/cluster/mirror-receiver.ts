@@ -3,7 +3,7 @@ import { copyBytes, u32At } from '../protocol/bytes.js';
 import { type Ref, Role, type Store, ValueType } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
-import { FrameType, KeyFrame, RAW_VALUE } from './frames.js';
+import { FrameType, KeyFrame, NO_VALUE, RAW_VALUE } from './frames.js';
 import { type Key, keyOf } from './key.js';
 import { NOBODY, type Peer } from './peer.js';
 
@@ -115,7 +115,8 @@ export class MirrorReceiver {
       ref = store.create(db, buffer, keyStart, keyEnd, ValueType.String, length);
     } else if (store.valueLength(ref) !== length) ref = store.resize(ref, length);
     if (store.role(ref) !== Role.Backup) store.setRole(ref, Role.Backup);
-    if (store.type(ref) !== ValueType.String) store.setType(ref, ValueType.String);
+    const type = (frame.flags & NO_VALUE) === 0 ? ValueType.String : ValueType.None;
+    if (store.type(ref) !== type) store.setType(ref, type);
     copyBytes(
       frame.buffer,
       frame.valueStart,

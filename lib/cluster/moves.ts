@@ -13,6 +13,8 @@ import type { Records } from './records.js';
 export interface MoveListener {
   /** The key has its backup (or there is nobody who could be one); another move may start. */
   moveDone(key: Key): void;
+  /** The primary role was handed to the backup. */
+  swapped(key: Key): void;
 }
 
 /**
@@ -111,6 +113,7 @@ export class Moves implements ReplySink {
     store.setPeer(ref, successor.index);
     store.setChangeOffset(ref, 0);
     this.#state.statistics.takeOvers++;
+    this.#listener.swapped(this.#keyOfRef(ref));
   }
 
   /** A reply that lost the backup it waited for waits for the key's next copy. Restores the key at once. */

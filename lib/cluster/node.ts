@@ -11,6 +11,7 @@ import { Failover } from './failover.js';
 import { Flushing } from './flushing.js';
 import { Forgets } from './forgets.js';
 import { Forwarding } from './forwarding.js';
+import { Gathering } from './gathering.js';
 import { Inbox } from './inbox.js';
 import type { Key } from './key.js';
 import { LiveKeyspace } from './keyspace.js';
@@ -82,9 +83,11 @@ export class ClusterNode implements MembershipListener {
   readonly #failover: Failover;
   readonly #routing: Routing;
   readonly #flushing: Flushing;
+  readonly #gathering: Gathering;
   readonly #locations = new Locations();
   readonly #expiry: ExpiryCycle;
   readonly #reaper: TombstoneReaper;
+  #movesEnded = false;
   #left: (() => void) | null = null;
   #saidGoodbye = false;
 
@@ -113,17 +116,22 @@ export class ClusterNode implements MembershipListener {
       makeRoom: () => this.#makeRoom(),
     });
     this.moves = new Moves(state, this.keyspace, this.#records, {
-      moveDone: () => this.#streams.wantFlush(),
+      moveDone: () => {
+        this.#movesEnded = true;
+        this.#streams.wantFlush();
+      },
+      swapped: (key) => this.#gathering.swapped(key),
     });
     this.#lookups = new Lookups(state, this.#streams);
     this.#mirror = new MirrorReceiver(state, {
       becamePrimary: (ref) => this.#becamePrimary(ref),
       primaryLost: (key, wasBusy) => this.#primaryLost(key, wasBusy),
     });
-    this.#runner = new Runner(this.keyspace, {
+    const executor: Executor = {
       classify: (request) => this.executor.classify(request),
       execute: (request, db, reply) => this.executor.execute(request, db, reply),
-    });
+    };
+    this.#runner = new Runner(this.keyspace, executor);
     this.#claims = new Claims(
       state,
       this.#streams,
@@ -132,10 +140,7 @@ export class ClusterNode implements MembershipListener {
       this.#lookups,
       this.#mirror,
     );
-    this.#forwarding = new Forwarding(state, this.#streams, {
-      classify: (request) => this.executor.classify(request),
-      execute: (request, db, reply) => this.executor.execute(request, db, reply),
-    });
+    this.#forwarding = new Forwarding(state, this.#streams, executor);
     this.#failover = new Failover(state, this.moves, this.#lookups, this.#records);
     const takeOver = new TakeOver(state, this.moves);
     this.#routing = new Routing({
@@ -156,15 +161,24 @@ export class ClusterNode implements MembershipListener {
       flushed: () => this.#locations.clear(),
       flushEnded: () => this.#routing.retryParked(),
     });
+    this.#gathering = new Gathering(state, this.keyspace, this.#runner, this.moves, this.#routing);
     const scanning = new Scanning(state, this.queries);
     this.router = new ClusterRouter(
       state,
       this.#routing,
+      this.#gathering,
       scanning,
       this.#flushing,
       this.queries,
       host,
     );
+    this.#connect(inbox);
+    this.#expiry = new ExpiryCycle(store);
+    this.#reaper = new TombstoneReaper(store);
+    this.membership = new Membership(membership, self, host, this, now);
+  }
+
+  #connect(inbox: Inbox): void {
     this.queries.evaluate = (question) => this.router.evaluate(question);
     inbox.connect({
       mirror: this.#mirror,
@@ -174,9 +188,6 @@ export class ClusterNode implements MembershipListener {
       records: this.#records,
       queries: this.queries,
     });
-    this.#expiry = new ExpiryCycle(store);
-    this.#reaper = new TombstoneReaper(store);
-    this.membership = new Membership(membership, self, host, this, now);
   }
 
   // --- time
@@ -207,6 +218,7 @@ export class ClusterNode implements MembershipListener {
     this.moves.tick();
     this.#forgets.tick();
     this.#claims.tick();
+    this.#gathering.tick();
     this.#routing.retryParked();
     this.#reapTombstones();
     this.#leaveWhenEmpty();
@@ -216,6 +228,10 @@ export class ClusterNode implements MembershipListener {
   /** At the end of a turn in which something was appended, and again while there is work. */
   flush(): void {
     this.#claims.beforeFlush();
+    if (this.#movesEnded) {
+      this.#movesEnded = false;
+      this.#gathering.tick();
+    }
     const goesOn = this.#records.step() || this.settling.step();
     this.#streams.flush();
     if (goesOn) this.#streams.wantFlush();
@@ -326,6 +342,7 @@ export class ClusterNode implements MembershipListener {
     this.#flushing.installed();
     for (const peer of lost) this.#peerLost(peer);
     this.#forgets.tick();
+    this.#gathering.installed();
     this.#lookups.restart();
     this.queries.restart();
     this.#streams.resumePaused();
@@ -347,6 +364,7 @@ export class ClusterNode implements MembershipListener {
     this.#forgets.clear();
     this.#lookups.clear();
     this.#failover.clear();
+    this.#gathering.clear();
     this.#runner.clear();
     this.#locations.clear();
     this.#records.clear();
@@ -409,7 +427,6 @@ export class ClusterNode implements MembershipListener {
       this.keyspace.grant(old, ref);
       this.moves.start(ref, ranked);
     }
-    this.router.becamePrimary(ref);
   }
 
   #primaryLost(key: Key, wasBusy: boolean): void {

@@ -1,5 +1,6 @@
 import type { Request } from '../protocol/request.js';
 import { type Ref, Role, type Store } from '../store/store.js';
+import { ACQUIRE } from './acquire.js';
 import type { Claims, TaskRouter } from './claims.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag, SLOW_PRIMARY } from './entry-flags.js';
@@ -12,7 +13,7 @@ import { bestHolding, type Lookups } from './lookups.js';
 import type { Incarnation } from './member.js';
 import { MoveState } from './move.js';
 import type { Moves } from './moves.js';
-import type { CommandTraits, Operation } from './operation.js';
+import type { CommandTraits } from './operation.js';
 import { NOBODY, type Peer } from './peer.js';
 import { errorReply, NOT_RUN, type Runner } from './runner.js';
 import type { TakeOver } from './take-over.js';
@@ -25,9 +26,10 @@ const HOPS_DOUBT = 4;
 /** Commands that may wait for leases, a view or a tick; more are refused. */
 const PARKED_MAX = 100_000;
 
-/** Commands on a key that a gathering command holds. */
-export interface HeldKeys {
+/** Keys that a command on several keys holds, or wants to have here. */
+export interface GatheredKeys {
   enqueue(task: Task): boolean;
+  acquire(task: Task, ref: Ref): void;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface HeldKeys {
  * outcomes stand in `route`, in the order in which they are tried.
  */
 export class Routing implements TaskRouter, ForwardingRouter {
-  held!: HeldKeys;
+  gathering!: GatheredKeys;
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #keyspace: LiveKeyspace;
@@ -128,8 +130,8 @@ export class Routing implements TaskRouter, ForwardingRouter {
   route(task: Task): void {
     const state = this.#state;
     const { operation } = task;
-    if (!state.isServing || task.hops > HOPS_MAX) return this.#park(task);
-    if (state.flushing && operation.traits.write) return this.#park(task);
+    if (!state.isServing || task.hops > HOPS_MAX) return this.park(task);
+    if (state.flushing && operation.traits.write) return this.park(task);
     const ref = this.#find(task.key);
     const role = ref === 0 ? Role.Tombstone : this.#store.role(ref);
     switch (role) {
@@ -143,11 +145,6 @@ export class Routing implements TaskRouter, ForwardingRouter {
       default:
         return this.#routeAbsent(task, ref);
     }
-  }
-
-  /** Runs a command whose keys are all known to be here. */
-  runHere(operation: Operation): void {
-    this.#runner.run(operation);
   }
 
   routeTo(task: Task, id: Incarnation): void {
@@ -217,15 +214,15 @@ export class Routing implements TaskRouter, ForwardingRouter {
     const flags = this.#store.flags(ref);
     const { traits } = task.operation;
     if ((flags & Flag.Busy) !== 0 && this.#claims.enqueue(task)) return;
-    if ((flags & Flag.Held) !== 0 && this.held.enqueue(task)) return;
+    if ((flags & Flag.Held) !== 0 && this.gathering.enqueue(task)) return;
     if (task.from === null && (flags & (Flag.Streak | Flag.Eager)) !== 0) {
       this.#takeOver.usedHere(ref, task.key);
     }
-    if (!traits.write && !this.#mayReadPrimary(ref)) return this.#park(task);
+    if (!traits.write && !this.#mayReadPrimary(ref)) return this.park(task);
     const backup = this.#state.livePeer(this.#store.peer(ref));
-    if (traits.write && backup?.stream.isFull) return this.#park(task);
+    if (traits.write && backup?.stream.isFull) return this.park(task);
     this.#run(task);
-    if (task.from === null) return;
+    if (task.from === null || traits === ACQUIRE) return;
     const now = this.#find(task.key);
     if (now !== 0 && this.#store.role(now) === Role.Primary) {
       this.#takeOver.served(now, task.key, task.from);
@@ -235,10 +232,10 @@ export class Routing implements TaskRouter, ForwardingRouter {
   #routeBackup(task: Task, ref: Ref): void {
     const primary = this.#state.livePeer(this.#store.peer(ref));
     if (primary !== null) return this.#goTo(task, primary);
-    if (this.#state.isChanging) return this.#park(task);
+    if (this.#state.isChanging) return this.park(task);
     if (this.#failover.promote(ref)) return this.route(task);
     if ((this.#store.flags(ref) & Flag.Full) === 0) this.#failover.adoptOrphan(ref);
-    this.#park(task);
+    this.park(task);
   }
 
   #routeRecord(task: Task, ref: Ref): void {
@@ -246,9 +243,8 @@ export class Routing implements TaskRouter, ForwardingRouter {
     if (primary !== null && primary !== task.from && task.hops < HOPS_DOUBT) {
       return this.#goTo(task, primary);
     }
-    if (this.#state.isChanging || this.#state.now < this.#state.certainFrom)
-      return this.#park(task);
-    this.#failover.resolveRecord(task.key, () => this.#park(task));
+    if (this.#state.isChanging || this.#state.now < this.#state.certainFrom) return this.park(task);
+    this.#failover.resolveRecord(task.key, () => this.park(task));
   }
 
   #routeAbsent(task: Task, ref: Ref): void {
@@ -260,10 +256,10 @@ export class Routing implements TaskRouter, ForwardingRouter {
     if (anchor === NOBODY) return this.#routeAsAnchor(task, ref);
     if (task.from !== null) return this.#forwarding.notKnown(task.operation.token);
     const peer = state.livePeer(anchor);
-    if (peer === null || peer.stream.isFull) return this.#park(task);
+    if (peer === null || peer.stream.isFull) return this.park(task);
     const { traits } = task.operation;
     if (traits.creates && !state.isLeaving && task.hops < HOPS_DOUBT) {
-      if (ref !== 0 && state.isUnackedDelete(ref)) return this.#park(task);
+      if (ref !== 0 && state.isUnackedDelete(ref)) return this.park(task);
       if (this.#claims.run(task, peer, false)) return;
     }
     this.#forwarding.send(task, peer);
@@ -271,9 +267,9 @@ export class Routing implements TaskRouter, ForwardingRouter {
 
   #routeAsAnchor(task: Task, ref: Ref): void {
     const state = this.#state;
-    if (ref !== 0 && state.isUnackedDelete(ref)) return this.#park(task);
+    if (ref !== 0 && state.isUnackedDelete(ref)) return this.park(task);
     if (state.isCertain(task.key.slot)) return this.#deny(task);
-    if (state.now < state.certainFrom || state.flushing) return this.#park(task);
+    if (state.now < state.certainFrom || state.flushing) return this.park(task);
     this.#lookups.ask(task.key, (holdings) => {
       const best = bestHolding(holdings);
       const again = this.#find(task.key);
@@ -288,19 +284,21 @@ export class Routing implements TaskRouter, ForwardingRouter {
 
   /** There is no such key, for certain, and this node is its anchor. */
   #deny(task: Task): void {
-    const mustCreateHere = task.from?.member.leaving && task.operation.traits.creates;
+    const { traits } = task.operation;
+    const mustCreateHere = task.from?.member.leaving && traits.creates && traits !== ACQUIRE;
     if (task.from === null || mustCreateHere) this.#run(task);
     else this.#forwarding.none(task.operation.token);
   }
 
   #goTo(task: Task, peer: Peer): void {
     if (task.from !== null) this.#forwarding.redirect(task.operation.token, peer.id);
-    else if (peer.stream.isFull) this.#park(task);
+    else if (peer.stream.isFull) this.park(task);
     else this.#forwarding.send(task, peer);
   }
 
   #run(task: Task): void {
-    this.#runner.run(task.operation);
+    if (task.operation.traits === ACQUIRE) this.gathering.acquire(task, this.#find(task.key));
+    else this.#runner.run(task.operation);
   }
 
   // --- may it?
@@ -336,7 +334,8 @@ export class Routing implements TaskRouter, ForwardingRouter {
 
   // --- waiting
 
-  #park(task: Task): void {
+  /** The task waits for the next tick, or for leases or a view. */
+  park(task: Task): void {
     if (task.deadline <= this.#state.now || this.#parked.length >= PARKED_MAX) this.#refuse(task);
     else this.#parked.push(task);
   }

@@ -1,4 +1,5 @@
 import { ReplyWriter } from '../protocol/reply-writer.js';
+import { ACQUIRE } from './acquire.js';
 import type { LiveKeyspace } from './keyspace.js';
 import type { Executor, Operation, ReplySink } from './operation.js';
 
@@ -31,6 +32,7 @@ export class Runner implements ReplySink {
   execute(operation: Operation): Buffer {
     const writer = new ReplyWriter();
     writer.proto = operation.proto;
+    if (operation.traits === ACQUIRE) return reserveKey(this.#keyspace, operation);
     if (operation.traits.denyOom && this.#keyspace.outOfMemory()) {
       writer.error("OOM command not allowed when used memory > 'maxmemory'.");
     } else {
@@ -70,6 +72,14 @@ export class Runner implements ReplySink {
     for (const token of [...this.#held.keys()]) this.fail(token, OUTCOME_UNKNOWN);
   }
 }
+
+/** What an ACQUIRE runs where its key does not exist. */
+function reserveKey(keyspace: LiveKeyspace, { db, request }: Operation): Buffer {
+  keyspace.reserve(db, request, 1);
+  return RESERVED;
+}
+
+const RESERVED = Buffer.from('+OK\r\n', 'latin1');
 
 /** A command may or may not have taken effect: it is never guessed, and never run again. */
 export const OUTCOME_UNKNOWN =
