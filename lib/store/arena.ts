@@ -25,13 +25,13 @@ export type Relocated = (from: Ref, to: Ref) => void;
  */
 export class Arena {
   readonly pool: PagePool;
-  /** Units of all records. */
-  usedUnits = 0;
   records = 0;
   /** What the last `free` moved into the hole: its former ref, or 0. */
   movedFrom: Ref = 0;
 
   private readonly relocated: Relocated;
+  /** Units of all records, as large as their classes. */
+  private usedUnits = 0;
   /** Pages by class, in order. */
   private readonly pages: number[][] = Array.from(classUnits, () => []);
   /** Records in the last page of each class. */
@@ -81,6 +81,14 @@ export class Arena {
       this.pool.giveBack(lastPage);
       if (pages.length > 0) this.inLastPage[sizeClass] = classPerPage[sizeClass]!;
     }
+  }
+
+  get usedBytes(): number {
+    return this.usedUnits * UNIT_BYTES;
+  }
+
+  get reservedBytes(): number {
+    return this.pool.chunks * this.pool.chunkBytes;
   }
 
   /** Units that the record occupies, at least what was asked for. */

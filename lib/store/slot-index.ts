@@ -1,14 +1,20 @@
 import assert from 'node:assert';
 import { SLOTS } from '../protocol/crc16.js';
+import { Arena } from './arena.js';
 import type { Ref } from './entry.js';
+import { ENTRY_UNITS_MAX } from './size-classes.js';
 
-const CAPACITY_FIRST = 4;
-/** Shared by all slots without entries: one cell, the last, so always empty. */
-const EMPTY = new Uint32Array(2);
+/** Memory for tables is taken from the system in steps of this. */
+const CHUNK_BYTES = 4 * 1024 * 1024;
+/** A block in the slab is one unit for the number of its slot, and one unit for each cell. */
+const BLOCK_CELLS_MAX = ENTRY_UNITS_MAX - 1;
+const CELLS_FIRST = 5;
+/** In place of a block: the table has an allocation of its own. */
+const NO_BLOCK = 0;
 
 /**
  * One hash table per slot, each growing on its own: no growth is long, and walks and counts by slot come for free. A
- * table is a Uint32Array of cells (hash, ref), ref 0 is an empty cell:
+ * table is a row of cells (hash, ref), two words each; ref 0 is an empty cell:
  *
  *     | cells where entries are at home | spill |
  *
@@ -19,46 +25,100 @@ const EMPTY = new Uint32Array(2);
  * - a removal shifts the rest of the run back and leaves no marks;
  * - a walk in hash order needs no sorting, and goes on from a hash after the table has grown or shrunk.
  * The last cell is always empty: it ends every search without a wrap-around.
+ *
+ * Tables live in a slab of their own: as typed arrays each, they would cost a pointer more to follow, garbage with
+ * every growth, and holes in the heap of the C library. Only slots with thousands of entries (of one hash tag) have an
+ * allocation of their own; a growth of theirs is a copy in memory order, some milliseconds for a million entries.
  */
 export class SlotIndex {
-  /** Tables by slot. Read by Store.find, changed only here. */
-  readonly tables: Uint32Array[] = new Array<Uint32Array>(SLOTS).fill(EMPTY);
   /** Entries by slot. */
   readonly counts: Uint32Array = new Uint32Array(SLOTS);
-  /** Bytes of all tables. */
-  bytes = 0;
+  /** Cells by slot. */
+  readonly cells: Uint32Array = new Uint32Array(SLOTS);
+
+  private readonly blocks: Uint32Array = new Uint32Array(SLOTS);
+  private readonly slab: Arena;
+  private readonly chunkWords: Uint32Array[];
+  private readonly chunkShift: number;
+  private readonly unitMask: number;
+  private readonly large = new Map<number, Uint32Array>();
+  private largeBytes = 0;
   private walks = 0;
 
+  constructor() {
+    this.slab = new Arena(CHUNK_BYTES, (_from, to) => {
+      this.blocks[this.wordsOfBlock(to)[this.baseOfBlock(to) - 2]!] = to;
+    });
+    const { words, chunkShift, unitMask } = this.slab.pool;
+    this.chunkWords = words;
+    this.chunkShift = chunkShift;
+    this.unitMask = unitMask;
+  }
+
+  /**
+   * Words and base of a slot that has entries: cell i is at words[base + 2 * i] (hash) and the word behind it (ref).
+   * Valid until the next insertion or removal in any slot.
+   */
+  wordsOf(slot: number): Uint32Array {
+    const block = this.blocks[slot]!;
+    return block === NO_BLOCK ? this.large.get(slot)! : this.wordsOfBlock(block);
+  }
+
+  baseOf(slot: number): number {
+    const block = this.blocks[slot]!;
+    return block === NO_BLOCK ? 0 : this.baseOfBlock(block);
+  }
+
+  /** 0 for an empty cell, and behind the last one. */
+  refAt(slot: number, cell: number): Ref {
+    return cell < this.cells[slot]! ? this.wordsOf(slot)[this.baseOf(slot) + 2 * cell + 1]! : 0;
+  }
+
+  hashAt(slot: number, cell: number): number {
+    return this.wordsOf(slot)[this.baseOf(slot) + 2 * cell]!;
+  }
+
+  /** The first cell of an entry whose hash is `hash` or greater; the number of cells if there is none. */
+  cellFrom(slot: number, hash: number): number {
+    const cells = this.cells[slot]!;
+    if (cells === 0) return 0;
+    let cell = homeOf(cells, hash);
+    while (cell < cells && (this.refAt(slot, cell) === 0 || this.hashAt(slot, cell) < hash)) cell++;
+    return cell;
+  }
+
   insert(slot: number, hash: number, ref: Ref): void {
-    let table = this.tables[slot]!;
     const count = this.counts[slot]! + 1;
-    if (count > entriesMax(table.length >>> 1)) table = this.rebuild(slot, grown(table));
-    while (!place(table, hash, ref)) table = this.rebuild(slot, grown(table));
+    if (count > entriesMax(this.cells[slot]!)) this.rebuild(slot, grown(this.cells[slot]!));
+    while (!place(this.wordsOf(slot), this.baseOf(slot), this.cells[slot]!, hash, ref)) {
+      this.rebuild(slot, grown(this.cells[slot]!));
+    }
     this.counts[slot] = count;
   }
 
   remove(slot: number, hash: number, ref: Ref): void {
-    const table = this.tables[slot]!;
-    let hole = positionOf(table, hash, ref);
+    const words = this.wordsOf(slot);
+    const base = this.baseOf(slot);
+    const cells = this.cells[slot]!;
+    let hole = this.positionOf(slot, hash, ref);
     let next = hole + 2;
-    while (table[next + 1] !== 0 && homePosition(table, table[next]!) < next) {
-      table[hole] = table[next]!;
-      table[hole + 1] = table[next + 1]!;
+    while (words[next + 1] !== 0 && base + 2 * homeOf(cells, words[next]!) < next) {
+      words[hole] = words[next]!;
+      words[hole + 1] = words[next + 1]!;
       hole = next;
       next += 2;
     }
-    table[hole + 1] = 0;
+    words[hole + 1] = 0;
     this.counts[slot]!--;
     if (this.walks === 0) this.shrink(slot);
   }
 
   /** The entry has moved. */
   move(slot: number, hash: number, from: Ref, to: Ref): void {
-    const table = this.tables[slot]!;
-    table[positionOf(table, hash, from) + 1] = to;
+    this.wordsOf(slot)[this.positionOf(slot, hash, from) + 1] = to;
   }
 
-  /** Between these, tables keep their size when entries are removed, so that positions stay meaningful. */
+  /** Between these, tables keep their size when entries are removed, so that a number of a cell stays meaningful. */
   beginWalk(): void {
     this.walks++;
   }
@@ -68,95 +128,133 @@ export class SlotIndex {
     if (this.walks === 0) this.shrink(slot);
   }
 
+  /** As Arena.compact. */
+  compact(pagesMax: number): number {
+    return this.slab.compact(pagesMax);
+  }
+
+  clear(): void {
+    this.counts.fill(0);
+    this.cells.fill(0);
+    this.blocks.fill(NO_BLOCK);
+    this.slab.clear();
+    this.large.clear();
+    this.largeBytes = 0;
+  }
+
+  get usedBytes(): number {
+    return this.slab.usedBytes + this.largeBytes;
+  }
+
+  get reservedBytes(): number {
+    return this.slab.reservedBytes + this.largeBytes;
+  }
+
+  private wordsOfBlock(block: Ref): Uint32Array {
+    return this.chunkWords[block >>> this.chunkShift]!;
+  }
+
+  private baseOfBlock(block: Ref): number {
+    return (block & this.unitMask) * 2 + 2;
+  }
+
+  /** Position among the words of the slot. */
+  private positionOf(slot: number, hash: number, ref: Ref): number {
+    const words = this.wordsOf(slot);
+    let at = this.baseOf(slot) + 2 * homeOf(this.cells[slot]!, hash);
+    while (words[at + 1] !== ref) {
+      assert(words[at + 1] !== 0, 'entry is not in the index');
+      at += 2;
+    }
+    return at;
+  }
+
   /** Gives memory back when a table is less than a quarter full. */
   private shrink(slot: number): void {
-    const capacity = this.tables[slot]!.length >>> 1;
+    const cells = this.cells[slot]!;
     const count = this.counts[slot]!;
-    if (count === 0) {
-      if (capacity > CAPACITY_FIRST) this.replace(slot, EMPTY);
-    } else if (capacity > 2 * CAPACITY_FIRST && count < capacity >>> 2) {
-      this.rebuild(slot, count * 2);
+    if (cells > 2 * CELLS_FIRST && count < cells >>> 2) this.rebuild(slot, count * 2);
+  }
+
+  /** Gives the slot a table of at least that many cells. */
+  private rebuild(slot: number, cellsMin: number): void {
+    let wanted = Math.max(cellsMin, CELLS_FIRST);
+    while (!this.rebuildWith(slot, wanted)) wanted = grown(wanted);
+  }
+
+  /** False when the entries do not fit: the last run would reach the last cell. */
+  private rebuildWith(slot: number, wanted: number): boolean {
+    const block = wanted > BLOCK_CELLS_MAX ? NO_BLOCK : this.slab.allocate(wanted + 1);
+    const isLarge = block === NO_BLOCK;
+    // A block is as large as its size class: all of that is used.
+    const cells = isLarge ? wanted : this.slab.unitsOf(block) - 1;
+    const words = isLarge ? new Uint32Array(2 * cells) : this.wordsOfBlock(block);
+    const base = isLarge ? 0 : this.baseOfBlock(block);
+    if (!isLarge) {
+      words.fill(0, base, base + 2 * cells);
+      words[base - 2] = slot;
     }
-  }
-
-  private rebuild(slot: number, capacity: number): Uint32Array {
-    let size = Math.max(capacity, CAPACITY_FIRST);
-    let table = new Uint32Array(size * 2);
-    while (!copySorted(this.tables[slot]!, table)) {
-      size += (size >>> 1) + 1;
-      table = new Uint32Array(size * 2);
+    if (this.cells[slot] !== 0 && !this.copyTo(slot, words, base, cells)) {
+      if (!isLarge) this.slab.free(block);
+      return false;
     }
-    this.replace(slot, table);
-    return table;
+    const before = this.blocks[slot]!;
+    this.largeBytes -= this.large.get(slot)?.byteLength ?? 0;
+    this.large.delete(slot);
+    this.blocks[slot] = block;
+    this.cells[slot] = cells;
+    if (isLarge) {
+      this.large.set(slot, words);
+      this.largeBytes += words.byteLength;
+    }
+    // Last, for it may move the new block.
+    if (before !== NO_BLOCK) this.slab.free(before);
+    return true;
   }
 
-  private replace(slot: number, table: Uint32Array): void {
-    const old = this.tables[slot]!;
-    if (old !== EMPTY) this.bytes -= old.byteLength;
-    if (table !== EMPTY) this.bytes += table.byteLength;
-    this.tables[slot] = table;
+  private copyTo(slot: number, target: Uint32Array, base: number, cells: number): boolean {
+    const source = this.wordsOf(slot);
+    const start = this.baseOf(slot);
+    const end = start + 2 * this.cells[slot]!;
+    let free = 0;
+    for (let i = start; i < end; i += 2) {
+      if (source[i + 1] === 0) continue;
+      const cell = Math.max(homeOf(cells, source[i]!), free);
+      if (cell >= cells - 1) return false;
+      target[base + 2 * cell] = source[i]!;
+      target[base + 2 * cell + 1] = source[i + 1]!;
+      free = cell + 1;
+    }
+    return true;
   }
 }
 
-/** Position (element of the table) of the cell where `hash` is at home. The rest of the run follows, in steps of 2. */
-export function homePosition(table: Uint32Array, hash: number): number {
-  const capacity = table.length >>> 1;
-  const homes = capacity - (capacity >>> 4) - 1;
-  return ((hash * (homes * 2 ** -32)) | 0) << 1;
+/** The cell where `hash` is at home in a table of `cells`. The run of entries of greater or equal hashes follows. */
+export function homeOf(cells: number, hash: number): number {
+  const homes = cells - (cells >>> 4) - 1;
+  return (hash * (homes * 2 ** -32)) | 0;
 }
 
-/** Position of the first cell whose hash is `hash` or greater; of the empty last cell if there is none. */
-export function firstPositionFrom(table: Uint32Array, hash: number): number {
-  let at = homePosition(table, hash);
-  const end = table.length - 2;
-  while (at < end && (table[at + 1] === 0 || table[at]! < hash)) at += 2;
-  return at;
+function entriesMax(cells: number): number {
+  return cells - (cells >>> 2) + (cells >>> 4);
 }
 
-function entriesMax(capacity: number): number {
-  return capacity - (capacity >>> 2) + (capacity >>> 4);
-}
-
-function grown(table: Uint32Array): number {
-  const capacity = table.length >>> 1;
-  return capacity < CAPACITY_FIRST ? CAPACITY_FIRST : capacity + (capacity >>> 1);
-}
-
-function positionOf(table: Uint32Array, hash: number, ref: Ref): number {
-  let at = homePosition(table, hash);
-  while (table[at + 1] !== ref) {
-    assert(table[at + 1] !== 0, 'entry is not in the index');
-    at += 2;
-  }
-  return at;
+function grown(cells: number): number {
+  return cells + (cells >>> 1);
 }
 
 /** False when the run reaches the last cell: the table must grow first. */
-function place(table: Uint32Array, hash: number, ref: Ref): boolean {
-  let at = homePosition(table, hash);
-  while (table[at + 1] !== 0 && table[at]! <= hash) at += 2;
+function place(words: Uint32Array, base: number, cells: number, hash: number, ref: Ref): boolean {
+  let at = base + 2 * homeOf(cells, hash);
+  while (words[at + 1] !== 0 && words[at]! <= hash) at += 2;
   let end = at;
-  while (table[end + 1] !== 0) end += 2;
-  if (end + 2 >= table.length) return false;
+  while (words[end + 1] !== 0) end += 2;
+  if (end + 2 >= base + 2 * cells) return false;
   for (let i = end; i > at; i -= 2) {
-    table[i] = table[i - 2]!;
-    table[i + 1] = table[i - 1]!;
+    words[i] = words[i - 2]!;
+    words[i + 1] = words[i - 1]!;
   }
-  table[at] = hash;
-  table[at + 1] = ref;
-  return true;
-}
-
-function copySorted(source: Uint32Array, target: Uint32Array): boolean {
-  let free = 0;
-  const end = target.length - 2;
-  for (let i = 0; i < source.length; i += 2) {
-    if (source[i + 1] === 0) continue;
-    const at = Math.max(homePosition(target, source[i]!), free);
-    if (at >= end) return false;
-    target[at] = source[i]!;
-    target[at + 1] = source[i + 1]!;
-    free = at + 2;
-  }
+  words[at] = hash;
+  words[at + 1] = ref;
   return true;
 }

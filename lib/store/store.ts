@@ -10,7 +10,6 @@ import {
   LARGE_UNITS,
   type Ref,
   Role,
-  UNIT_BYTES,
   VALUE_LENGTH_MAX,
   type ValueType,
   WORD_DATABASE_KEY_LENGTH,
@@ -23,7 +22,7 @@ import { EntryFields } from './entry-fields.js';
 import { KeyHash } from './key-hash.js';
 import { CHUNK_BYTES } from './page-pool.js';
 import { ENTRY_UNITS_MAX } from './size-classes.js';
-import { firstPositionFrom, homePosition, SlotIndex } from './slot-index.js';
+import { homeOf, SlotIndex } from './slot-index.js';
 import { StoreCounts } from './store-counts.js';
 
 export { type Ref, Role, ValueType } from './entry.js';
@@ -46,7 +45,7 @@ export interface StoreOptions {
 export class Store extends EntryFields {
   /** By slot: no primary entry expires before this (Unix ms). It may be too early, never too late. */
   readonly earliestExpiry: Float64Array = new Float64Array(SLOTS).fill(Number.POSITIVE_INFINITY);
-  private index: SlotIndex = new SlotIndex();
+  private readonly index: SlotIndex = new SlotIndex();
   private readonly counts: StoreCounts = new StoreCounts();
   private keyHash: KeyHash;
 
@@ -71,11 +70,14 @@ export class Store extends EntryFields {
   /** The entry with this key, whatever its role, expired or not; 0 when there is none. */
   find(db: number, buffer: Buffer, start: number, end: number): Ref {
     const hash = this.keyHash.of(db, buffer, start, end);
-    const table = this.index.tables[keySlot(buffer, start, end)]!;
-    for (let at = homePosition(table, hash); ; at += 2) {
-      const ref = table[at + 1]!;
+    const slot = keySlot(buffer, start, end);
+    const { index } = this;
+    if (index.counts[slot] === 0) return 0;
+    const words = index.wordsOf(slot);
+    for (let at = index.baseOf(slot) + 2 * homeOf(index.cells[slot]!, hash); ; at += 2) {
+      const ref = words[at + 1]!;
       if (ref === 0) return 0;
-      const other = table[at]!;
+      const other = words[at]!;
       if (other < hash) continue;
       if (other > hash) return 0;
       if (this.hasKey(ref, db, buffer, start, end)) return ref;
@@ -170,20 +172,23 @@ export class Store extends EntryFields {
    * removes no other entry of this slot.
    */
   eachInSlot(slot: number, visit: (ref: Ref) => boolean): void {
-    const { tables, counts } = this.index;
-    this.index.beginWalk();
+    const { index } = this;
+    const { counts } = index;
+    index.beginWalk();
     try {
-      for (let at = 0; at < tables[slot]!.length; ) {
-        const ref = tables[slot]![at + 1]!;
+      for (let cell = 0; cell < index.cells[slot]!; ) {
+        const ref = index.refAt(slot, cell);
         const before = counts[slot]!;
         // Looked up again after the visit, which may have moved the entry.
-        if (ref !== 0 && visit(ref) && counts[slot] === before) this.remove(tables[slot]![at + 1]!);
+        if (ref !== 0 && visit(ref) && counts[slot] === before) {
+          this.remove(index.refAt(slot, cell));
+        }
         assert(counts[slot]! <= before, 'a slot grew while it was walked');
-        // After a removal the next entry, if any, has been shifted to this position.
-        if (counts[slot] === before) at += 2;
+        // After a removal the next entry, if any, has been shifted to this cell.
+        if (counts[slot] === before) cell++;
       }
     } finally {
-      this.index.endWalk(slot);
+      index.endWalk(slot);
     }
   }
 
@@ -200,13 +205,13 @@ export class Store extends EntryFields {
     visit: (ref: Ref) => void,
     entriesMax = Number.POSITIVE_INFINITY,
   ): number {
-    const table = this.index.tables[slot]!;
+    const { index } = this;
     let visited = 0;
     let last = -1;
-    for (let at = firstPositionFrom(table, hashFrom); at < table.length; at += 2) {
-      const ref = table[at + 1]!;
+    for (let cell = index.cellFrom(slot, hashFrom); cell < index.cells[slot]!; cell++) {
+      const ref = index.refAt(slot, cell);
       if (ref === 0) continue;
-      const hash = table[at]!;
+      const hash = index.hashAt(slot, cell);
       if (hash >= hashTo) break;
       if (visited >= entriesMax && hash !== last) return hash;
       visit(ref);
@@ -252,13 +257,12 @@ export class Store extends EntryFields {
 
   /** Bytes that entries and index occupy. */
   get usedBytes(): number {
-    return this.arena.usedUnits * UNIT_BYTES + this.large.bytes + this.index.bytes;
+    return this.arena.usedBytes + this.large.bytes + this.index.usedBytes;
   }
 
   /** Bytes taken from the system, in use or not; chunks that nothing was written to yet are not resident. */
   get reservedBytes(): number {
-    const { chunks, chunkBytes } = this.arena.pool;
-    return chunks * chunkBytes + this.large.bytes + this.index.bytes;
+    return this.arena.reservedBytes + this.large.bytes + this.index.reservedBytes;
   }
 
   /** Entry number `index` of `size`, in no order that means anything: for uniform sampling. */
@@ -276,7 +280,8 @@ export class Store extends EntryFields {
 
   /** Gives free memory back to the system, moving at most `pagesMax` pages of 256 KB; 0 when nothing is to be done. */
   compact(pagesMax: number): number {
-    return this.arena.compact(pagesMax);
+    const moved = this.arena.compact(pagesMax);
+    return moved + this.index.compact(pagesMax - moved);
   }
 
   /** Drops all entries at once, and their memory with them. */
@@ -284,7 +289,7 @@ export class Store extends EntryFields {
     this.arena.clear();
     this.large.clear();
     this.counts.clear();
-    this.index = new SlotIndex();
+    this.index.clear();
     this.earliestExpiry.fill(Number.POSITIVE_INFINITY);
   }
 
