@@ -25,7 +25,7 @@ function info(context: CommandContext, request: Request, reply: ReplyWriter): vo
   reply.array(request.argc - 2);
   for (let i = 2; i < request.argc; i++) {
     const spec = context.table.byName(request.latin1(i));
-    if (spec === null) reply.nilArray();
+    if (spec === null) reply.nil();
     else writeCommandInfo(spec, reply);
   }
 }

@@ -185,7 +185,7 @@ export class Dispatcher implements Executor {
     const start = reply.length;
     if (spec.denyOom && this.#barrier.outOfMemory()) reply.error(Errors.outOfMemory);
     else spec.run(context, request, reply);
-    if (reply.buffer[start] === MINUS) this.#countError(reply, start);
+    this.#noteError(reply, start);
     context.session = session;
     context.current = current;
     context.request = outerRequest;
@@ -246,7 +246,7 @@ export class Dispatcher implements Executor {
     barrier.begin();
     if (spec.denyOom && barrier.outOfMemory()) reply.error(Errors.outOfMemory);
     else spec.run!(context, request, reply);
-    if (reply.buffer[start] === MINUS) this.#countError(reply, start);
+    this.#noteError(reply, start);
     const acks = barrier.count();
     const token = client.endReply(acks);
     if (acks > 0) barrier.register(client, token);
@@ -258,7 +258,7 @@ export class Dispatcher implements Executor {
     const start = reply.length;
     spec.run!(context, request, reply);
     if (context.deferred) return;
-    if (reply.buffer[start] === MINUS) this.#countError(reply, start);
+    this.#noteError(reply, start);
     client.endReply(0);
   }
 
@@ -340,7 +340,7 @@ export class Dispatcher implements Executor {
   }
 
   #finishAside(client: ClientSession, reply: ReplyWriter, exit: Exit | null): void {
-    if (reply.buffer[0] === MINUS) this.#countError(reply, 0);
+    this.#noteError(reply, 0);
     if (exit !== null) {
       exit.sink.complete(exit.token, takeBytes(reply));
       return;
@@ -370,10 +370,12 @@ export class Dispatcher implements Executor {
   #reject(reply: ReplyWriter, text: string): void {
     const start = reply.length;
     reply.error(text);
-    this.#countError(reply, start);
+    this.#noteError(reply, start);
   }
 
-  #countError(reply: ReplyWriter, start: number): void {
+  /** Counts the reply that begins at `start` if it is an error. */
+  #noteError(reply: ReplyWriter, start: number): void {
+    if (reply.buffer[start] !== MINUS || reply.length === start) return;
     const end = reply.buffer.indexOf(13, start);
     this.#services.statistics.countError(reply.buffer.latin1Slice(start + 1, end));
   }

@@ -7,7 +7,7 @@ import { TandisProcess } from '../support/tandis-process.js';
 import { RandomCommands } from './random-commands.js';
 
 /** Commands per seed and protocol; more with DIFFERENTIAL_COMMANDS, and another first seed with SEED. */
-const { DIFFERENTIAL_COMMANDS = 3000, SEED = Math.floor(Math.random() * 1e9) } = process.env;
+const { DIFFERENTIAL_COMMANDS = 1500, SEED = Math.floor(Math.random() * 1e9) } = process.env;
 const COMMANDS = Number(DIFFERENTIAL_COMMANDS);
 const FIRST_SEED = Number(SEED);
 const SEEDS = 4;
@@ -125,6 +125,11 @@ function isSame(command: readonly string[], ours: Answer, theirs: Answer): boole
   }
 }
 
+const noAnswer = (error: Error): Answer => ({
+  reply: { type: '-', text: error.message },
+  bytes: error.message,
+});
+
 const DATABASE_COMMANDS = ['FLUSHALL', 'FLUSHDB', 'SELECT', 'SWAPDB'];
 const RELATED_MAX = 20;
 
@@ -158,7 +163,10 @@ async function compare(
   for (let i = 0; i < COMMANDS; i++) {
     const command = commands.next();
     history.push(command);
-    const [theirs, ours] = await Promise.all([redis.ask(...command), tandis.ask(...command)]);
+    const [theirs, ours] = await Promise.all([
+      redis.ask(...command),
+      tandis.ask(...command).catch(noAnswer),
+    ]);
     if (isSame(command, ours, theirs)) continue;
     t.equal(ours.bytes, theirs.bytes, `seed ${seed}, RESP${proto}, command ${i}`, {
       recent: related(history).map((one) => JSON.stringify(one.map((arg) => arg.slice(0, 60)))),
@@ -174,6 +182,9 @@ async function compareAll(t: Test, redis: RespConnection, tandis: Target) {
     await compare(t, redis, tandis, FIRST_SEED + i, i < SEEDS / 2 ? '2' : '3');
   }
 }
+
+// Twelve runs against separate processes, on machines that may have other things to do.
+t.setTimeout(180_000);
 
 const missing = missingRedis();
 
@@ -203,7 +214,7 @@ t.test('replies are those of a real Redis', { skip: missing ?? false }, async (t
       await Promise.all(nodes.map((node) => node.stop()));
     });
     await Promise.all(connections.map((connection) => serving(connection, nodes.length)));
-    const can = { swapdb: false, gathers: false };
+    const can = { swapdb: false, gathers: true };
     await compareAll(t, redis, { can, ask: inTurns(connections) });
   });
 });

@@ -7,6 +7,19 @@ import { ReplyReader } from '../support/resp.js';
 
 /** Subcommands that Redis 7.0 has not. */
 const OWN = ['client|setinfo', 'client|no-touch', 'cluster|locate'];
+/** Whose answers are the same bytes whatever commands there are. */
+const QUESTIONS = [
+  ['INFO', 'foo'],
+  ['INFO', 'config|foo'],
+  ['DOCS', 'foo'],
+  ['LIST', 'FILTERBY', 'PATTERN', 'getex'],
+  ['LIST', 'FILTERBY', 'MODULE', 'foo'],
+  ['LIST', 'FILTERBY', 'ACLCAT', 'foo'],
+  ['LIST', 'FILTERBY', 'foo', 'foo'],
+  ['LIST', 'FILTERBY', 'PATTERN'],
+  ['GETKEYS', 'get', 'a'],
+  ['COUNT', 'foo'],
+];
 const itemsOf = (reply: Reply): readonly Reply[] => ('items' in reply ? reply.items : []);
 const textOf = (reply: Reply): string => ('text' in reply ? reply.text : '');
 
@@ -68,6 +81,10 @@ t.test(
     for (const proto of ['2', '3']) {
       await connection.ask('HELLO', proto);
       node.run(client, 'HELLO', proto);
+      for (const words of QUESTIONS) {
+        const { bytes } = await connection.ask('COMMAND', ...words);
+        t.equal(node.run(client, 'COMMAND', ...words), bytes, words.join(' '));
+      }
       for (const name of table.commands.keys()) {
         const info = itemsOf((await connection.ask('COMMAND', 'INFO', name)).reply)[0]!;
         t.same(
