@@ -4,8 +4,8 @@ import { Arena } from './arena.js';
 import type { Ref } from './entry.js';
 import { ENTRY_UNITS_MAX } from './size-classes.js';
 
-/** Memory for tables is taken from the system in steps of this. */
-const CHUNK_BYTES = 4 * 1024 * 1024;
+/** Memory for tables is taken from the system in steps of this at most. */
+const CHUNK_BYTES_MAX = 4 * 1024 * 1024;
 /** A block in the slab is one unit for the number of its slot, and one unit for each cell. */
 const BLOCK_CELLS_MAX = ENTRY_UNITS_MAX - 1;
 const CELLS_FIRST = 5;
@@ -45,8 +45,9 @@ export class SlotIndex {
   private largeBytes = 0;
   private walks = 0;
 
-  constructor() {
-    this.slab = new Arena(CHUNK_BYTES, (_from, to) => {
+  /** `chunkBytes` as for the entries. */
+  constructor(chunkBytes: number) {
+    this.slab = new Arena(Math.min(chunkBytes, CHUNK_BYTES_MAX), (_from, to) => {
       this.blocks[this.wordsOfBlock(to)[this.baseOfBlock(to) - 2]!] = to;
     });
     const { words, chunkShift, unitMask } = this.slab.pool;

@@ -45,7 +45,7 @@ export interface StoreOptions {
 export class Store extends EntryFields {
   /** By slot: no primary entry expires before this (Unix ms). It may be too early, never too late. */
   readonly earliestExpiry: Float64Array = new Float64Array(SLOTS).fill(Number.POSITIVE_INFINITY);
-  private readonly index: SlotIndex = new SlotIndex();
+  private readonly index: SlotIndex;
   private readonly counts: StoreCounts = new StoreCounts();
   private keyHash: KeyHash;
 
@@ -53,6 +53,7 @@ export class Store extends EntryFields {
     super(options.chunkBytes ?? CHUNK_BYTES, (from, to) => {
       this.index.move(this.slot(to), this.hash(to), from, to);
     });
+    this.index = new SlotIndex(this.arena.pool.chunkBytes);
     this.keyHash = new KeyHash(options.seed);
   }
 

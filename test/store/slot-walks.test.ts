@@ -102,6 +102,27 @@ t.test('a scan keeps to its range of hashes', async (t) => {
   );
 });
 
+t.test('a scan never parts entries of equal hash', async (t) => {
+  const store = filled(0);
+  const firstOf = new Map<number, string>();
+  let twins: string[] = [];
+  for (let i = 0; twins.length === 0; i++) {
+    const bytes = Buffer.from(`{tag}${i}`);
+    const hash = store.hashOf(0, bytes, 0, bytes.length);
+    const first = firstOf.get(hash);
+    if (first !== undefined) twins = [first, bytes.toString()];
+    firstOf.set(hash, bytes.toString());
+  }
+  for (const key of twins) put(store, key);
+  const seen: string[] = [];
+  const next = store.scanSlot(SLOT, 0, 2 ** 32, (ref) => seen.push(keyOf(store, ref)), 1);
+  t.same(seen.sort(), twins.sort());
+  t.equal(next, 2 ** 32);
+  store.remove(find(store, twins[0]!));
+  t.equal(find(store, twins[0]!), 0, 'they are told apart by their bytes');
+  t.not(find(store, twins[1]!), 0);
+});
+
 t.test('two stores of one seed agree on hashes, of two seeds they do not', async (t) => {
   const key = Buffer.from('session:1');
   const hash = (seed: number, db: number) => new Store({ seed }).hashOf(db, key, 0, key.length);

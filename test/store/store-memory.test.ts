@@ -37,7 +37,7 @@ t.test('overhead is bounded, however often sizes change', async (t) => {
   const used = ratio(store, store.usedBytes);
   const reserved = ratio(store, store.reservedBytes);
   t.ok(used < 1.12, `used after updates: ${used}, seed ${seed}`);
-  t.ok(reserved < 1.3, `reserved after updates: ${reserved}, seed ${seed}`);
+  t.ok(reserved < 1.35, `reserved after updates: ${reserved}, seed ${seed}`);
 });
 
 t.test('memory that is not needed goes back, a page at a time, and values stay', async (t) => {
@@ -72,7 +72,7 @@ t.test('a store that was emptied keeps a small reserve at most', async (t) => {
   const store = filled(500);
   for (let i = 0; i < ENTRIES; i++) store.remove(find(store, key(i)));
   compactAll(store);
-  // One chunk of the index, and at most two of the entries.
-  t.ok(store.reservedBytes <= 6 << 20, `${store.reservedBytes} bytes`);
+  // At most two chunks each of the index and the entries.
+  t.ok(store.reservedBytes <= 4 << 20, `${store.reservedBytes} bytes`);
   t.equal(store.size, 0);
 });
