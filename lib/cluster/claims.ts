@@ -81,7 +81,7 @@ export class Claims implements ReplySink {
   }
 
   get open(): number {
-    return this.#claims.size;
+    return this.#claims.size + this.#deferred.length;
   }
 
   // --- at the creator

@@ -60,6 +60,11 @@ export class Forwarding implements ReplySink {
     this.#executor = executor;
   }
 
+  /** Commands sent or received that are not answered yet. */
+  get open(): number {
+    return this.#sent.size + this.#received.size;
+  }
+
   // --- at the sender
 
   /** FORWARD: id f64, protocol u8, db u8, argument count u32, then each argument with its length u32. */

@@ -497,4 +497,20 @@ export class ClusterNode implements MembershipListener {
   get isSettled(): boolean {
     return this.#isSettledEverywhere();
   }
+
+  /** Work in progress by mechanism: all zero on a node at rest. */
+  get open(): Readonly<Record<string, number>> {
+    return {
+      claims: this.#claims.open,
+      moves: this.moves.open,
+      forgets: this.#forgets.open,
+      lookups: this.#lookups.open,
+      failovers: this.#failover.open,
+      gathers: this.#gathering.open,
+      forwards: this.#forwarding.open,
+      queries: this.queries.open,
+      parked: this.#routing.parked,
+      held: this.#runner.open,
+    };
+  }
 }

@@ -32,6 +32,10 @@ export class Queries {
     this.#streams = streams;
   }
 
+  get open(): number {
+    return this.#queries.size;
+  }
+
   /** False when too many are in flight. */
   ask(question: object, done: (answers: unknown[]) => void): boolean {
     if (this.#queries.size >= QUERIES_MAX) return false;

@@ -21,6 +21,10 @@ export class Runner implements ReplySink {
     this.#executor = executor;
   }
 
+  get open(): number {
+    return this.#held.size;
+  }
+
   /** Runs it here and now. */
   run(operation: Operation): void {
     this.#keyspace.begin();
