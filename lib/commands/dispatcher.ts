@@ -175,9 +175,7 @@ export class Dispatcher implements Executor {
     const spec = this.#table.find(request);
     assert(spec?.run, 'only commands that were classified are executed');
     const context = this.#context;
-    // The cluster may execute a queued command while a client's command is being submitted.
-    const { session, current, db: outerDb } = context;
-    const outerRequest = context.request;
+    // This may happen inside `submit` or `clusterWide`, after which handlers do not look at their context again.
     context.session = null;
     context.current = spec;
     context.request = request;
@@ -186,10 +184,6 @@ export class Dispatcher implements Executor {
     if (spec.denyOom && this.#barrier.outOfMemory()) reply.error(Errors.outOfMemory);
     else spec.run(context, request, reply);
     this.#noteError(reply, start);
-    context.session = session;
-    context.current = current;
-    context.request = outerRequest;
-    context.db = outerDb;
   }
 
   /** A browser that was made to send a request here must not get as far as the commands in its body. */

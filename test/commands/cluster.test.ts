@@ -2,27 +2,30 @@ import t from 'tap';
 import { self, TestNode } from '../support/local-services.js';
 import { missingRedis, RedisServer, RespConnection } from '../support/redis-server.js';
 
+const third = { ...self, id: 'd'.repeat(40), port: 7003, busPort: 17003 };
 const other = { ...self, id: 'c'.repeat(40), port: 7002, busPort: 17002 };
 
 t.test('CLUSTER shows members as masters of the slots they anchor', async (t) => {
   const node = new TestNode();
-  node.members = [self, other];
+  node.members = [self, other, third];
   node.slotRanges = [
     { first: 0, last: 99, anchor: self, backup: other },
     { first: 100, last: 100, anchor: other, backup: self },
-    { first: 101, last: 16383, anchor: self, backup: other },
+    { first: 101, last: 200, anchor: self, backup: other },
+    { first: 201, last: 16383, anchor: self, backup: third },
   ];
   const client = node.connect();
   const text = node.run(client, 'CLUSTER', 'NODES').split('\r\n')[1]!;
   t.same(text.trim().split('\n'), [
     `${self.id} 127.0.0.1:7001@17001 myself,master - 0 0 1 connected 0-99 101-16383`,
     `${other.id} 127.0.0.1:7002@17002 master - 0 0 1 connected 100`,
+    `${third.id} 127.0.0.1:7003@17003 master - 0 0 1 connected`,
   ]);
   const slots = node.run(client, 'CLUSTER', 'SLOTS');
-  t.match(slots, /^\*3\r\n\*4\r\n:0\r\n:99\r\n\*4\r\n\$9\r\n127\.0\.0\.1\r\n:7001\r\n/);
+  t.match(slots, /^\*4\r\n\*4\r\n:0\r\n:99\r\n\*4\r\n\$9\r\n127\.0\.0\.1\r\n:7001\r\n/);
   t.match(
     node.run(client, 'CLUSTER', 'SHARDS'),
-    /^\*2\r\n\*4\r\n\$5\r\nslots\r\n\*4\r\n:0\r\n:99\r\n/,
+    /^\*3\r\n\*4\r\n\$5\r\nslots\r\n\*4\r\n:0\r\n:99\r\n/,
   );
   t.match(node.run(client, 'CLUSTER', 'INFO'), /cluster_state:ok\r\ncluster_slots_assigned:16384/);
   t.equal(node.run(client, 'CLUSTER', 'MYID'), `$40\r\n${self.id}\r\n`);
