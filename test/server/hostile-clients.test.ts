@@ -65,7 +65,7 @@ const cases: [string, string, string][] = [
     'SET x "a\r\n',
     '-ERR Protocol error: unbalanced quotes in request\r\n<closed>',
   ],
-  ['bytes that are no text', 'SET k \x00\xff\x01\r\nGET k\r\n', '+OK\r\n$3\r\n\x00\xff\x01\r\n'],
+  ['bytes that are no text', 'SET k \xfe\xff\x01\r\nGET k\r\n', '+OK\r\n$3\r\n\xfe\xff\x01\r\n'],
   [
     'an error behind good commands',
     'PING\r\nPING\r\n*1\r\n!\r\n',
