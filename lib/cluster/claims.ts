@@ -9,6 +9,7 @@ import type { LiveKeyspace, Provisional } from './keyspace.js';
 import { bestHolding, type Lookups } from './lookups.js';
 import type { Incarnation } from './member.js';
 import type { MirrorReceiver } from './mirror-receiver.js';
+import type { Moves } from './moves.js';
 import type { ReplySink } from './operation.js';
 import type { Peer } from './peer.js';
 import type { Runner } from './runner.js';
@@ -57,6 +58,7 @@ export class Claims implements ReplySink {
   readonly #runner: Runner;
   readonly #lookups: Lookups;
   readonly #mirror: MirrorReceiver;
+  readonly #moves: Moves;
   readonly #claims = new Map<string, Claim>();
   readonly #steps = new Map<number, Claim>();
   #deferred: DeferredClaim[] = [];
@@ -70,6 +72,7 @@ export class Claims implements ReplySink {
     runner: Runner,
     lookups: Lookups,
     mirror: MirrorReceiver,
+    moves: Moves,
   ) {
     this.#state = state;
     this.#store = state.store;
@@ -78,6 +81,7 @@ export class Claims implements ReplySink {
     this.#runner = runner;
     this.#lookups = lookups;
     this.#mirror = mirror;
+    this.#moves = moves;
   }
 
   get open(): number {
@@ -350,8 +354,17 @@ export class Claims implements ReplySink {
     this.#store.setFlags(ref, this.#store.flags(ref) & ~Flag.Busy);
     this.#store.setChangeOffset(ref, 0);
     this.router.created(ref, claim.key);
-    claim.task.operation.sink.complete(claim.task.operation.token, claim.reply);
+    this.#confirm(ref, claim);
     for (const task of claim.queue) this.router.route(task);
+  }
+
+  /** Where the anchor is in the creator's zone the backup moves on first: two copies in one zone are no two copies. */
+  #confirm(ref: Ref, { task, reply }: Claim): void {
+    const { sink, token } = task.operation;
+    const complete = (): void => sink.complete(token, reply);
+    if ((this.#store.flags(ref) & Flag.Moving) === 0) return complete();
+    const fail = (_token: number, error: string): void => sink.fail(token, error);
+    this.#moves.awaitCopy(ref, { acknowledged: complete, complete, fail }, token);
   }
 
   /** Takes the provisional entry back, unseen. */

@@ -16,6 +16,7 @@ import type { Routing } from './routing.js';
 import { errorReply, NOT_RUN } from './runner.js';
 import type { Scanning, ScanQuestion } from './scanning.js';
 import { scatter } from './scatter.js';
+import { swapDatabases } from './swap-databases.js';
 import { taskOf } from './task.js';
 
 const HASHES = 2 ** 32;
@@ -130,7 +131,10 @@ export class ClusterRouter implements Router {
           finish();
         });
       case 'swapdb':
-        reply.error('ERR SWAPDB is not allowed in cluster mode');
+        if (this.#state.isAlone && !this.#state.isChanging) {
+          swapDatabases(this.#state.store, command.first, command.second);
+          reply.ok();
+        } else reply.error('ERR SWAPDB is not allowed in cluster mode');
         finish();
         return true;
     }

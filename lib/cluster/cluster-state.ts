@@ -41,6 +41,8 @@ export class ClusterState {
   readonly known: Uint8Array = new Uint8Array(SLOTS);
   /** Before this monotonic time a new anchor says neither "none" nor grants. */
   certainFrom = 0;
+  /** How far the own wall clock is ahead of the members' median: one clock that jumps logs nobody out. */
+  clockAheadMs = 0;
   /** A FLUSH is under way: backups answer no reads, anchors grant nothing. */
   flushing = false;
 
@@ -63,6 +65,11 @@ export class ClusterState {
 
   get membership(): MembershipView {
     return this.#membership();
+  }
+
+  /** Time by which keys expire: the earlier of the own and the members' median clock, Unix ms. */
+  get expiryNow(): number {
+    return this.clock.wall - this.clockAheadMs;
   }
 
   get self(): Member {

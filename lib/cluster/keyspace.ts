@@ -26,6 +26,8 @@ export interface KeyspaceHooks {
   restore(ref: Ref): Move | null;
   /** A tombstone of which others than its backup must learn when that one has acked the delete. */
   forget(ref: Ref, also: Peer | null): PendingForget;
+  /** A key was created here without a claim, and others keep a list of all locations. */
+  created(ref: Ref): void;
   /** Evicts by policy; true when memory is still full. */
   makeRoom(): boolean;
 }
@@ -132,8 +134,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
       if (store.role(ref) === Role.Tombstone) this.#awaitDelete(ref);
       return 0;
     }
-    const expireAt = store.expireAt(ref);
-    if (expireAt !== 0 && expireAt <= this.now && store.role(ref) === Role.Primary) {
+    if (store.role(ref) === Role.Primary && this.#isOver(ref)) {
       this.#expired.push({ db, request, index });
       return 0;
     }
@@ -309,7 +310,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
 
   #isOver(ref: Ref): boolean {
     const expireAt = this.#store.expireAt(ref);
-    return expireAt !== 0 && expireAt <= this.now;
+    return expireAt !== 0 && expireAt <= this.#state.expiryNow;
   }
 
   #create(db: number, request: Request, index: number, stale: Ref, length: number): Ref {
@@ -358,6 +359,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     }
     store.setPeer(ref, this.#state.rankedBackup(store.slot(ref))?.index ?? NOBODY);
     this.#changed(ref, FrameType.Set);
+    if (this.#state.config.locationList === 'all') this.#hooks.created(ref);
   }
 
   #changed(ref: Ref, type: number): void {

@@ -4,10 +4,11 @@ import { Flag } from './entry-flags.js';
 import { FrameType } from './frames.js';
 import { type Key, keyOf } from './key.js';
 import type { LiveKeyspace } from './keyspace.js';
-import { type Move, MoveState } from './move.js';
+import { type Move, MoveState, type Waiter } from './move.js';
 import type { ReplySink } from './operation.js';
 import { NOBODY, type Peer } from './peer.js';
 import type { Records } from './records.js';
+import { OUTCOME_UNKNOWN } from './runner.js';
 
 /** What others want to know of moves. */
 export interface MoveListener {
@@ -123,10 +124,7 @@ export class Moves implements ReplySink {
       this.start(ref, this.#state.rankedBackup(this.#store.slot(ref)));
     }
     const move = (this.#store.flags(ref) & Flag.Moving) === 0 ? undefined : this.moveOf(ref);
-    if (move === undefined) {
-      sink.acknowledged(token);
-      return;
-    }
+    if (move === undefined) return this.#confirmAlone({ sink, token });
     if (move.state !== MoveState.Drop) move.isUnacked = true;
     move.waiters.push({ sink, token });
   }
@@ -257,8 +255,15 @@ export class Moves implements ReplySink {
     this.#moves.delete(move.key.id);
     const ref = this.#refOf(move.key);
     if (ref !== 0) this.#store.setFlags(ref, this.#store.flags(ref) & ~Flag.Moving);
-    for (const { sink, token } of move.waiters) sink.acknowledged(token);
+    for (const waiter of move.waiters) this.#confirmAlone(waiter);
     this.#listener.moveDone(move.key);
+  }
+
+  /** What has no second copy is confirmed only where a node may serve alone. */
+  #confirmAlone({ sink, token }: Waiter): void {
+    const { config, isAlone } = this.#state;
+    if (isAlone && config.minBackupsToWrite > 0) sink.fail(token, OUTCOME_UNKNOWN);
+    else sink.acknowledged(token);
   }
 
   #step(move: Move, acksMissing: number): number {

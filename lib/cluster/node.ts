@@ -1,7 +1,4 @@
-import { evictionCandidate } from '../store/eviction.js';
-import { ExpiryCycle } from '../store/expiry.js';
 import { type Ref, Role, type Store } from '../store/store.js';
-import { TombstoneReaper } from '../store/tombstones.js';
 import { Claims } from './claims.js';
 import type { ClusterConfig } from './cluster-config.js';
 import { ClusterRouter } from './cluster-router.js';
@@ -14,7 +11,7 @@ import { Forwarding } from './forwarding.js';
 import { Gathering } from './gathering.js';
 import { Inbox } from './inbox.js';
 import type { Key } from './key.js';
-import { LiveKeyspace } from './keyspace.js';
+import { type KeyspaceHooks, LiveKeyspace } from './keyspace.js';
 import { Locations } from './locations.js';
 import { Lookups } from './lookups.js';
 import { drainLostAcks } from './lost-acks.js';
@@ -32,6 +29,7 @@ import { Moves } from './moves.js';
 import type { Executor } from './operation.js';
 import type { Peer } from './peer.js';
 import { Queries } from './queries.js';
+import { Reclaiming } from './reclaiming.js';
 import { Records } from './records.js';
 import { Routing } from './routing.js';
 import { OUTCOME_UNKNOWN, Runner } from './runner.js';
@@ -39,14 +37,6 @@ import { Scanning } from './scanning.js';
 import { Settling } from './settling.js';
 import { type DataHost, Streams } from './streams.js';
 import { TakeOver } from './take-over.js';
-import { versionMs } from './version-clock.js';
-
-/** Keys that one command may evict. */
-const EVICTIONS_PER_COMMAND = 16;
-/** Tombstones looked at per tick. */
-const TOMBSTONES_PER_TICK = 2000;
-/** A settled cluster without missing members forgets tombstones after so many node-timeouts. */
-const TOMBSTONE_NODE_TIMEOUTS = 5;
 
 /** The outside of a node's cluster part. */
 export interface ClusterHost extends MembershipHost, DataHost {
@@ -85,8 +75,7 @@ export class ClusterNode implements MembershipListener {
   readonly #flushing: Flushing;
   readonly #gathering: Gathering;
   readonly #locations = new Locations();
-  readonly #expiry: ExpiryCycle;
-  readonly #reaper: TombstoneReaper;
+  readonly #reclaiming: Reclaiming;
   #movesEnded = false;
   #left: (() => void) | null = null;
   #saidGoodbye = false;
@@ -107,14 +96,10 @@ export class ClusterNode implements MembershipListener {
     const inbox = new Inbox();
     this.#streams = new Streams(state, host, inbox);
     this.#forgets = new Forgets(state, this.#streams);
-    this.#records = new Records(state, this.#streams, this.#forgets);
-    this.keyspace = new LiveKeyspace(state, this.#streams, {
-      moveOf: (ref) => this.moves.moveOf(ref),
-      moveEnded: (move) => this.moves.end(move),
-      restore: (ref) => this.#restore(ref),
-      forget: (ref, also) => this.#forgets.add(ref, also),
-      makeRoom: () => this.#makeRoom(),
+    this.#records = new Records(state, this.#streams, this.#forgets, {
+      apply: (db, floor) => this.#flushing.apply(db, floor),
     });
+    this.keyspace = new LiveKeyspace(state, this.#streams, this.#keyspaceHooks());
     this.moves = new Moves(state, this.keyspace, this.#records, {
       moveDone: () => {
         this.#movesEnded = true;
@@ -139,6 +124,7 @@ export class ClusterNode implements MembershipListener {
       this.#runner,
       this.#lookups,
       this.#mirror,
+      this.moves,
     );
     this.#forwarding = new Forwarding(state, this.#streams, executor);
     this.#failover = new Failover(state, this.moves, this.#lookups, this.#records);
@@ -154,6 +140,7 @@ export class ClusterNode implements MembershipListener {
       failover: this.#failover,
       takeOver,
       locations: this.#locations,
+      records: this.#records,
     });
     this.settling = new Settling(state, this.moves, this.#failover);
     this.queries = new Queries(state, this.#streams);
@@ -173,9 +160,19 @@ export class ClusterNode implements MembershipListener {
       host,
     );
     this.#connect(inbox);
-    this.#expiry = new ExpiryCycle(store);
-    this.#reaper = new TombstoneReaper(store);
+    this.#reclaiming = new Reclaiming(state, this.keyspace, () => host.random());
     this.membership = new Membership(membership, self, host, this, now);
+  }
+
+  #keyspaceHooks(): KeyspaceHooks {
+    return {
+      moveOf: (ref) => this.moves.moveOf(ref),
+      moveEnded: (move) => this.moves.end(move),
+      restore: (ref) => this.#restore(ref),
+      forget: (ref, also) => this.#forgets.add(ref, also),
+      created: (ref) => this.#records.announce(ref),
+      makeRoom: () => this.#reclaiming.makeRoom(),
+    };
   }
 
   #connect(inbox: Inbox): void {
@@ -213,6 +210,7 @@ export class ClusterNode implements MembershipListener {
     for (const { id } of this.state.view.members) {
       this.state.clock.observe(this.membership.statusOf(id)?.version ?? 0);
     }
+    this.state.clockAheadMs = Math.max(0, wall - this.membership.medianClockMs(wall));
     this.#streams.tick();
     this.#records.takeKnown();
     this.moves.tick();
@@ -220,7 +218,7 @@ export class ClusterNode implements MembershipListener {
     this.#claims.tick();
     this.#gathering.tick();
     this.#routing.retryParked();
-    this.#reapTombstones();
+    this.#reclaiming.reapTombstones(this.#isSettledEverywhere());
     this.#leaveWhenEmpty();
     this.#streams.wantFlush();
   }
@@ -239,14 +237,7 @@ export class ClusterNode implements MembershipListener {
 
   /** Deletes what has expired, a bounded piece per call; only what this node is primary of. */
   expire(entriesMax: number): void {
-    if (!this.state.isServing || this.state.flushing) return;
-    this.keyspace.begin();
-    this.#expiry.run(this.state.clock.wall, entriesMax, (ref) => {
-      if ((this.#store.flags(ref) & (Flag.Busy | Flag.Held)) !== 0) return false;
-      this.state.statistics.expired++;
-      this.keyspace.reclaim(ref);
-      return true;
-    });
+    this.#reclaiming.expire(entriesMax);
   }
 
   // --- control links
@@ -334,10 +325,10 @@ export class ClusterNode implements MembershipListener {
     for (const peer of lost) this.#streams.end(peer);
     state.isChanging = false;
     for (const peer of lost) state.end(peer);
-    state.install(install.view);
+    const added = state.install(install.view);
     state.refreshLeases();
     this.#streams.mark(install.view);
-    this.#records.installed(install);
+    this.#records.installed(install, added);
     this.settling.installed();
     this.#flushing.installed();
     for (const peer of lost) this.#peerLost(peer);
@@ -436,38 +427,6 @@ export class ClusterNode implements MembershipListener {
       const move = this.moves.find(key);
       if (move !== undefined) this.moves.end(move);
     }
-  }
-
-  #makeRoom(): boolean {
-    const { config } = this.state;
-    if (config.maxMemoryPolicy === 'noeviction') return true;
-    for (let i = 0; i < EVICTIONS_PER_COMMAND; i++) {
-      const ref = evictionCandidate(
-        this.#store,
-        config.maxMemoryPolicy,
-        () => this.#host.random(),
-        config.maxMemorySamples,
-      );
-      if (ref === 0) return true;
-      if ((this.#store.flags(ref) & (Flag.Busy | Flag.Held)) !== 0) continue;
-      this.state.statistics.evicted++;
-      this.keyspace.reclaim(ref);
-      if (this.#store.usedBytes <= config.maxMemoryBytes) return false;
-    }
-    return this.#store.usedBytes > config.maxMemoryBytes;
-  }
-
-  /** Tombstones live on while a copy that does not know of the delete may turn up. */
-  #reapTombstones(): void {
-    const { config, clock } = this.state;
-    const isCalm = this.#isSettledEverywhere();
-    const ageMs = isCalm
-      ? TOMBSTONE_NODE_TIMEOUTS * config.nodeTimeoutMs
-      : Math.max(config.tombstoneTtlMs, TOMBSTONE_NODE_TIMEOUTS * config.nodeTimeoutMs);
-    this.#reaper.run(TOMBSTONES_PER_TICK, (ref) => {
-      if (this.state.isUnackedDelete(ref)) return false;
-      return versionMs(this.#store.version(ref)) < clock.wall - ageMs;
-    });
   }
 
   #isSettledEverywhere(): boolean {

@@ -9,6 +9,14 @@ import { NOBODY, type Peer } from './peer.js';
 import type { Streams } from './streams.js';
 
 const NO_MEMBER = 0xffff;
+/** A database and its floor in REPORTED. */
+const FLOOR_BYTES = 9;
+
+/** Where floors of flushed databases are kept: a flush that its asker could not finish is finished by the reports. */
+export interface FloorKeeper {
+  apply(db: number, floor: number): void;
+}
+
 /** Entries that are looked at in one turn. */
 const ENTRIES_PER_STEP = 4000;
 
@@ -21,6 +29,7 @@ export class Records {
   readonly #store: Store;
   readonly #streams: Streams;
   readonly #forgets: Forgets;
+  readonly #floors: FloorKeeper;
   readonly #frame = new KeyFrame();
   readonly #scratch = Buffer.alloc(2);
   /** Anchor of each slot in the view before, as a peer number. */
@@ -31,13 +40,18 @@ export class Records {
   #walk = SLOTS;
   readonly #missing = new Set<Peer>();
   #hasReported = false;
+  /** The slots of this view have been marked as known. */
+  #isTaken = false;
   #isFirst = true;
+  /** Members that are yet to be given the list of all locations, where everybody keeps it. */
+  #newcomers: readonly Peer[] = [];
 
-  constructor(state: ClusterState, streams: Streams, forgets: Forgets) {
+  constructor(state: ClusterState, streams: Streams, forgets: Forgets, floors: FloorKeeper) {
     this.#state = state;
     this.#store = state.store;
     this.#streams = streams;
     this.#forgets = forgets;
+    this.#floors = floors;
   }
 
   /** Every slot that this node anchors is known. */
@@ -48,7 +62,7 @@ export class Records {
   }
 
   /** A view was installed; the anchors of the state are those of the new view already. */
-  installed(install: Install): void {
+  installed(install: Install, added: readonly Peer[]): void {
     const { anchors, known } = this.#state;
     const afresh = this.#isFirst || install.merge;
     for (let slot = 0; slot < SLOTS; slot++) {
@@ -62,6 +76,8 @@ export class Records {
     for (const peer of this.#state.livePeers()) this.#missing.add(peer);
     this.#walk = 0;
     this.#hasReported = false;
+    this.#isTaken = false;
+    this.#newcomers = this.#state.config.locationList === 'all' ? added : [];
     this.#state.certainFrom = install.certainFrom;
   }
 
@@ -78,10 +94,14 @@ export class Records {
     while (this.#walk < SLOTS && seen < ENTRIES_PER_STEP) {
       const slot = this.#walk++;
       const anchor = this.#state.livePeer(this.#state.anchors[slot]!);
-      if (anchor === null || this.#toReport[slot] === 0) continue;
+      const isReported = anchor !== null && this.#toReport[slot] === 1;
+      if (!isReported && this.#newcomers.length === 0) continue;
       seen += this.#store.countInSlot(slot);
       this.#store.eachInSlot(slot, (ref) => {
-        if (this.#isReported(ref)) this.append(anchor, ref);
+        if (!this.#isReported(ref)) return false;
+        if (isReported) this.append(anchor, ref);
+        if (this.#store.role(ref) !== Role.Primary) return false;
+        for (const peer of this.#newcomers) if (peer.isLive) this.append(peer, ref);
         return false;
       });
     }
@@ -94,16 +114,25 @@ export class Records {
   #reportDone(): void {
     this.#hasReported = true;
     for (const peer of this.#state.livePeers()) {
-      peer.stream.log.begin(FrameType.Reported, 8);
-      peer.stream.log.f64(this.#state.view!.id.number);
+      const { log } = peer.stream;
+      const flushed = [...this.#state.floors.entries()].filter(([, floor]) => floor > 0);
+      log.begin(FrameType.Reported, 8 + flushed.length * FLOOR_BYTES);
+      log.f64(this.#state.view!.id.number);
+      for (const [db, floor] of flushed) {
+        log.u8(db);
+        log.f64(floor);
+      }
       this.#state.statistics.framesSent[FrameType.Reported]!++;
       this.#streams.appended(peer);
     }
   }
 
-  /** REPORTED: number of the view. */
+  /** REPORTED: number of the view f64, then for each database that was flushed its number u8 and its floor f64. */
   receiveReported(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
-    if (end - start !== 8) return false;
+    if (end - start < 8 || (end - start - 8) % FLOOR_BYTES !== 0) return false;
+    for (let at = start + 8; at < end; at += FLOOR_BYTES) {
+      this.#floors.apply(buffer[at]!, f64At(buffer, at + 1));
+    }
     if (f64At(buffer, start) === this.#state.view?.id.number) this.#missing.delete(peer);
     this.takeKnown();
     return true;
@@ -111,7 +140,8 @@ export class Records {
 
   /** Once all have reported, and nobody left out can hold a long lease any more, "none" is certain. */
   takeKnown(): void {
-    if (!this.isKnown) return;
+    if (this.#isTaken || !this.isKnown) return;
+    this.#isTaken = true;
     const { anchors, known } = this.#state;
     for (let slot = 0; slot < SLOTS; slot++) if (anchors[slot] === NOBODY) known[slot] = 1;
   }

@@ -15,6 +15,7 @@ import { MoveState } from './move.js';
 import type { Moves } from './moves.js';
 import type { CommandTraits } from './operation.js';
 import { NOBODY, type Peer } from './peer.js';
+import type { Records } from './records.js';
 import { errorReply, NOT_RUN, type Runner } from './runner.js';
 import type { TakeOver } from './take-over.js';
 import type { Task } from './task.js';
@@ -23,6 +24,8 @@ import type { Task } from './task.js';
 const HOPS_MAX = 8;
 /** Redirections after which a record that sends commands around in a circle is doubted. */
 const HOPS_DOUBT = 4;
+/** Redis's text for too few replicas. */
+const NO_REPLICAS = 'NOREPLICAS Not enough good replicas to write.';
 /** Commands that may wait for leases, a view or a tick; more are refused. */
 const PARKED_MAX = 100_000;
 
@@ -49,6 +52,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
   readonly #failover: Failover;
   readonly #takeOver: TakeOver;
   readonly #locations: Locations;
+  readonly #records: Records;
   #parked: Task[] = [];
 
   constructor(parts: {
@@ -62,6 +66,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
     failover: Failover;
     takeOver: TakeOver;
     locations: Locations;
+    records: Records;
   }) {
     this.#state = parts.state;
     this.#store = parts.state.store;
@@ -74,6 +79,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
     this.#failover = parts.failover;
     this.#takeOver = parts.takeOver;
     this.#locations = parts.locations;
+    this.#records = parts.records;
     this.#claims.router = this;
     this.#forwarding.router = this;
   }
@@ -85,7 +91,8 @@ export class Routing implements TaskRouter, ForwardingRouter {
   /** The hot path: whether a command on this key may run at once. */
   mayRun(db: number, request: Request, keyIndex: number, traits: CommandTraits): boolean {
     const state = this.#state;
-    if (state.now >= state.servesUntil || (traits.write && state.flushing)) return false;
+    if (state.now >= state.servesUntil) return false;
+    if (traits.write && (state.flushing || this.#lacksBackups())) return false;
     const store = this.#store;
     const ref = store.find(db, request.buffer, request.start[keyIndex]!, request.end[keyIndex]!);
     if (!this.#isRunnable(ref, traits, db, request, keyIndex)) return false;
@@ -130,6 +137,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
   route(task: Task): void {
     const state = this.#state;
     const { operation } = task;
+    if (operation.traits.write && this.#lacksBackups()) return this.#refuse(task, NO_REPLICAS);
     if (!state.isServing || task.hops > HOPS_MAX) return this.park(task);
     if (state.flushing && operation.traits.write) return this.park(task);
     const ref = this.#find(task.key);
@@ -185,6 +193,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
   }
 
   created(ref: Ref, _key: Key): void {
+    if (this.#state.config.locationList === 'all') this.#records.announce(ref);
     const backup = this.#state.rankedBackup(this.#store.slot(ref));
     if (backup !== null && backup.index !== this.#store.peer(ref)) this.#moves.start(ref, backup);
   }
@@ -303,6 +312,11 @@ export class Routing implements TaskRouter, ForwardingRouter {
 
   // --- may it?
 
+  /** `min-backups-to-write`: a node that serves alone refuses to write. */
+  #lacksBackups(): boolean {
+    return this.#state.config.minBackupsToWrite > 0 && this.#state.isAlone;
+  }
+
   /** A primary reads from memory while it holds L from every node that could promote the key. */
   #mayReadPrimary(ref: Ref): boolean {
     const { now } = this.#state;
@@ -321,7 +335,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
     const primary = state.livePeer(store.peer(ref));
     if (primary === null || state.now >= primary.readsUntil) return false;
     const expireAt = store.expireAt(ref);
-    return expireAt === 0 || expireAt > state.clock.wall;
+    return expireAt === 0 || expireAt > state.expiryNow;
   }
 
   /** A tombstone answers like no entry, once its delete is on both copies. */
@@ -348,10 +362,10 @@ export class Routing implements TaskRouter, ForwardingRouter {
   }
 
   /** It was not run: the client may send it again. */
-  #refuse(task: Task): void {
+  #refuse(task: Task, error: string = NOT_RUN): void {
     const { operation } = task;
-    if (task.from !== null) this.#forwarding.refuse(operation.token, NOT_RUN);
-    else operation.sink.complete(operation.token, errorReply(NOT_RUN));
+    if (task.from !== null) this.#forwarding.refuse(operation.token, error);
+    else operation.sink.complete(operation.token, errorReply(error));
   }
 
   #find(key: Key): Ref {

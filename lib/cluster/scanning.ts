@@ -108,6 +108,6 @@ export class Scanning {
       return false;
     if (store.role(ref) === Role.Primary && (store.flags(ref) & Flag.Busy) !== 0) return false;
     const expireAt = store.expireAt(ref);
-    return expireAt === 0 || expireAt > this.#state.clock.wall;
+    return expireAt === 0 || expireAt > this.#state.expiryNow;
   }
 }

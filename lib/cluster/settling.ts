@@ -161,6 +161,7 @@ export class Settling {
     const state = this.#state;
     if (!state.keepsRecordOf(store.slot(ref))) return true;
     if (state.livePeer(store.peer(ref)) !== null || state.now < state.certainFrom) return false;
+    if (!state.isAnchor(store.slot(ref))) return true;
     this.#unsettled++;
     this.#failover.resolveRecord(this.#failover.keyOf(ref));
     return false;

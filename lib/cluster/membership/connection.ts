@@ -11,8 +11,18 @@ const EXACT_LEFT_OUT_MAX = 7;
 
 type Edge = readonly [older: number, younger: number];
 
+export interface Staying {
+  /** The members that stay, oldest first. */
+  readonly stay: readonly Incarnation[];
+  /**
+   * Some members cannot reach each other, and others may soon turn out not to: who goes is a choice,
+   * and it is made better when all cut connections are known. Nobody is left out of `stay` by it yet.
+   */
+  readonly isPending: boolean;
+}
+
 /**
- * The members (oldest first) that stay in the next view, as this node sees it.
+ * The members (given oldest first) that stay in the next view, as this node sees it.
  *
  * 1. Whoever is lost to us and heard by nobody we hear is gone, or on the other side of a
  *    partition: out.
@@ -26,30 +36,40 @@ export function whoStays(
   self: Incarnation,
   own: Reach,
   reports: ReadonlyMap<Incarnation, Reach>,
-): Incarnation[] {
-  if (own.lost.size === 0 && !anyLost(reports)) return [...members];
+  mayWait: boolean,
+): Staying {
+  if (own.lost.size === 0 && !anyLost(reports)) return { stay: members, isPending: false };
   const witnesses = members.filter((id) => id !== self && !own.silent.has(id));
   const present = members.filter(
     (id) => !own.lost.has(id) || witnesses.some((witness) => hears(reports.get(witness), id)),
   );
-  const edges: Edge[] = [];
-  for (let a = 0; a < present.length; a++) {
-    for (let b = a + 1; b < present.length; b++) {
-      if (isCut(present[a]!, present[b]!)) edges.push([a, b]);
+  const reachOf = (id: Incarnation): Reach | undefined => {
+    if (id === self) return own;
+    return own.silent.has(id) ? undefined : reports.get(id);
+  };
+  const edges = pairsWhere(present, (a, b) => isIn('lost', a, b));
+  if (edges.length === 0) return { stay: present, isPending: false };
+  const doubted = pairsWhere(present, (a, b) => isIn('silent', a, b));
+  if (mayWait && doubted.length > edges.length) return { stay: present, isPending: true };
+  const out = fewestLeftOut(edges);
+  return { stay: present.filter((_, index) => !out.has(index)), isPending: false };
+
+  function isIn(list: 'lost' | 'silent', a: Incarnation, b: Incarnation): boolean {
+    return (reachOf(a)?.[list].has(b) ?? false) || (reachOf(b)?.[list].has(a) ?? false);
+  }
+}
+
+function pairsWhere(
+  ids: readonly Incarnation[],
+  isCut: (a: Incarnation, b: Incarnation) => boolean,
+): Edge[] {
+  const pairs: Edge[] = [];
+  for (let a = 0; a < ids.length; a++) {
+    for (let b = a + 1; b < ids.length; b++) {
+      if (isCut(ids[a]!, ids[b]!)) pairs.push([a, b]);
     }
   }
-  if (edges.length === 0) return present;
-  const out = fewestLeftOut(edges);
-  return present.filter((_, index) => !out.has(index));
-
-  function isCut(a: Incarnation, b: Incarnation): boolean {
-    return loses(a, b) || loses(b, a);
-  }
-
-  function loses(from: Incarnation, to: Incarnation): boolean {
-    if (from === self) return own.lost.has(to);
-    return !own.silent.has(from) && (reports.get(from)?.lost.has(to) ?? false);
-  }
+  return pairs;
 }
 
 function anyLost(reports: ReadonlyMap<Incarnation, Reach>): boolean {

@@ -30,6 +30,8 @@ export class Coordination {
   /** Since when something is unfinished that another coordinator may still finish. */
   #unfinishedSince = Number.POSITIVE_INFINITY;
   #quietUntil = 0;
+  /** Since when a choice of whom to leave out waits for the whole picture. */
+  #pendingSince = Number.POSITIVE_INFINITY;
 
   constructor(
     state: State,
@@ -177,18 +179,37 @@ export class Coordination {
     this.proposer.abandon();
     if (!this.proposer.mayStart(now) || !this.#isWorthwhile(plan, now)) return;
     this.#unfinishedSince = Number.POSITIVE_INFINITY;
+    this.#logPlan(plan);
     this.proposer.start(plan, participant.highest, now);
   }
 
-  #whoStays(base: View, now: number): Incarnation[] {
+  #logPlan({ base, stay, joiners, other, dead }: Plan): void {
+    const ids = new Set(stay.map(({ id }) => id));
+    const short = (id: Incarnation): string => id.slice(0, 8);
+    this.#state.host.log('info', 'view-change', {
+      base: base.id.number,
+      out: base.members.filter(({ id }) => !ids.has(id)).map(({ id }) => short(id)),
+      dead: dead.map(short),
+      joiners: joiners.map(({ id }) => short(id)),
+      otherSide: other?.members.length ?? 0,
+    });
+  }
+
+  #whoStays(base: View, now: number): readonly Incarnation[] {
     const { self, departed, peers } = this.#state;
-    const alive = base.members.map(({ id }) => id).filter((id) => !departed.has(id));
+    const alive = base.members
+      .map(({ id }) => id)
+      .filter((id) => !departed.has(id) && !peers.get(id)?.unreachable);
     const reports = new Map<Incarnation, Reach>();
     for (const id of alive) {
       const heard = peers.get(id)?.heard;
       if (heard != null) reports.set(id, heard);
     }
-    return whoStays(alive, self.id, this.reach(now), reports);
+    const mayWait = now - this.#pendingSince < this.#state.timing.redialMs;
+    const { stay, isPending } = whoStays(alive, self.id, this.reach(now), reports, mayWait);
+    if (!isPending) this.#pendingSince = Number.POSITIVE_INFINITY;
+    else this.#pendingSince = Math.min(this.#pendingSince, now);
+    return stay;
   }
 
   /** Which members of the prepared view this node does not hear. */
