@@ -1,0 +1,149 @@
+import { Flag } from '../../lib/cluster/entry-flags.js';
+import { MoveState } from '../../lib/cluster/move.js';
+import type { Peer } from '../../lib/cluster/peer.js';
+import { type Ref, Role, type Store } from '../../lib/store/store.js';
+import type { Process } from './process.js';
+
+export interface Found {
+  readonly what: string;
+  readonly key: string | null;
+}
+
+function find(store: Store, key: string): Ref {
+  const bytes = Buffer.from(key, 'latin1');
+  return store.find(0, bytes, 0, bytes.length);
+}
+
+/** Whether the process would answer a read of this primary entry at once. */
+function mayAct(process: Process, ref: Ref): boolean {
+  const { store, node } = process;
+  if (!process.serves || process.isPaused) return false;
+  if (store.role(ref) !== Role.Primary || (store.flags(ref) & Flag.Busy) !== 0) return false;
+  const now = process.monotonic;
+  const holds = (peer: Peer | null): boolean => peer === null || now < peer.readsUntil;
+  if ((store.flags(ref) & Flag.Moving) !== 0) {
+    const { from, to, state } = node.moves.moveOf(ref);
+    return holds(from) && (state === MoveState.Lease || holds(to));
+  }
+  return holds(node.state.livePeer(store.peer(ref)));
+}
+
+/** Two nodes that both act as primary of one key (I1). */
+export function checkPrimaries(
+  processes: readonly Process[],
+  keys: readonly string[],
+): Found | null {
+  for (const key of keys) {
+    const acting = processes.filter((process) => {
+      const ref = find(process.store, key);
+      return ref !== 0 && mayAct(process, ref);
+    });
+    if (acting.length < 2) continue;
+    const names = acting.map(({ name }) => name).join(' and ');
+    return { what: `${names} are both primary of ${key}`, key };
+  }
+  return null;
+}
+
+/** What must hold when nothing happens any more: every key on two nodes that agree, and nothing left open. */
+export class CalmChecks {
+  readonly #processes: readonly Process[];
+  readonly #keys: readonly string[];
+
+  constructor(processes: readonly Process[], keys: readonly string[]) {
+    this.#processes = processes;
+    this.#keys = keys;
+  }
+
+  run(): Found | null {
+    for (const key of this.#keys) {
+      const what = this.#checkKey(key);
+      if (what !== null) return { what: `${what}:\n  ${this.#describe(key).join('\n  ')}`, key };
+    }
+    for (const process of this.#processes) {
+      const open = Object.entries(process.node.open).filter(([, count]) => count > 0);
+      if (open.length === 0) continue;
+      const list = open.map(([name, count]) => `${name} ${count}`).join(', ');
+      return { what: `${process.name} still has open: ${list}`, key: null };
+    }
+    return null;
+  }
+
+  #checkKey(key: string): string | null {
+    const copies = this.#processes.flatMap((process) => {
+      const ref = find(process.store, key);
+      return ref !== 0 && process.store.role(ref) < Role.Record ? [{ process, ref }] : [];
+    });
+    if (copies.length === 0) return this.#checkAbsent(key);
+    const primaries = copies.filter(({ process, ref }) => process.store.role(ref) === Role.Primary);
+    if (primaries.length !== 1) return `${key} has ${primaries.length} primaries`;
+    const { process, ref } = primaries[0]!;
+    const { store } = process;
+    if ((store.flags(ref) & (Flag.Busy | Flag.Moving | Flag.Held)) !== 0) {
+      return `${key} is not at rest on its primary`;
+    }
+    if (this.#processes.length === 1) return null;
+    if (copies.length !== 2) return `${key} is on ${copies.length} nodes`;
+    const backup = copies.find((copy) => copy.process !== process)!;
+    return (
+      this.#comparePair(key, process, ref, backup.process, backup.ref) ??
+      this.#checkAnchor(key, process, ref)
+    );
+  }
+
+  #comparePair(key: string, p: Process, ref: Ref, b: Process, copy: Ref): string | null {
+    const { store } = p;
+    if (p.node.state.peer(store.peer(ref))?.id !== b.incarnation) {
+      return `${key}: the primary names another backup`;
+    }
+    if (b.node.state.peer(b.store.peer(copy))?.id !== p.incarnation) {
+      return `${key}: the backup names another primary`;
+    }
+    if ((b.store.flags(copy) & Flag.Full) === 0) return `${key}: the backup has not all rights`;
+    if (store.version(ref) !== b.store.version(copy)) return `${key}: versions differ`;
+    if (store.expireAt(ref) !== b.store.expireAt(copy)) return `${key}: expiries differ`;
+    if (value(store, ref) !== value(b.store, copy)) return `${key}: values differ`;
+    return null;
+  }
+
+  /** The anchor has an entry for every key that exists (I9). */
+  #checkAnchor(key: string, primary: Process, ref: Ref): string | null {
+    const slot = primary.store.slot(ref);
+    const anchor = this.#processes.find((process) => process.node.state.isAnchor(slot))!;
+    const entry = find(anchor.store, key);
+    if (entry === 0 || anchor.store.role(entry) === Role.Tombstone) {
+      return `${key}: its anchor ${anchor.name} has no entry`;
+    }
+    if (anchor.node.state.known[slot] === 0) return `slot of ${key} is not known to its anchor`;
+    return null;
+  }
+
+  #checkAbsent(key: string): string | null {
+    const left = this.#processes.find((process) => {
+      const ref = find(process.store, key);
+      return ref !== 0 && process.store.role(ref) === Role.Record;
+    });
+    return left === undefined ? null : `${key} is absent, and ${left.name} has a record of it`;
+  }
+
+  #describe(key: string): string[] {
+    return this.#processes.map((process) => {
+      const { store } = process;
+      const ref = find(store, key);
+      if (ref === 0) return `${process.name}: nothing`;
+      const peer = process.node.state.peer(store.peer(ref));
+      const peerName = this.#processes.find(({ incarnation }) => incarnation === peer?.id)?.name;
+      const anchors = process.node.state.isAnchor(store.slot(ref)) ? ', anchor' : '';
+      return (
+        `${process.name}: role ${store.role(ref)} flags ${store.flags(ref)} peer ${peerName ?? '-'} ` +
+        `version ${store.version(ref)} expiry ${store.expireAt(ref)} ${value(store, ref).slice(0, 40)}` +
+        anchors
+      );
+    });
+  }
+}
+
+function value(store: Store, ref: Ref): string {
+  const start = store.valueStart(ref);
+  return store.valueBuffer(ref).latin1Slice(start, start + store.valueLength(ref));
+}

@@ -1,0 +1,143 @@
+import type { ClientSession, ReplyMode } from '../../lib/commands/client-session.js';
+import { ReplyWriter } from '../../lib/protocol/reply-writer.js';
+import { Request } from '../../lib/protocol/request.js';
+import { type ReplyOutput, ReplyQueue } from '../../lib/server/reply-queue.js';
+import type { Random } from '../support/control-network.js';
+import { type Reply, ReplyReader } from '../support/resp.js';
+import type { Process } from './process.js';
+import type { Scheduler } from './scheduler.js';
+
+/** What a client hears from its connection. */
+export interface ConnectionListener {
+  replied(reply: Reply): void;
+  lost(): void;
+}
+
+/** A client connection to one process, with the reply queue of the real server, and its way through the network. */
+export class Connection implements ClientSession, ReplyOutput {
+  readonly id: number;
+  readonly address = '';
+  readonly localAddress = '';
+  readonly createdAt = 0;
+  lastActiveAt = 0;
+  name = '';
+  libraryName = '';
+  libraryVersion = '';
+  db = 0;
+  authenticated = true;
+  noEvict = false;
+  replyMode: ReplyMode = 'on';
+  lastCommand = '';
+  commandsRun = 0;
+  readonly queryBufferBytes = 0;
+  readonly outputBytes = 0;
+  readonly reply = new ReplyWriter();
+  readonly process: Process;
+  readonly #queue = new ReplyQueue(this.reply);
+  readonly #reader = new ReplyReader();
+  readonly #scheduler: Scheduler;
+  readonly #random: Random;
+  readonly #listener: ConnectionListener;
+  #arrivesAt = 0;
+  /** Bytes of replies on their way. */
+  #inFlight = 0;
+  #isOpen = true;
+
+  constructor(
+    id: number,
+    process: Process,
+    scheduler: Scheduler,
+    random: Random,
+    listener: ConnectionListener,
+  ) {
+    this.id = id;
+    this.process = process;
+    this.#scheduler = scheduler;
+    this.#random = random;
+    this.#listener = listener;
+    process.connections.add(this);
+  }
+
+  // --- at the client
+
+  send(args: readonly string[]): void {
+    const request = Request.of(...args);
+    this.#scheduler.at(this.#random.between(0.02, 0.5), () =>
+      this.process.input('command', () => {
+        if (!this.#isOpen) return;
+        this.process.dispatcher.dispatch(this, request);
+        // The parser's buffer is written again.
+        request.buffer.fill(0xa5);
+        this.process.wantDrain(this);
+      }),
+    );
+  }
+
+  /** The client goes away; a command that it has sent may still run. */
+  close(): void {
+    this.#isOpen = false;
+    this.process.connections.delete(this);
+  }
+
+  // --- at the server
+
+  drain(): void {
+    if (this.#isOpen) this.#queue.drain(this);
+  }
+
+  write(buffer: Buffer, start: number, end: number): boolean {
+    const bytes = Buffer.from(buffer.subarray(start, end));
+    const { now } = this.#scheduler;
+    this.#arrivesAt = Math.max(this.#arrivesAt, now + this.#random.between(0.02, 0.5));
+    this.#inFlight++;
+    this.#scheduler.at(this.#arrivesAt - now, () => {
+      this.#inFlight--;
+      if (!this.#isOpen) return;
+      this.#reader.feed(bytes);
+      for (let next = this.#reader.next(); next !== null; next = this.#reader.next()) {
+        this.#listener.replied(next.reply);
+      }
+    });
+    return true;
+  }
+
+  /** The process was killed: what it had sent arrives, or is lost with the connection. */
+  serverEnded(): void {
+    const lose = (): void => {
+      if (!this.#isOpen) return;
+      this.#isOpen = false;
+      this.#listener.lost();
+    };
+    if (this.#inFlight > 0 && this.#random.next() < 0.7) {
+      this.#scheduler.at(this.#arrivesAt - this.#scheduler.now + 0.01, lose);
+    } else this.#scheduler.at(this.#random.between(0, 1), lose);
+  }
+
+  endReply(acks: number): number {
+    this.process.wantDrain(this);
+    return this.#queue.endReply(acks);
+  }
+
+  deferReply(): number {
+    return this.#queue.deferReply();
+  }
+
+  acknowledged(token: number): void {
+    if (this.#isOpen && this.#queue.acknowledged(token)) this.process.wantDrain(this);
+  }
+
+  complete(token: number, reply: Buffer): void {
+    if (this.#isOpen && this.#queue.complete(token, reply)) this.process.wantDrain(this);
+  }
+
+  fail(token: number, error: string): void {
+    const bytes = Buffer.from(`-${error}\r\n`);
+    if (this.#isOpen && this.#queue.fail(token, bytes)) this.process.wantDrain(this);
+  }
+
+  closeAfterReplies(): void {}
+
+  kill(): void {
+    this.close();
+  }
+}

@@ -1,0 +1,230 @@
+import type { Random } from '../support/control-network.js';
+import type { Profile } from './profiles.js';
+
+/** What the faults are done to. */
+export interface Victims {
+  readonly now: number;
+  at(delayMs: number, run: () => void): void;
+  /** Machines that run a process which is not leaving, and those that run none. */
+  up(): number[];
+  down(): number[];
+  /** All who are up are in one view, and every key has two copies. */
+  isQuiet(): boolean;
+  start(machine: number): void;
+  kill(machine: number): void;
+  unplug(machine: number): void;
+  plug(machine: number): void;
+  leave(machine: number, left: () => void): void;
+  pause(machine: number): void;
+  resume(machine: number): void;
+  cut(from: number, to: number, oneWay: boolean): void;
+  heal(): void;
+  reset(kind: 'control' | 'data'): void;
+  stepClock(machine: number, byMs: number): void;
+  note(text: string): void;
+}
+
+export type FaultKind =
+  | 'crash'
+  | 'silent-crash'
+  | 'pause'
+  | 'cut'
+  | 'partition'
+  | 'join'
+  | 'leave'
+  | 'reset'
+  | 'clock';
+
+/** These leave the keys with two copies and all members connected: they may come at any time. */
+const HARMLESS: ReadonlySet<FaultKind> = new Set<FaultKind>(['join', 'leave', 'reset', 'clock']);
+const LOOK_MS = 20;
+
+/**
+ * Injects faults. Where the profile says "one at a time", the next failure comes only after the cluster was quiet again:
+ * then, and only then, nothing that was acknowledged may be lost.
+ */
+export class FaultDriver {
+  readonly #victims: Victims;
+  readonly #profile: Profile;
+  readonly #random: Random;
+  #isOn = true;
+  /** No failure is being recovered from. */
+  #isFree = false;
+  /** Things that are to be undone. */
+  #open = 0;
+  #nextAt: number;
+  #nextHarmlessAt: number;
+  #leaving = 0;
+  /** Machines that will be started again. */
+  #starts = 0;
+
+  constructor(victims: Victims, profile: Profile, random: Random) {
+    this.#victims = victims;
+    this.#profile = profile;
+    this.#random = random;
+    this.#nextAt = random.between(0, profile.faultEveryMs);
+    this.#nextHarmlessAt = random.between(0, profile.faultEveryMs);
+    this.#look();
+  }
+
+  /** Faults that are to be undone, and machines that are to be started. */
+  get open(): number {
+    return this.#open + this.#starts + this.#leaving;
+  }
+
+  stop(): void {
+    this.#isOn = false;
+  }
+
+  #look(): void {
+    const victims = this.#victims;
+    victims.at(LOOK_MS, () => {
+      if (!this.#isOn) return;
+      this.#look();
+      if (victims.now >= this.#nextHarmlessAt) this.#harmless();
+      if (!this.#profile.oneAtATime) this.#isFree = true;
+      else if (!this.#isFree && this.#open === 0 && victims.isQuiet()) {
+        this.#isFree = true;
+        // Some faults right after the last one was overcome, some later.
+        const wait = this.#random.next() < 0.5 ? 50 : this.#profile.faultEveryMs;
+        this.#nextAt = victims.now + this.#random.between(0, wait);
+      }
+      if (this.#isFree && victims.now >= this.#nextAt) this.#failure();
+    });
+  }
+
+  #harmless(): void {
+    this.#nextHarmlessAt = this.#victims.now + this.#random.between(0, this.#profile.faultEveryMs);
+    const kind = this.#pick((each) => HARMLESS.has(each));
+    if (kind !== null) this.#inject(kind);
+  }
+
+  #failure(): void {
+    this.#nextAt = this.#victims.now + this.#random.between(0, this.#profile.faultEveryMs);
+    const kind = this.#pick((each) => !HARMLESS.has(each));
+    if (kind === null) return;
+    this.#isFree = false;
+    this.#inject(kind);
+  }
+
+  #pick(isWanted: (kind: FaultKind) => boolean): FaultKind | null {
+    const weights = Object.entries(this.#profile.faults) as [FaultKind, number][];
+    const wanted = weights.filter(([kind]) => isWanted(kind));
+    let luck = this.#random.next() * wanted.reduce((sum, [, weight]) => sum + weight, 0);
+    for (const [kind, weight] of wanted) {
+      luck -= weight;
+      if (luck < 0) return kind;
+    }
+    return null;
+  }
+
+  #inject(kind: FaultKind): void {
+    const victims = this.#victims;
+    const random = this.#random;
+    const up = victims.up();
+    if (up.length === 0) return;
+    const machine = random.pick(up);
+    switch (kind) {
+      case 'crash':
+      case 'silent-crash':
+        return this.#crash(machine, kind === 'silent-crash');
+      case 'pause':
+        return this.#pause(machine);
+      case 'cut':
+        return this.#cut(machine, up);
+      case 'partition':
+        return this.#partition(up);
+      case 'join':
+        return this.#join();
+      case 'leave':
+        return this.#leave(machine, up);
+      case 'reset':
+        victims.note('reset');
+        return victims.reset(random.next() < 0.8 ? 'data' : 'control');
+      case 'clock':
+        return victims.stepClock(machine, Math.round(random.between(-50, 50)));
+    }
+  }
+
+  /** Undone after a time; until then nothing counts as quiet. */
+  #later(delayMs: number, undo: () => void): void {
+    this.#open++;
+    this.#victims.at(delayMs, () => {
+      this.#open--;
+      undo();
+    });
+  }
+
+  #crash(machine: number, isSilent: boolean): void {
+    const victims = this.#victims;
+    if (victims.up().length < 2) return;
+    victims.note(`${isSilent ? 'unplug' : 'kill'} machine ${machine}`);
+    if (isSilent) victims.unplug(machine);
+    else victims.kill(machine);
+    const luck = this.#random.next();
+    const delay = luck < 0.3 ? 1 : luck < 0.6 ? 500 : luck < 0.9 ? 5000 : 20_000;
+    // Staying down is no longer a failure once the others have recovered.
+    this.#starts++;
+    victims.at(this.#random.between(0, delay), () => {
+      this.#starts--;
+      victims.plug(machine);
+      if (victims.down().includes(machine)) victims.start(machine);
+    });
+  }
+
+  #pause(machine: number): void {
+    const { nodeTimeoutMs } = this.#profile;
+    const longest = this.#random.next() < 0.5 ? nodeTimeoutMs / 2 : 3 * nodeTimeoutMs;
+    const pauseMs = this.#random.between(10, longest);
+    this.#victims.note(`pause machine ${machine} for ${pauseMs.toFixed(0)} ms`);
+    this.#victims.pause(machine);
+    this.#later(pauseMs, () => this.#victims.resume(machine));
+  }
+
+  #cut(machine: number, up: number[]): void {
+    const others = up.filter((other) => other !== machine);
+    if (others.length < 2) return;
+    const other = this.#random.pick(others);
+    const oneWay = this.#random.next() < 0.4;
+    const { nodeTimeoutMs } = this.#profile;
+    const longest = this.#random.next() < 0.5 ? nodeTimeoutMs / 2 : 3 * nodeTimeoutMs;
+    const lastsMs = this.#random.between(10, longest);
+    this.#victims.note(`cut ${machine}${oneWay ? '>' : '-'}${other} for ${lastsMs.toFixed(0)} ms`);
+    this.#victims.cut(machine, other, oneWay);
+    this.#later(lastsMs, () => this.#victims.heal());
+  }
+
+  #partition(up: number[]): void {
+    const random = this.#random;
+    if (up.length < 3) return;
+    const alone = random.pick(up);
+    const lastsMs = random.between(100, 5 * this.#profile.nodeTimeoutMs);
+    this.#victims.note(`machine ${alone} alone for ${lastsMs.toFixed(0)} ms`);
+    for (const other of up) if (other !== alone) this.#victims.cut(alone, other, false);
+    this.#later(lastsMs, () => this.#victims.heal());
+  }
+
+  #join(): void {
+    const down = this.#victims.down();
+    if (down.length === 0) return;
+    const machine = this.#random.pick(down);
+    this.#victims.note(`start machine ${machine}`);
+    this.#victims.plug(machine);
+    this.#victims.start(machine);
+  }
+
+  #leave(machine: number, up: number[]): void {
+    if (up.length < this.#profile.nodes || this.#leaving > 0) return;
+    this.#victims.note(`machine ${machine} leaves`);
+    this.#leaving++;
+    this.#victims.leave(machine, () => {
+      this.#leaving--;
+      const again = this.#random.between(0, 3000);
+      this.#starts++;
+      this.#victims.at(again, () => {
+        this.#starts--;
+        if (this.#victims.down().includes(machine)) this.#victims.start(machine);
+      });
+    });
+  }
+}

@@ -1,0 +1,335 @@
+import { Config } from '../../lib/base/config.js';
+import type { ClusterConfig } from '../../lib/cluster/cluster-config.js';
+import type { Address, Incarnation, Member } from '../../lib/cluster/member.js';
+import type { JoinAddresses, LinkEnd } from '../../lib/cluster/membership/contract.js';
+import {
+  type ControlMessage,
+  decodeControlMessage,
+} from '../../lib/cluster/membership/messages.js';
+import { type ClusterHost, ClusterNode } from '../../lib/cluster/node.js';
+import { createCommandTable } from '../../lib/commands/all-commands.js';
+import { Dispatcher } from '../../lib/commands/dispatcher.js';
+import type { NodeServices } from '../../lib/commands/services.js';
+import { Statistics } from '../../lib/commands/statistics.js';
+import { Store } from '../../lib/store/store.js';
+import type { Random } from '../support/control-network.js';
+import type { Connection } from './connection.js';
+import type { LinkKind, LinkOwner, Network } from './network.js';
+import type { Scheduler } from './scheduler.js';
+import type { Trace } from './trace.js';
+
+/** A host of the cluster: its clocks go on while processes on it come and go. */
+export interface Machine {
+  readonly index: number;
+  readonly address: Address;
+  /** Speed of the monotonic clock, about 1, and its reading at true time 0. */
+  readonly rate: number;
+  readonly monotonicOffset: number;
+  /** Wall clock minus true time, Unix milliseconds. */
+  wallOffset: number;
+  process: Process | null;
+}
+
+export interface ProcessOptions {
+  readonly nodeTimeoutMs: number;
+  readonly partitionPolicy: 'available' | 'majority';
+  readonly takeOverAfter: number;
+  readonly join: readonly Address[];
+}
+
+/** What all processes of a simulation share. */
+export interface World {
+  readonly scheduler: Scheduler;
+  readonly network: Network;
+  readonly trace: Trace;
+  /** What must never happen was seen. */
+  violated(what: string): void;
+}
+
+const EXPIRE_MS = 100;
+const EXPIRE_ENTRIES = 1000;
+const COMPACT_PAGES = 1;
+const READ_BUFFER_BYTES = 128 * 1024;
+const STORE_CHUNK_BYTES = 256 * 1024;
+/** Left in the read buffer after each turn, as the next read of a real socket would. */
+const GARBAGE = 0xa5;
+
+const TABLE = createCommandTable();
+
+/** One process life of a node: the unchanged cluster part, store and dispatcher on a simulated host. */
+export class Process implements LinkOwner, ClusterHost {
+  readonly machine: number;
+  readonly name: string;
+  readonly node: ClusterNode;
+  readonly store: Store;
+  readonly dispatcher: Dispatcher;
+  readonly startedAt: number;
+  hasEnded = false;
+  /** Leaves in good order. */
+  isLeaving = false;
+  readonly connections = new Set<Connection>();
+  readonly #world: World;
+  readonly #place: Machine;
+  readonly #options: ProcessOptions;
+  readonly #random: Random;
+  readonly #shared = Buffer.alloc(READ_BUFFER_BYTES);
+  readonly #dirty = new Set<Connection>();
+  #paused: { label: string; run: () => void }[] | null = null;
+
+  constructor(world: World, place: Machine, life: number, options: ProcessOptions) {
+    this.#world = world;
+    this.#place = place;
+    this.#options = options;
+    this.machine = place.index;
+    this.name = `n${place.index}.${life}`;
+    this.startedAt = world.scheduler.now;
+    this.#random = world.scheduler.random(`process ${this.name}`);
+    this.store = new Store({
+      seed: 1 + this.#random.below(2 ** 31),
+      chunkBytes: STORE_CHUNK_BYTES,
+    });
+    const self: Member = { ...place.address, id: this.randomId(), zone: '', leaving: false };
+    this.node = new ClusterNode(
+      this.store,
+      this.#clusterConfig(),
+      {
+        nodeTimeoutMs: options.nodeTimeoutMs,
+        partitionPolicy: options.partitionPolicy,
+        joinListGiven: true,
+        expect: 0,
+      },
+      self,
+      this,
+      this.monotonic,
+    );
+    this.dispatcher = new Dispatcher({
+      table: TABLE,
+      keyspace: this.node.keyspace,
+      router: this.node.router,
+      barrier: this.node.keyspace,
+      services: this.#services(),
+    });
+    this.node.executor = this.dispatcher;
+    world.trace.started(this);
+    this.#turn('start', () => this.node.start(this.monotonic, this.wall));
+    this.#tickLater();
+    this.#expireLater();
+  }
+
+  get monotonic(): number {
+    return this.#world.scheduler.now * this.#place.rate + this.#place.monotonicOffset;
+  }
+
+  get wall(): number {
+    return Math.floor(this.#world.scheduler.now + this.#place.wallOffset);
+  }
+
+  get isPaused(): boolean {
+    return this.#paused !== null;
+  }
+
+  /** Whether it executes commands now. */
+  get serves(): boolean {
+    return !this.hasEnded && this.monotonic < this.node.state.servesUntil;
+  }
+
+  // --- faults
+
+  pause(): void {
+    this.#paused ??= [];
+  }
+
+  /** Everything that came meanwhile is there at once; timers fire first or last. */
+  resume(): void {
+    const waiting = this.#paused ?? [];
+    this.#paused = null;
+    if (this.#random.next() < 0.5) {
+      const isTimer = ({ label }: { label: string }): boolean => label === 'tick';
+      waiting.sort((a, b) => Number(isTimer(b)) - Number(isTimer(a)));
+    }
+    for (const { label, run } of waiting) {
+      // Each in a turn of its own, some time after the one before; another pause may come between.
+      this.#world.scheduler.at(0, () => this.input(label, run));
+    }
+  }
+
+  /** kill -9: memory is lost; sockets close by themselves. */
+  kill(): void {
+    if (this.hasEnded) return;
+    this.hasEnded = true;
+    this.#paused = null;
+    this.#world.trace.ended(this);
+    this.#place.process = null;
+    this.#world.network.listen(this.machine, null);
+    this.#world.network.ended(this);
+    for (const connection of this.connections) connection.serverEnded();
+    this.connections.clear();
+  }
+
+  /** Hands everything over, then ends. */
+  leave(): void {
+    this.isLeaving = true;
+    this.input('leave', () =>
+      this.node.leave(() => {
+        this.#world.trace.note(this, 'left');
+        this.#world.scheduler.at(this.#random.between(1, 20), () => this.kill());
+      }),
+    );
+  }
+
+  // --- turns
+
+  input(label: string, run: () => void): void {
+    if (this.hasEnded) return;
+    if (this.#paused !== null) this.#paused.push({ label, run });
+    else this.#turn(label, run);
+  }
+
+  #turn(label: string, run: () => void): void {
+    this.#world.scheduler.note(this.machine);
+    this.#world.trace.turn(this, label);
+    this.node.beginTurn(this.monotonic, this.wall);
+    run();
+    for (const connection of this.#dirty) connection.drain();
+    this.#dirty.clear();
+    this.#world.trace.turnEnded(this);
+  }
+
+  #tickLater(): void {
+    const periodMs = this.#options.nodeTimeoutMs / 40;
+    const late = this.#random.next() < 0.02 ? this.#random.between(0, 20) : this.#random.next();
+    this.#world.scheduler.at(periodMs + late, () =>
+      this.input('tick', () => {
+        this.node.tick(this.monotonic, this.wall);
+        this.#tickLater();
+      }),
+    );
+  }
+
+  #expireLater(): void {
+    this.#world.scheduler.at(EXPIRE_MS * this.#random.between(0.5, 2), () =>
+      this.input('expire', () => {
+        this.node.expire(EXPIRE_ENTRIES);
+        this.store.compact(COMPACT_PAGES);
+        this.#expireLater();
+      }),
+    );
+  }
+
+  /** Replies of that connection may be due. */
+  wantDrain(connection: Connection): void {
+    this.#dirty.add(connection);
+  }
+
+  // --- LinkOwner
+
+  get incarnation(): Incarnation {
+    return this.node.membership.self.id;
+  }
+
+  opened(link: number, kind: LinkKind): void {
+    if (kind === 'data') this.node.dataOpened(link);
+    else this.node.controlOpened(link);
+  }
+
+  accepted(link: number, kind: LinkKind, from: Incarnation): void {
+    if (kind === 'data') this.node.dataAccepted(link, from);
+    else this.node.controlAccepted(link);
+  }
+
+  closed(link: number, kind: LinkKind, end: LinkEnd): void {
+    if (kind === 'data') this.node.dataClosed(link);
+    else this.node.controlClosed(link, end);
+  }
+
+  message(link: number, text: string): void {
+    const message = decodeControlMessage(JSON.parse(text));
+    if (message === null) this.#world.violated(`a control message nobody understands: ${text}`);
+    else this.node.controlMessage(link, message);
+  }
+
+  bytes(link: number, chunk: Buffer): void {
+    chunk.copy(this.#shared);
+    this.node.dataReceived(link, this.#shared, chunk.length);
+    this.#shared.fill(GARBAGE, 0, chunk.length);
+  }
+
+  // --- ClusterHost
+
+  dial(address: Address): number {
+    return this.#world.network.dial(this, address, 'control', '');
+  }
+
+  send(link: number, message: ControlMessage): void {
+    this.#world.network.send(link, JSON.stringify(message));
+  }
+
+  close(link: number): void {
+    this.#world.network.close(link);
+  }
+
+  joinAddresses(): JoinAddresses {
+    return { addresses: this.#options.join, unresolved: 0 };
+  }
+
+  randomId(): Incarnation {
+    return this.#random.hex(40);
+  }
+
+  log(level: 'info' | 'warn', event: string, facts: Record<string, unknown>): void {
+    this.#world.trace.log(this, level, event, facts);
+  }
+
+  dialData(member: Member): number {
+    return this.#world.network.dial(this, member, 'data', member.id);
+  }
+
+  sendData(link: number, buffer: Buffer, start: number, end: number): void {
+    this.#world.network.sendBytes(link, buffer, start, end);
+  }
+
+  closeData(link: number): void {
+    this.#world.network.close(link);
+  }
+
+  wantFlush(): void {
+    const random = this.#random;
+    const delay = random.next() < 0.02 ? random.between(0, 5) : random.between(0, 0.1);
+    this.#world.scheduler.at(delay, () => this.input('flush', () => this.node.flush()));
+  }
+
+  random(): number {
+    return this.#random.next();
+  }
+
+  // --- parts
+
+  #clusterConfig(): ClusterConfig {
+    const { nodeTimeoutMs, partitionPolicy, takeOverAfter } = this.#options;
+    return {
+      nodeTimeoutMs,
+      partitionPolicy,
+      locationList: 'anchor',
+      minBackupsToWrite: 0,
+      takeOverAfter,
+      tombstoneTtlMs: 3_600_000,
+      leaveTimeoutMs: 30_000,
+      maxMemoryBytes: 0,
+      maxMemoryPolicy: 'noeviction',
+      maxMemorySamples: 5,
+    };
+  }
+
+  /** Only what the commands of the workload ask for. */
+  #services(): NodeServices {
+    const services = {
+      config: new Config(),
+      statistics: new Statistics(),
+      now: () => this.wall,
+      after: (delayMs: number, run: () => void) =>
+        this.#world.scheduler.at(delayMs, () => this.input('timer', run)),
+      log: () => undefined,
+    };
+    return services as unknown as NodeServices;
+  }
+}

@@ -1,0 +1,85 @@
+import type { FaultKind } from './faults.js';
+
+/** What is done to a cluster, and how much of it. */
+export interface Profile {
+  readonly nodes: number;
+  /** Machines that run nothing at first. */
+  readonly spares: number;
+  readonly nodeTimeoutMs: number;
+  readonly delayMsMax: number;
+  /** Wall clocks of two machines are apart by at most this. */
+  readonly clockSkewMs: number;
+  readonly partitionPolicy: 'available' | 'majority';
+  readonly takeOverAfter: number;
+  readonly faults: Partial<Record<FaultKind, number>>;
+  readonly faultEveryMs: number;
+  /** The next failure comes only when the last one is overcome: nothing may be lost. */
+  readonly oneAtATime: boolean;
+  /** Faults and clients go on for so long. */
+  readonly durationMs: number;
+  readonly clients: number;
+  /** Keys of each kind. */
+  readonly keys: number;
+  readonly thinkMsMax: number;
+  /** Share of deliveries whose bytes come in pieces. */
+  readonly cutShare: number;
+}
+
+const BASE: Profile = {
+  nodes: 3,
+  spares: 0,
+  nodeTimeoutMs: 2000,
+  delayMsMax: 1,
+  clockSkewMs: 5,
+  partitionPolicy: 'available',
+  takeOverAfter: 3,
+  faults: {},
+  faultEveryMs: 1500,
+  oneAtATime: true,
+  durationMs: 15_000,
+  clients: 6,
+  keys: 4,
+  thinkMsMax: 25,
+  cutShare: 0.15,
+};
+
+export const PROFILES: Readonly<Record<string, Profile>> = {
+  calm: { ...BASE, durationMs: 5000 },
+  crash: { ...BASE, faults: { crash: 1 } },
+  slow: { ...BASE, faults: { crash: 1 }, delayMsMax: 15, thinkMsMax: 10 },
+  silent: { ...BASE, faults: { 'silent-crash': 1, crash: 0.3 }, durationMs: 25_000 },
+  pair: { ...BASE, nodes: 2, faults: { crash: 1 } },
+  pause: { ...BASE, faults: { pause: 1 }, durationMs: 25_000 },
+  links: { ...BASE, faults: { cut: 1, reset: 1 }, durationMs: 30_000 },
+  resets: { ...BASE, faults: { reset: 1 }, faultEveryMs: 60, durationMs: 8000 },
+  joins: { ...BASE, spares: 2, faults: { join: 1, leave: 1, crash: 1 }, durationMs: 20_000 },
+  rolling: { ...BASE, faults: { leave: 1 }, faultEveryMs: 800, durationMs: 20_000 },
+  skew: { ...BASE, clockSkewMs: 500, faults: { crash: 1, pause: 0.5, clock: 1 } },
+  mixed: {
+    ...BASE,
+    nodes: 4,
+    spares: 1,
+    delayMsMax: 4,
+    clockSkewMs: 100,
+    faults: {
+      crash: 2,
+      'silent-crash': 0.5,
+      pause: 1,
+      cut: 1,
+      join: 0.6,
+      leave: 0.6,
+      reset: 1,
+      clock: 0.3,
+    },
+    faultEveryMs: 1000,
+    durationMs: 25_000,
+    clients: 8,
+  },
+  majority: {
+    ...BASE,
+    nodes: 5,
+    partitionPolicy: 'majority',
+    faults: { partition: 1, crash: 0.5, cut: 0.5 },
+    durationMs: 30_000,
+  },
+};

@@ -1,0 +1,364 @@
+import { sameViewId } from '../../lib/cluster/membership/views.js';
+import { CalmChecks, checkPrimaries } from './checks.js';
+import { FaultDriver, type Victims } from './faults.js';
+import { type Call, showCall } from './history.js';
+import { KeyModel } from './key-model.js';
+import { linearize } from './linearizability.js';
+import { Network } from './network.js';
+import { type Machine, Process, type ProcessOptions, type World } from './process.js';
+import type { Profile } from './profiles.js';
+import { Scheduler } from './scheduler.js';
+import { KeyTrace, Trace } from './trace.js';
+import { Client, type Nodes, Workload } from './workload.js';
+
+export interface Failure {
+  /** What did not hold. */
+  readonly what: string;
+  /** The key that it is about, where it is about one. */
+  readonly key: string | null;
+}
+
+export interface Result {
+  readonly seed: number;
+  readonly hash: string;
+  readonly events: number;
+  readonly calls: number;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly failure: Failure | null;
+  /** The story of the key asked for. */
+  readonly lines: readonly string[];
+}
+
+/** A command without an answer for so long has been forgotten. */
+const ANSWER_MS_MAX = 30_000;
+/** After the last fault the cluster has that long to become whole. */
+const CALM_MS_MAX = 60_000;
+/** Events between two looks for two primaries. */
+const LOOK_EVENTS = 7;
+const UNIX_MS = 1_700_000_000_000;
+
+/** Thrown where something does not hold. */
+class Violation extends Error {
+  readonly key: string | null;
+
+  constructor(what: string, key: string | null = null) {
+    super(what);
+    this.key = key;
+  }
+}
+
+/** One run: a cluster, its clients, its faults, its checks, all from one seed. */
+export class Simulation implements Victims, Nodes, World {
+  readonly scheduler: Scheduler;
+  readonly network: Network;
+  readonly trace: Trace;
+  readonly machines: Machine[] = [];
+  readonly workload: Workload;
+  readonly #profile: Profile;
+  readonly #faults: FaultDriver;
+  readonly #lives: number[] = [];
+  readonly #counts: Record<string, number> = {};
+  #violation: Violation | null = null;
+
+  constructor(seed: number, profile: Profile, traceKey: string | null = null) {
+    this.#profile = profile;
+    this.scheduler = new Scheduler(seed);
+    this.trace = traceKey === null ? new Trace() : new KeyTrace(this.scheduler, traceKey);
+    this.network = new Network(this.scheduler, {
+      delayMsMax: profile.delayMsMax,
+      dialTimeoutMs: profile.nodeTimeoutMs,
+      cutShare: profile.cutShare,
+    });
+    const random = this.scheduler.random('machines');
+    for (let i = 0; i < profile.nodes + profile.spares; i++) this.#addMachine(random);
+    this.workload = new Workload(this, profile);
+    for (let i = 0; i < profile.nodes; i++) {
+      this.scheduler.at(random.between(0, 300), () => this.start(i));
+    }
+    this.workload.start();
+    this.#faults = new FaultDriver(this, profile, this.scheduler.random('faults'));
+  }
+
+  #addMachine(random: { between(low: number, high: number): number }): void {
+    const index = this.machines.length;
+    const address = { host: `10.0.0.${index + 1}`, port: 6379, busPort: 16379 };
+    this.network.addMachine(address);
+    this.#lives.push(0);
+    this.machines.push({
+      index,
+      address,
+      rate: 1 + random.between(-0.004, 0.004),
+      monotonicOffset: random.between(1, 1e6),
+      wallOffset: UNIX_MS + random.between(0, this.#profile.clockSkewMs),
+      process: null,
+    });
+  }
+
+  /** Runs it all; the failure, if any, is in the result. */
+  run(): Result {
+    let failure: Failure | null = null;
+    try {
+      this.#runUntil(this.#profile.durationMs);
+      this.#calmDown();
+      this.#checkCalm();
+      this.#readEverything();
+      this.#checkHistory();
+    } catch (error) {
+      const key = error instanceof Violation ? error.key : null;
+      const what = error instanceof Violation ? error.message : String((error as Error).stack);
+      failure = { what: `at ${this.now.toFixed(1)} ms: ${what}`, key };
+    }
+    const { scheduler, trace, workload } = this;
+    if (trace instanceof KeyTrace) trace.close();
+    return {
+      seed: scheduler.seed,
+      hash: scheduler.hash,
+      events: scheduler.events,
+      calls: workload.calls.length,
+      counts: this.#counts,
+      failure,
+      lines: trace instanceof KeyTrace ? trace.lines : [],
+    };
+  }
+
+  violated(what: string, key: string | null = null): void {
+    this.#violation ??= new Violation(what, key);
+  }
+
+  // --- running
+
+  #runUntil(until: number): void {
+    while (this.scheduler.step(until)) this.#look();
+  }
+
+  /** Runs until the condition holds; false when it does not within that time. */
+  #runWhile(condition: () => boolean, limitMs: number): boolean {
+    const until = this.now + limitMs;
+    while (condition()) {
+      if (!this.scheduler.step(until)) return false;
+      this.#look();
+    }
+    return true;
+  }
+
+  #look(): void {
+    if (this.#violation !== null) throw this.#violation;
+    if (this.scheduler.events % LOOK_EVENTS === 0 && this.#profile.oneAtATime) {
+      const found = checkPrimaries(this.processes(), this.workload.keys);
+      if (found !== null) throw new Violation(found.what, found.key);
+    }
+    if (this.scheduler.events % 1000 === 0) this.#checkAnswers();
+  }
+
+  #checkAnswers(): void {
+    for (const call of this.workload.pending) {
+      if (this.now - call.invokedAt < ANSWER_MS_MAX) continue;
+      throw new Violation(`no answer to ${showCall(call)}`, call.keys[0]!);
+    }
+  }
+
+  #calmDown(): void {
+    this.#faults.stop();
+    this.workload.stop();
+    this.network.heal();
+    for (const process of this.processes()) if (process.isPaused) process.resume();
+    let since = this.now;
+    // Quiet is what stays so: machines may still be about to start.
+    const isOver = (): boolean => {
+      if (this.workload.pending.length > 0 || this.#faults.open > 0 || !this.isQuiet()) {
+        since = this.now;
+      }
+      return this.now - since >= this.#profile.nodeTimeoutMs;
+    };
+    if (this.#runWhile(() => !isOver(), CALM_MS_MAX)) return;
+    this.#checkAnswers();
+    throw new Violation(`not whole after ${CALM_MS_MAX} ms of calm:\n${this.describe()}`);
+  }
+
+  #checkCalm(): void {
+    const checks = new CalmChecks(this.processes(), this.workload.keys);
+    const found = checks.run();
+    if (found !== null) throw new Violation(found.what, found.key);
+  }
+
+  /** Every key is read through every node, one after the other. */
+  #readEverything(): void {
+    const readers = this.processes().map((process, i) => ({
+      process,
+      client: new Client(this.workload, 1000 + i, this.scheduler.random(`reader ${i}`)),
+    }));
+    for (const { process, client } of readers) {
+      for (const key of this.workload.keys) {
+        let isOpen = true;
+        client.run(process, ['GET', key], () => {
+          isOpen = false;
+        });
+        if (!this.#runWhile(() => isOpen, ANSWER_MS_MAX)) {
+          throw new Violation(`no answer to a read in calm`, key);
+        }
+      }
+    }
+  }
+
+  #checkHistory(): void {
+    const byKey = new Map<string, Call[]>(this.workload.keys.map((key) => [key, []]));
+    for (const call of this.workload.calls) {
+      this.#count(call.outcome);
+      for (const key of call.keys) byKey.get(key)!.push(call);
+    }
+    for (const [key, calls] of byKey) {
+      const model = new KeyModel(this.#profile.clockSkewMs + 200);
+      const verdict = linearize(calls, model);
+      if (verdict.kind === 'undecided') this.#count('undecided');
+      if (verdict.kind !== 'violation') continue;
+      const order = verdict.order.slice(-12).map(showCall);
+      const blocked = verdict.blocked.map(showCall);
+      throw new Violation(
+        `key ${key} is not linearizable. The longest order ends with\n  ${order.join('\n  ')}\n` +
+          `and leaves ${model.show(verdict.state)}; none of these fits on:\n  ${blocked.join('\n  ')}`,
+        key,
+      );
+    }
+  }
+
+  #count(what: string): void {
+    this.#counts[what] = (this.#counts[what] ?? 0) + 1;
+  }
+
+  // --- Nodes
+
+  processes(): Process[] {
+    return this.machines.flatMap(({ process }) => (process === null ? [] : [process]));
+  }
+
+  listening(): Process[] {
+    return this.processes();
+  }
+
+  // --- Victims
+
+  get now(): number {
+    return this.scheduler.now;
+  }
+
+  at(delayMs: number, run: () => void): void {
+    this.scheduler.at(delayMs, run);
+  }
+
+  up(): number[] {
+    return this.processes()
+      .filter((process) => !process.isLeaving && !process.isPaused)
+      .map(({ machine }) => machine);
+  }
+
+  down(): number[] {
+    return this.machines.filter(({ process }) => process === null).map(({ index }) => index);
+  }
+
+  isQuiet(): boolean {
+    const processes = this.processes();
+    const view = processes[0]?.node.state.view ?? null;
+    if (view === null || view.members.length !== processes.length) return false;
+    return processes.every((process) => {
+      const own = process.node.state.view;
+      if (own === null || !sameViewId(own.id, view.id) || process.isPaused) return false;
+      if (!view.members.some(({ id }) => id === process.incarnation)) return false;
+      const isSafe = process.node.keysWithoutBackup() === 0 || processes.length === 1;
+      return isSafe && process.serves;
+    });
+  }
+
+  start(machine: number): void {
+    const place = this.machines[machine]!;
+    if (place.process !== null) return;
+    const { nodeTimeoutMs, partitionPolicy, takeOverAfter } = this.#profile;
+    const options: ProcessOptions = {
+      nodeTimeoutMs,
+      partitionPolicy,
+      takeOverAfter,
+      join: this.machines.map(({ address }) => address),
+    };
+    const process = new Process(this, place, ++this.#lives[machine]!, options);
+    place.process = process;
+    this.network.listen(machine, process);
+  }
+
+  kill(machine: number): void {
+    this.#count('kills');
+    this.machines[machine]!.process?.kill();
+  }
+
+  unplug(machine: number): void {
+    for (const { index } of this.machines) if (index !== machine) this.network.cut(index, machine);
+    this.kill(machine);
+  }
+
+  plug(machine: number): void {
+    for (const { index } of this.machines) this.network.mend(index, machine);
+  }
+
+  leave(machine: number, left: () => void): void {
+    this.#count('leaves');
+    const process = this.machines[machine]!.process!;
+    process.leave();
+    const look = (): void => {
+      if (process.hasEnded) left();
+      else this.at(50, look);
+    };
+    look();
+  }
+
+  pause(machine: number): void {
+    this.#count('pauses');
+    this.machines[machine]!.process?.pause();
+  }
+
+  resume(machine: number): void {
+    this.machines[machine]!.process?.resume();
+  }
+
+  cut(from: number, to: number, oneWay: boolean): void {
+    this.#count('cuts');
+    this.network.cut(from, to, oneWay);
+  }
+
+  heal(): void {
+    this.network.heal();
+  }
+
+  reset(kind: 'control' | 'data'): void {
+    if (this.network.resetSome(kind, this.scheduler.random(`reset ${this.now}`))) {
+      this.#count('resets');
+    }
+  }
+
+  stepClock(machine: number, byMs: number): void {
+    const place = this.machines[machine]!;
+    const { clockSkewMs } = this.#profile;
+    const offset = place.wallOffset - UNIX_MS + byMs;
+    place.wallOffset = UNIX_MS + Math.max(0, Math.min(clockSkewMs, offset));
+  }
+
+  note(text: string): void {
+    this.trace.fault(text);
+  }
+
+  describe(): string {
+    return this.machines
+      .map(({ index, process }) => {
+        if (process === null) return `machine ${index}: down`;
+        const { node } = process;
+        const view = node.state.view;
+        const members = view?.members.map(
+          ({ host, leaving }) => host + (leaving ? '(leaving)' : ''),
+        );
+        return (
+          `${process.name}${process.isPaused ? ' paused' : ''}${process.serves ? '' : ' not serving'}` +
+          ` view ${view?.id.number ?? '-'} [${members?.join(' ') ?? ''}]` +
+          ` without backup ${node.keysWithoutBackup()}, own ${node.settling.keysWithoutBackup}` +
+          ` settled ${node.settling.isSettled} ${JSON.stringify(node.open)}`
+        );
+      })
+      .join('\n');
+  }
+}

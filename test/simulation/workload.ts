@@ -1,0 +1,206 @@
+import type { Random } from '../support/control-network.js';
+import type { Reply } from '../support/resp.js';
+import { Connection } from './connection.js';
+import { type Call, outcomeOf } from './history.js';
+import type { Process } from './process.js';
+import type { Scheduler } from './scheduler.js';
+
+export interface WorkloadOptions {
+  readonly clients: number;
+  /** Keys of each of the kinds. */
+  readonly keys: number;
+  readonly thinkMsMax: number;
+}
+
+/** Where the clients find nodes. */
+export interface Nodes {
+  readonly scheduler: Scheduler;
+  /** Processes that accept connections, by machine. */
+  listening(): Process[];
+}
+
+/** Share of commands that a client sends to the node that it is stuck to. */
+const STICKY_SHARE = 0.8;
+const REDIRECT_SHARE = 0.02;
+const PAD_BYTES = [0, 0, 0, 0, 0, 0, 20, 200, 2000, 70_000];
+
+/** All clients: what they send, and what came of it. */
+export class Workload {
+  readonly calls: Call[] = [];
+  readonly keys: readonly string[];
+  readonly clients: Client[] = [];
+  readonly nodes: Nodes;
+  readonly options: WorkloadOptions;
+  isOn = true;
+
+  constructor(nodes: Nodes, options: WorkloadOptions) {
+    this.nodes = nodes;
+    this.options = options;
+    const numbers = Array.from({ length: options.keys }, (_, i) => i);
+    this.keys = ['r', 'e', 'c'].flatMap((kind) => numbers.map((i) => `${kind}${i}`));
+    for (let i = 0; i < options.clients; i++) {
+      this.clients.push(new Client(this, i, nodes.scheduler.random(`client ${i}`)));
+    }
+  }
+
+  start(): void {
+    for (const client of this.clients) client.think();
+  }
+
+  stop(): void {
+    this.isOn = false;
+  }
+
+  get pending(): Call[] {
+    return this.clients.flatMap(({ call }) => (call === null ? [] : [call]));
+  }
+
+  newCall(client: number, process: Process, args: readonly string[]): Call {
+    const call: Call = {
+      id: this.calls.length,
+      client,
+      node: process.name,
+      args,
+      keys: args[0] === 'FLUSHALL' ? this.keys : [args[1]!],
+      invokedAt: this.nodes.scheduler.now,
+      returnedAt: Number.POSITIVE_INFINITY,
+      outcome: 'pending',
+      reply: null,
+    };
+    this.calls.push(call);
+    return call;
+  }
+}
+
+/** One client: one command at a time. */
+export class Client {
+  readonly #workload: Workload;
+  readonly #number: number;
+  readonly #random: Random;
+  #home = -1;
+  #connection: Connection | null = null;
+  #connections = 0;
+  call: Call | null = null;
+  #done: ((call: Call) => void) | null = null;
+
+  constructor(workload: Workload, number: number, random: Random) {
+    this.#workload = workload;
+    this.#number = number;
+    this.#random = random;
+  }
+
+  think(): void {
+    const pause = this.#random.between(0, this.#workload.options.thinkMsMax);
+    this.#workload.nodes.scheduler.at(pause, () => {
+      if (!this.#workload.isOn) return;
+      const process = this.#choose();
+      if (process === null) return this.think();
+      this.run(process, makeCommand(this.#random, this.#workload), () => this.think());
+    });
+  }
+
+  /** Sends one command to that process; `done` is called when its outcome is known, or known to be unknown. */
+  run(process: Process, args: readonly string[], done: (call: Call) => void): void {
+    if (this.#connection?.process !== process) this.#connect(process);
+    this.call = this.#workload.newCall(this.#number, process, args);
+    this.#done = done;
+    this.#connection!.send(args);
+  }
+
+  #connect(process: Process): void {
+    this.#connection?.close();
+    const { scheduler } = this.#workload.nodes;
+    const connection = new Connection(++this.#connections, process, scheduler, this.#random, {
+      replied: (reply) => this.#replied(reply),
+      lost: () => {
+        if (this.#connection !== connection) return;
+        this.#connection = null;
+        this.#finish('unknown', null);
+      },
+    });
+    this.#connection = connection;
+  }
+
+  #replied(reply: Reply): void {
+    this.#workload.nodes.scheduler.noteText(reply.type);
+    this.#finish(outcomeOf(reply), reply);
+  }
+
+  #finish(outcome: Call['outcome'], reply: Reply | null): void {
+    const { call } = this;
+    if (call === null) return;
+    this.call = null;
+    call.outcome = outcome;
+    call.reply = reply;
+    if (reply !== null) call.returnedAt = this.#workload.nodes.scheduler.now;
+    this.#done?.(call);
+  }
+
+  #choose(): Process | null {
+    const random = this.#random;
+    const up = this.#workload.nodes.listening();
+    if (up.length === 0) return null;
+    const home = up.find(({ machine }) => machine === this.#home);
+    const stays = random.next() < STICKY_SHARE;
+    const chosen = home !== undefined && stays ? home : random.pick(up);
+    if (home === undefined || random.next() < REDIRECT_SHARE) this.#home = chosen.machine;
+    return chosen;
+  }
+}
+
+function makeCommand(random: Random, workload: Workload): readonly string[] {
+  const key = random.pick(workload.keys);
+  const value = makeValue(random, workload.calls.length);
+  switch (key[0]) {
+    case 'c':
+      return counterCommand(random, key);
+    case 'e':
+      return expiringCommand(random, key, value);
+    default:
+      return registerCommand(random, key, value);
+  }
+}
+
+/** No two commands write the same value, so that a read says whose write it saw. */
+function makeValue(random: Random, id: number): string {
+  const text = `v${id}.`;
+  const bytes = random.pick(PAD_BYTES);
+  return bytes > 200 && random.next() < 0.8 ? text : text.padEnd(bytes, 'x');
+}
+
+function counterCommand(random: Random, key: string): readonly string[] {
+  const luck = random.next();
+  if (luck < 0.55) return ['INCR', key];
+  if (luck < 0.9) return ['GET', key];
+  if (luck < 0.95) return ['DEL', key];
+  return luck < 0.98 ? ['SET', key, String(random.below(1000) * 1000)] : ['GETDEL', key];
+}
+
+function registerCommand(random: Random, key: string, value: string): readonly string[] {
+  const luck = random.next();
+  if (luck < 0.35) return ['GET', key];
+  if (luck < 0.55) return ['SET', key, value];
+  if (luck < 0.65) return ['DEL', key];
+  if (luck < 0.73) return ['SET', key, value, 'NX'];
+  if (luck < 0.8) return ['GETSET', key, value];
+  if (luck < 0.87) return ['APPEND', key, value.slice(0, 20)];
+  if (luck < 0.9) return ['GETDEL', key];
+  if (luck < 0.93) return ['EXISTS', key];
+  if (luck < 0.96) return ['STRLEN', key];
+  return luck < 0.98 ? ['SET', key, value, 'XX'] : ['PEXPIRE', key, '3600000'];
+}
+
+function expiringCommand(random: Random, key: string, value: string): readonly string[] {
+  const luck = random.next();
+  const ttl = String(20 + random.below(random.next() < 0.5 ? 200 : 4000));
+  if (luck < 0.3) return ['GET', key];
+  if (luck < 0.5) return ['SET', key, value, 'PX', ttl];
+  if (luck < 0.6) return ['PEXPIRE', key, ttl];
+  if (luck < 0.7) return ['PTTL', key];
+  if (luck < 0.78) return ['SET', key, value, 'NX', 'PX', ttl];
+  if (luck < 0.83) return ['PERSIST', key];
+  if (luck < 0.87) return ['SET', key, value, 'KEEPTTL'];
+  if (luck < 0.91) return ['APPEND', key, value.slice(0, 20)];
+  if (luck < 0.95) return ['DEL', key];
+  return luck < 0.98 ? ['EXISTS', key] : ['GETSET', key, value];
+}
