@@ -123,6 +123,19 @@ t.test('a scan never parts entries of equal hash', async (t) => {
   t.not(find(store, twins[1]!), 0);
 });
 
+t.test('the table of a slot shrinks with its entries, in a walk too', async (t) => {
+  const inWalk = filled(3000);
+  const full = inWalk.usedBytes;
+  let visits = 0;
+  inWalk.eachInSlot(SLOT, () => visits++ % 100 !== 0);
+  const oneByOne = filled(3000);
+  for (const key of tagged(3000).slice(30)) oneByOne.remove(find(oneByOne, key));
+  for (const store of [inWalk, oneByOne]) {
+    t.equal(store.countInSlot(SLOT), 30);
+    t.ok(store.usedBytes < full / 50, `${store.usedBytes} of ${full} bytes`);
+  }
+});
+
 t.test('two stores of one seed agree on hashes, of two seeds they do not', async (t) => {
   const key = Buffer.from('session:1');
   const hash = (seed: number, db: number) => new Store({ seed }).hashOf(db, key, 0, key.length);

@@ -56,6 +56,18 @@ t.test('a value keeps its prefix while it grows out of the slab and back into it
   t.ok(contentOf(store, find(store, 'neighbour:49')).equals(Buffer.alloc(100, 9)));
 });
 
+t.test('an entry whose size class stays when it becomes large is found again', async (t) => {
+  // In the slab a large entry is as small as a tiny one: the old record's place is taken by the new one.
+  const store = new Store({ seed: 1 });
+  let ref = put(store, 'k', 3, 8);
+  ref = store.resize(ref, 50 * KIB);
+  t.equal(ref, find(store, 'k'));
+  t.ok(contentOf(store, ref).subarray(0, 3).equals(Buffer.alloc(3, 8)));
+  ref = store.resize(ref, 3);
+  t.equal(ref, find(store, 'k'));
+  t.ok(contentOf(store, ref).equals(Buffer.alloc(3, 8)));
+});
+
 t.test('many small appends to a large value copy it seldom', async (t) => {
   const store = new Store({ seed: 1 });
   let ref = put(store, 'log', 200 * KIB);
