@@ -52,12 +52,18 @@ export class Failover {
       const old = this.#state.peer(this.#store.peer(now));
       if (old !== null && this.#state.membership.grantEnds(old.id) > this.#state.now) return;
       const best = bestHolding(holdings);
+      const version = this.#store.version(now);
+      // Who has a newer tombstone has seen the delete of this copy.
+      if (holdings.some((one) => one.role === Role.Tombstone && one.version > version)) {
+        this.#store.remove(now);
+        return;
+      }
       if (best !== null && (best.role === Role.Primary || (best.flags & Flag.Full) !== 0)) {
         this.#store.remove(now);
       } else if (
         best === null ||
-        this.#store.version(now) > best.version ||
-        (this.#store.version(now) === best.version && this.#state.self.id < best.holder)
+        version > best.version ||
+        (version === best.version && this.#state.self.id < best.holder)
       ) {
         this.#promoteNow(now);
       }

@@ -8,7 +8,7 @@ import type { Incarnation } from './member.js';
 import { NOBODY, type Peer } from './peer.js';
 import type { Streams } from './streams.js';
 
-/** A copy somewhere in the cluster. */
+/** A copy somewhere in the cluster, or the tombstone of one. */
 export interface Holding {
   readonly holder: Incarnation;
   readonly role: number;
@@ -29,6 +29,8 @@ interface Lookup {
 }
 
 const NO_MEMBER = 0xffff;
+/** FOUND: the answerer has neither a copy nor a tombstone. */
+const NOTHING = 255;
 
 /**
  * Cluster-wide lookup: asks every member who has a key or its backup. The answer comes when all have answered, in one
@@ -84,7 +86,7 @@ export class Lookups {
     const has = ref !== 0 && this.#counts(ref);
     log.begin(FrameType.Found, 8 + 2 + 8 + 2);
     log.f64(id);
-    log.u8(has ? this.#store.role(ref) : Role.Tombstone);
+    log.u8(has ? this.#store.role(ref) : NOTHING);
     log.u8(has ? this.#store.flags(ref) : 0);
     log.f64(ref === 0 ? 0 : this.#store.version(ref));
     log.u16(has ? this.#primaryMember(ref) : NO_MEMBER);
@@ -93,7 +95,7 @@ export class Lookups {
     return true;
   }
 
-  /** FOUND: id f64, role u8 (Tombstone: none), flags u8, version f64, primary u16 (member of the view). */
+  /** FOUND: id f64, role u8 (255: none), flags u8, version f64, primary u16 (member of the view). */
   receiveFound(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
     if (end - start !== 20) return false;
     const version = f64At(buffer, start + 10);
@@ -101,7 +103,7 @@ export class Lookups {
     const lookup = this.#byId.get(f64At(buffer, start));
     if (lookup === undefined || !lookup.missing.delete(peer)) return true;
     const role = buffer[start + 8]!;
-    if (role !== Role.Tombstone) {
+    if (role !== NOTHING) {
       const primary = this.#state.memberId(u16At(buffer, start + 18)) ?? '';
       lookup.holdings.push({
         holder: peer.id,
@@ -148,7 +150,7 @@ export class Lookups {
   #counts(ref: Ref): boolean {
     const role = this.#store.role(ref);
     if (role === Role.Primary) return (this.#store.flags(ref) & Flag.Busy) === 0;
-    return role === Role.Backup;
+    return role !== Role.Record;
   }
 
   #primaryMember(ref: Ref): number {
@@ -159,12 +161,15 @@ export class Lookups {
   }
 }
 
+/** Of copies, not tombstones. */
+const isCopy = (holding: Holding): boolean => holding.role !== Role.Tombstone;
+
 /** The holder to go to: a primary, else a copy that may promote itself, else the newest. Null when nobody has the key. */
 export function bestHolding(holdings: readonly Holding[]): Holding | null {
   const rank = ({ role, flags }: Holding) =>
     role === Role.Primary ? 2 : (flags & Flag.Full) !== 0 ? 1 : 0;
   let best: Holding | null = null;
-  for (const holding of holdings) {
+  for (const holding of holdings.filter(isCopy)) {
     const more =
       best === null
         ? 1

@@ -217,6 +217,7 @@ export class ClusterNode implements MembershipListener {
     this.#forgets.tick();
     this.#claims.tick();
     this.#gathering.tick();
+    this.settling.tick();
     this.#routing.retryParked();
     this.#reclaiming.reapTombstones(this.#isSettledEverywhere());
     this.#leaveWhenEmpty();

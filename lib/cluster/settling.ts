@@ -28,6 +28,8 @@ export class Settling {
   /** The same of the round before; what is told while a round is on its way. */
   #singleBefore = 0;
   #isSettled = false;
+  /** A round has left something that only time can mend: the next one begins with the next tick. */
+  #isIdle = false;
   /** Promotions and restores first; moves for better places after them. */
   #isUrgent = true;
 
@@ -54,15 +56,17 @@ export class Settling {
     this.#isSettled = false;
     this.#singleBefore = 0;
     this.#isUrgent = true;
+    this.#isIdle = false;
     this.#beginRound();
   }
 
   /** Goes on with the walk; true when there is more to do at once. */
   step(): boolean {
-    if (this.#isSettled || this.#state.isChanging || !this.#state.isServing) return false;
+    if (this.#isSettled || this.#isIdle) return false;
+    if (this.#state.isChanging || !this.#state.isServing) return false;
     let seen = 0;
     while (this.#slot < SLOTS && seen < ENTRIES_PER_STEP) {
-      if (this.#moves.open >= MOVES_MAX) return false;
+      if (this.#moves.open >= MOVES_MAX || this.#isBacklogFull()) return false;
       const slot = this.#slot++;
       seen += this.#store.countInSlot(slot);
       this.#store.eachInSlot(slot, (ref) => this.#visit(ref));
@@ -83,8 +87,18 @@ export class Settling {
     // Nothing urgent is left: the next round also moves what is safe but in the wrong place.
     const wasIdle = this.#unsettled === 0;
     this.#isUrgent = this.#isUrgent && !wasIdle;
+    this.#isIdle = !wasIdle;
     this.#beginRound();
     return wasIdle;
+  }
+
+  /** What is left waits for time: leases that run out, members that answer. The next round begins. */
+  tick(): void {
+    this.#isIdle = false;
+  }
+
+  #isBacklogFull(): boolean {
+    return this.#state.livePeers().some((peer) => peer.stream.isFull);
   }
 
   #beginRound(): void {

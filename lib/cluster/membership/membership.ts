@@ -31,8 +31,8 @@ import type {
 } from './messages.js';
 import { Newcomer } from './newcomer.js';
 import { Participant } from './participant.js';
-import { type Peer, Peers } from './peers.js';
-import { isHeard, type State } from './state.js';
+import { NO_LINK, type Peer, Peers } from './peers.js';
+import type { State } from './state.js';
 import { timingOf } from './timing.js';
 import { compareViewIds, idsOf, sameViewId } from './views.js';
 
@@ -159,7 +159,7 @@ export class Membership implements MembershipView {
   }
 
   readsUntil(id: Incarnation): number {
-    return this.#state.leases.shortHeld(id);
+    return this.#saidGoodbye ? 0 : this.#state.leases.shortHeld(id);
   }
 
   grantEnds(id: Incarnation): number {
@@ -713,8 +713,7 @@ export class Membership implements MembershipView {
   #tellAll(now: number): void {
     const { peers } = this.#state;
     this.#report = null;
-    for (const peer of peers.byId.values())
-      if (isHeard(this.#state, peer.member.id)) peers.ping(peer, now);
+    for (const peer of peers.byId.values()) if (peer.link !== NO_LINK) peers.ping(peer, now);
     this.#needsReview = true;
     this.#review(now);
   }
