@@ -1,0 +1,158 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { StickyBalancer } from '../support/sticky-balancer.js';
+import { delay, type NodeProcess, run, TestCluster } from '../support/test-cluster.js';
+
+const APP = fileURLToPath(new URL('../support/express-app.js', import.meta.url));
+const USERS = 200;
+const START_MS = 20_000;
+
+/** One instance of the application, on its own Tandis node. */
+class Instance {
+  readonly #child: ChildProcess;
+  readonly port: Promise<number>;
+  log = '';
+
+  constructor(client: string, node: NodeProcess) {
+    let listens: (port: number) => void;
+    this.port = new Promise((resolve, reject) => {
+      listens = resolve;
+      setTimeout(() => reject(new Error(`no application:\n${this.log}`)), START_MS).unref();
+    });
+    this.#child = run([APP, client, String(node.port)], (text) => {
+      this.log += text;
+      const port = /listening on (\d+)/.exec(this.log)?.[1];
+      if (port !== undefined) listens(Number(port));
+    });
+  }
+
+  async kill(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await ended;
+  }
+}
+
+/** A browser: it keeps cookies, and asks for one page after the other. */
+class User {
+  readonly name: string;
+  readonly #url: string;
+  readonly #cookies = new Map<string, string>();
+  views = 0;
+  pages = 0;
+  /** What must not happen to a user, in words. */
+  readonly complaints: string[] = [];
+
+  constructor(name: string, balancer: StickyBalancer) {
+    this.name = name;
+    this.#url = `http://127.0.0.1:${balancer.port}`;
+  }
+
+  async login(): Promise<void> {
+    const { status } = await this.#fetch('POST', `/login/${this.name}`);
+    if (status !== 200) this.complaints.push(`login: ${status}`);
+  }
+
+  async view(): Promise<void> {
+    const { status, body } = await this.#fetch('GET', '/');
+    const { user, views } = body;
+    if (status !== 200 || user !== this.name) {
+      this.complaints.push(`logged out: ${status} ${JSON.stringify(body)}`);
+      return;
+    }
+    if (views === undefined || views <= this.views) {
+      this.complaints.push(`the counter went from ${this.views} to ${views}`);
+    }
+    this.views = views ?? this.views;
+    this.pages++;
+  }
+
+  async #fetch(
+    method: string,
+    path: string,
+  ): Promise<{ status: number; body: { user?: string; views?: number } }> {
+    const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const response = await fetch(this.#url + path, { method, headers: { cookie } });
+    for (const line of response.headers.getSetCookie()) {
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!;
+      this.#cookies.set(name!, value!);
+    }
+    const text = await response.text();
+    const body = text.startsWith('{') ? JSON.parse(text) : { text };
+    return { status: response.status, body };
+  }
+}
+
+/** Users that go on from page to page until they are told to stop. */
+function browse(users: readonly User[]): () => Promise<void> {
+  let goesOn = true;
+  const loops = users.map(async (user) => {
+    while (goesOn) await user.view();
+  });
+  return async () => {
+    goesOn = false;
+    await Promise.all(loops);
+  };
+}
+
+async function survives(t: Test, client: string, kills: number): Promise<void> {
+  const cluster = await TestCluster.start(t, 3);
+  const instances = cluster.nodes.map((node) => new Instance(client, node));
+  t.teardown(async () => {
+    await Promise.all(instances.map((instance) => instance.kill()));
+    if (!t.passing()) for (const { log } of instances) process.stderr.write(log);
+  });
+  const balancer = await StickyBalancer.start(await Promise.all(instances.map((one) => one.port)));
+  t.teardown(() => balancer.close());
+  const users = Array.from({ length: USERS }, (_, i) => new User(`user${i}`, balancer));
+  await Promise.all(users.map((user) => user.login()));
+  await Promise.all(users.map((user) => user.view()));
+  const held = await Promise.all(cluster.nodes.map((node) => node.facts()));
+  t.same(
+    held.map((facts) => Number(facts['primaries']) > USERS / 4),
+    [true, true, true],
+    'each node is the primary of the sessions of its own users',
+  );
+
+  for (let victim = 0; victim < kills; victim++) {
+    const stop = browse(users);
+    await delay(500);
+    const pages = users.map((user) => user.pages);
+    await Promise.all([cluster.nodes[victim]!.end('SIGKILL'), instances[victim]!.kill()]);
+    // Everybody has seen two more pages since then.
+    const waiting = () => users.filter((user, i) => user.pages <= pages[i]! + 2);
+    await cluster.until(async () => waiting().length === 0).catch(() => undefined);
+    t.same(
+      waiting().map(({ name, views, complaints }) => ({ name, views, complaints })),
+      [],
+      'everybody goes on',
+    );
+    await stop();
+    await cluster.settled();
+    await Promise.all(users.map((user) => user.view()));
+    t.same(
+      users.flatMap(({ name, complaints }) => complaints.map((what) => `${name}: ${what}`)),
+      [],
+      'nobody was logged out, no counter went back',
+    );
+    if (victim + 1 === kills) break;
+    cluster.nodes[victim]!.start();
+    await cluster.settled();
+    instances[victim] = new Instance(client, cluster.nodes[victim]!);
+    balancer.instances[victim] = await instances[victim]!.port;
+  }
+  t.ok(balancer.failedOver > 0, 'users have changed their instance');
+  const views = users.reduce((sum, user) => sum + user.views, 0);
+  t.comment(`${views} page views, ${balancer.failedOver} requests went to another instance`);
+}
+
+t.test('connect-redis over redis: two nodes and their applications are killed in turn', (t) =>
+  survives(t, 'redis', 2),
+);
+
+t.test('connect-redis over ioredis: a node and its application are killed', (t) =>
+  survives(t, 'ioredis', 1),
+);

@@ -1,0 +1,251 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import type { Test } from 'tap';
+
+/** The built command line, beside the built tests. */
+const PROGRAM = fileURLToPath(new URL('../../bin/tandis.js', import.meta.url));
+
+const END_WITH_PARENT = new URL('./end-with-parent.js', import.meta.url).href;
+
+const POLL_MS = 20;
+/** A cluster that is not settled by then never is. */
+const SETTLE_MS = 15_000;
+/** A process that was told to end must be gone by then. */
+const EXIT_MS = 20_000;
+/** Of each node's log, so much is kept to be printed when a test fails. */
+const LOG_CHARACTERS = 64 * 1024;
+/**
+ * Below the range from which systems take the ports of outgoing connections: a port whose node is dead must stay free
+ * until it is started again, and a dial to it must not meet itself.
+ */
+const PORTS = { first: 10_000, count: 22_000 };
+
+export const delay = (ms: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, ms));
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = PORTS.first + Math.floor(Math.random() * PORTS.count);
+    if (!ports.has(port) && (await isFree(port))) ports.add(port);
+  }
+  return [...ports];
+}
+
+/** A client that gives up at once instead of trying again. */
+export function clientOf(port: number): Redis {
+  const client = new Redis({
+    port,
+    host: '127.0.0.1',
+    protocol: 2,
+    retryStrategy: null,
+    enableReadyCheck: false,
+    maxRetriesPerRequest: 0,
+  });
+  client.on('error', () => undefined);
+  return client;
+}
+
+/** Runs a program of Node's that ends with this process, however that ends. Its output is handed to `print`. */
+export function run(args: readonly string[], print: (text: string) => void): ChildProcess {
+  const options = ['--enable-source-maps', '--import', END_WITH_PARENT];
+  const child = spawn(process.execPath, [...options, ...args], { stdio: 'pipe' });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => print(chunk.toString()));
+  }
+  return child;
+}
+
+/** What INFO says in its section "Tandis". */
+export type Facts = Readonly<Record<string, string>>;
+
+/** Where the copies of a key are: client ports; null for nobody. */
+export interface Location {
+  readonly anchor: number;
+  readonly primary: number | null;
+  readonly backup: number | null;
+  readonly version: number;
+  readonly settled: boolean;
+}
+
+/** One place in the cluster: two ports, and the process that listens there now. */
+export class NodeProcess {
+  readonly port: number;
+  readonly busPort: number;
+  /** What its processes have printed, the newest end of it. */
+  log = '';
+  #options: readonly string[];
+  #child: ChildProcess | null = null;
+  #client: Redis | null = null;
+
+  constructor(port: number, busPort: number, options: readonly string[]) {
+    this.port = port;
+    this.busPort = busPort;
+    this.#options = options;
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== null;
+  }
+
+  get pid(): number {
+    return this.#child!.pid!;
+  }
+
+  /** A connection for the test's own commands; a new one after every start. */
+  get client(): Redis {
+    if (this.#client === null || this.#client.status === 'end') this.#client = clientOf(this.port);
+    return this.#client;
+  }
+
+  start(): void {
+    const ports = ['--port', String(this.port), '--cluster-port', String(this.busPort)];
+    const child = run([PROGRAM, 'server', ...ports, ...this.#options], (text) => {
+      this.log = (this.log + text).slice(-LOG_CHARACTERS);
+    });
+    child.once('exit', (code, signal) => {
+      this.log += `[process ${child.pid} ended: ${signal ?? code}]\n`;
+      if (this.#child === child) this.#child = null;
+    });
+    this.#child = child;
+  }
+
+  /** Sends the signal, and resolves to how the process ended: its status, or the signal. */
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | string> {
+    const child = this.#child!;
+    const ended = once(child, 'exit', { signal: AbortSignal.timeout(EXIT_MS) });
+    child.kill(signal);
+    const [code, by] = (await ended) as [number | null, string | null];
+    this.#child = null;
+    this.#client?.disconnect();
+    this.#client = null;
+    return code ?? by ?? '';
+  }
+
+  /** Stops it in its tracks; it keeps its connections. */
+  freeze(): void {
+    this.#child!.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child!.kill('SIGCONT');
+  }
+
+  async facts(): Promise<Facts> {
+    const text = await this.client.info('tandis');
+    const lines = text.split('\r\n').filter((line) => line.includes(':'));
+    return Object.fromEntries(
+      lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
+    );
+  }
+
+  async locate(key: string): Promise<Location> {
+    const reply = (await this.client.call('CLUSTER', 'LOCATE', key)) as unknown[];
+    const fields = new Map<unknown, unknown>();
+    for (let i = 0; i < reply.length; i += 2) fields.set(reply[i], reply[i + 1]);
+    const port = (name: string): number | null => {
+      const address = fields.get(name) as string | null;
+      return address === null ? null : Number(address.slice(address.lastIndexOf(':') + 1));
+    };
+    return {
+      anchor: port('anchor')!,
+      primary: port('primary'),
+      backup: port('backup'),
+      version: Number(fields.get('version')),
+      settled: fields.get('settled') === 1,
+    };
+  }
+}
+
+/**
+ * Real nodes, each a process of its own, that know each other by --join. It ends with its test: every process by its own
+ * id. The logs are printed when the test has failed.
+ */
+export class TestCluster {
+  readonly nodes: readonly NodeProcess[];
+
+  private constructor(nodes: readonly NodeProcess[]) {
+    this.nodes = nodes;
+  }
+
+  /** Starts `count` nodes and waits until they are one settled cluster. */
+  static async start(t: Test, count: number, ...options: string[]): Promise<TestCluster> {
+    const ports = await freePorts(count * 2);
+    const busPorts = ports.slice(count);
+    const join = busPorts.flatMap((port) => ['--join', `127.0.0.1:${port}`]);
+    const all = ['--log-format', 'text', ...(count > 1 ? join : []), ...options];
+    const cluster = new TestCluster(
+      busPorts.map((busPort, index) => new NodeProcess(ports[index]!, busPort, all)),
+    );
+    t.teardown(async () => {
+      await cluster.end();
+      if (!t.passing()) cluster.#printLogs();
+    });
+    for (const node of cluster.nodes) node.start();
+    await cluster.settled();
+    return cluster;
+  }
+
+  get running(): NodeProcess[] {
+    return this.nodes.filter((node) => node.isRunning);
+  }
+
+  byPort(port: number | null): NodeProcess {
+    const node = this.nodes.find((one) => one.port === port);
+    if (node === undefined) throw new Error(`no node of this cluster has port ${port}`);
+    return node;
+  }
+
+  /** Waits until every node that runs sees all of them, every key where it belongs and on two nodes. */
+  async settled(timeoutMs: number = SETTLE_MS): Promise<void> {
+    const members = String(this.running.length);
+    const isSettled = (facts: Facts): boolean =>
+      facts['members'] === members &&
+      facts['settled'] === '1' &&
+      (facts['keys_without_backup'] === '0' || members === '1');
+    let seen: (Facts | string)[] = [];
+    await this.until(async () => {
+      seen = await Promise.all(this.running.map((node) => node.facts().catch(String)));
+      return seen.every((facts) => typeof facts === 'object' && isSettled(facts));
+    }, timeoutMs).catch(() => {
+      throw new Error(`not settled after ${timeoutMs} ms: ${JSON.stringify(seen, null, 1)}`);
+    });
+  }
+
+  /** Asks again until the answer is yes. */
+  async until(question: () => Promise<boolean>, timeoutMs: number = SETTLE_MS): Promise<void> {
+    const end = Date.now() + timeoutMs;
+    while (!(await question())) {
+      if (Date.now() >= end) throw new Error(`not so after ${timeoutMs} ms`);
+      await delay(POLL_MS);
+    }
+  }
+
+  /** Ends all processes that still run. */
+  async end(): Promise<void> {
+    for (const node of this.running) node.thaw();
+    await Promise.all(this.running.map((node) => node.end('SIGKILL')));
+  }
+
+  #printLogs(): void {
+    for (const node of this.nodes) {
+      process.stderr.write(`--- log of ${node.port} (bus ${node.busPort})\n${node.log}\n`);
+    }
+  }
+}
