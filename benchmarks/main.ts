@@ -23,6 +23,7 @@ interface Options {
   readonly only?: string[];
   readonly list?: true;
   readonly quick?: true;
+  readonly busy?: true;
   readonly pairs?: number;
   readonly seconds?: number;
   readonly connections?: number;
@@ -40,6 +41,7 @@ function parseOptions(): Options {
     )
     .option('--list', 'list the cases')
     .option('--quick', 'short runs, to see that everything works; not to be quoted')
+    .option('--busy', 'do not wait for a quiet machine, and keep disturbed pairs')
     .option('--pairs <n>', 'runs of each server', positive)
     .option('--seconds <n>', 'counted time of each run', positive)
     .option('--connections <n>', 'connections of the load generator', positive)
@@ -60,6 +62,7 @@ function settingsFrom(options: Options): Settings {
   const base = options.quick ? QUICK : FULL;
   return {
     ...base,
+    wantsQuiet: options.busy !== true,
     pairs: options.pairs ?? base.pairs,
     durationMs: options.seconds === undefined ? base.durationMs : options.seconds * 1000,
     connections: options.connections ?? base.connections,

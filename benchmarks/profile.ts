@@ -45,17 +45,26 @@ function parseOptions(): Options {
 /** Microseconds of the clock that V8 stamps its samples with: the same in all processes of the machine. */
 const monotonicUs = () => Number(process.hrtime.bigint() / 1000n);
 
-/** Loads the keys, warms up, and runs the case while the clock is watched. */
+/** The run that is profiled, while the clock is watched. */
+async function watched(run: Promise<RunResult>): Promise<Window> {
+  const fromUs = monotonicUs();
+  const result = await run;
+  return { fromUs, toUs: monotonicUs(), result };
+}
+
+/** Loads the keys, warms up, and runs the case; of a memory case the loading itself is profiled. */
 async function drive(one: Case, servers: RunningServers, durationMs: number): Promise<Window> {
   const generator = new GeneratorProcess();
   const subject = one.subjects[0]!;
   try {
+    if (one.kind === 'memory') {
+      const spec = fillSpec(one, servers, { ...FULL, keys: FULL.memoryKeys });
+      return await watched(checkedRun(generator, spec, subject));
+    }
     await checkedRun(generator, fillSpec(one, servers, FULL), subject);
     const spec = { ...specFor(one, subject, servers, FULL), rampMs: 0 };
     await checkedRun(generator, { ...spec, durationMs: FULL.warmUpMs }, subject);
-    const fromUs = monotonicUs();
-    const result = await checkedRun(generator, { ...spec, durationMs }, subject);
-    return { fromUs, toUs: monotonicUs(), result };
+    return await watched(checkedRun(generator, { ...spec, durationMs }, subject));
   } finally {
     generator.stop();
   }
@@ -74,18 +83,22 @@ function print(title: string, times: readonly SelfTime[], totalUs: number, top: 
 
 function printProfile(path: string, window: Window, top: number): void {
   const profile = JSON.parse(readFileSync(path, 'utf8')) as CpuProfile;
-  const times = selfTimes(profile, window.fromUs, window.toUs);
-  const totalUs = times.reduce((sum, time) => sum + time.us, 0);
-  const perOperation = number(totalUs / window.result.operations);
-  print(`${path}: self time, ${perOperation} us per operation`, times, totalUs, top);
-  print('by file', byFile(times), totalUs, Math.ceil(top / 2));
+  const all = selfTimes(profile, window.fromUs, window.toUs);
+  const busy = all.filter((time) => time.name !== '(idle)');
+  const sum = (times: readonly SelfTime[]) => times.reduce((us, time) => us + time.us, 0);
+  const busyUs = sum(busy);
+  const perOperation = number(busyUs / window.result.operations);
+  const idle = number((1 - busyUs / sum(all)) * 100);
+  const title = `${path}: ${perOperation} us busy per operation, ${idle} % idle`;
+  print(`${title}; self time`, busy, busyUs, top);
+  print('by file', byFile(busy), busyUs, Math.ceil(top / 2));
 }
 
 async function main(): Promise<void> {
   const options = parseOptions();
   const one = CASES.find((candidate) => candidate.name === options.case);
-  if (one?.kind !== 'load' || one.subjects[0]?.server !== 'tandis')
-    throw new Error(`no load case of Tandis is named ${options.case}`);
+  if (one?.subjects[0]?.server !== 'tandis')
+    throw new Error(`no case of Tandis is named ${options.case}`);
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'tandis-profile-'));
   mkdirSync(directory, { recursive: true });
   const earlier = new Set(readdirSync(directory));

@@ -60,7 +60,7 @@ export async function compareLoad(
       const { subject } = sides[i]!;
       return checkedRun(generator, specFor(one, subject, started[i]!, settings), subject);
     };
-    return await rounds(sides.length, settings.pairs, runOnce, progress);
+    return await rounds(sides.length, settings, runOnce, progress);
   } finally {
     await stopAll(started.flatMap((servers) => servers.children));
   }
@@ -68,15 +68,17 @@ export async function compareLoad(
 
 async function rounds(
   sides: number,
-  wanted: number,
+  settings: Settings,
   runOnce: (side: number) => Promise<RunResult>,
   progress: Progress,
 ): Promise<Round[]> {
   const done: Round[] = [];
+  const wanted = settings.pairs;
+  const most = settings.wantsQuiet ? wanted * PAIRS_FACTOR_MAX : wanted;
   const quiet = () => done.filter((round) => !isDisturbed(round)).length;
-  while (quiet() < wanted && done.length < wanted * PAIRS_FACTOR_MAX) {
+  while (quiet() < wanted && done.length < most) {
     const runs: RunResult[] = [];
-    await untilQuiet();
+    if (settings.wantsQuiet) await untilQuiet();
     for (let side = 0; side < sides; side++) runs.push(await runOnce(side));
     const round = { runs, otherCores: Math.max(...runs.map((run) => run.otherCores)) };
     done.push(round);

@@ -10,6 +10,8 @@ export interface Settings {
   readonly memoryKeys: number;
   /** Time between the last write and reading the resident memory. */
   readonly memorySettleMs: number;
+  /** Whether to wait until others leave the machine alone, and to repeat pairs that were disturbed. */
+  readonly wantsQuiet: boolean;
   readonly seed: number;
 }
 
@@ -23,6 +25,7 @@ export const FULL: Settings = {
   valueBytes: 500,
   memoryKeys: 1_000_000,
   memorySettleMs: 2000,
+  wantsQuiet: true,
   seed: 1,
 };
 
