@@ -68,7 +68,7 @@ export class Joining {
     const target = this.#targets.get(keyOf(address));
     if (target === undefined) return;
     target.looking = true;
-    target.lookAt = now + this.#timing.heartbeatMs;
+    target.lookAt = now + this.#timing.heartbeatMs / 2;
   }
 
   met(address: Address, outcome: Outcome, self: Incarnation, now: number): void {
@@ -95,7 +95,8 @@ export class Joining {
     if (now - this.#beganAt < this.#timing.foundingDelayMs) return false;
     if (this.#unresolved > 0 || this.view !== null) return false;
     const others = [...this.#targets.values()].filter(({ found }) => found !== 'self');
-    const freshMs = this.#timing.redialMs + this.#timing.heartbeatMs;
+    // Who has started since then founds nothing in that time, and finds this node first.
+    const freshMs = this.#timing.foundingDelayMs;
     return (
       others.length > 0 &&
       others.every(
@@ -103,6 +104,13 @@ export class Joining {
           now - foundAt <= freshMs && (found === 'refused' || (found === 'waiting' && id > self)),
       )
     );
+  }
+
+  /** The nodes in no view that were found: each of them has to agree. */
+  get waiting(): Incarnation[] {
+    return [...this.#targets.values()]
+      .filter(({ found }) => found === 'waiting')
+      .map(({ id }) => id);
   }
 
   /** What the wait is for, in words for the log. */

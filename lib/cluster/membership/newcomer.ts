@@ -162,8 +162,9 @@ export class Newcomer {
     const { config, peers } = this.#state;
     if (this.#founding.isBound(now) || this.#founding.isAsking(now)) return;
     const heard = this.hears();
-    // One that is not heard at the moment may be about to found itself.
+    // One that is not heard at the moment may be about to found itself, or may have done so.
     if (heard.length < this.#fellows.size) return;
+    if (!this.#joining.waiting.every((id) => heard.includes(id))) return;
     if (heard.length + 1 < config.expect) return;
     if (heard.length === 0) {
       this.#found(now);
