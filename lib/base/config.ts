@@ -6,6 +6,7 @@ import {
   readHostPort,
   readInteger,
   readOutputLimits,
+  readString,
   showOutputLimits,
 } from './option-values.js';
 import { OPTION_NAMES, type OptionName, type OptionValue, optionFacts } from './options.js';
@@ -26,7 +27,7 @@ function readOption(name: OptionName, text: string, present: AnyValue): AnyValue
     case 'output-limits':
       return readOutputLimits(text, present as OutputLimits);
     case 'string':
-      return text;
+      return readString(text, facts.lengthMax);
   }
 }
 

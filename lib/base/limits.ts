@@ -16,7 +16,7 @@ export const REPLY_BUFFER_KEEP_BYTES = 64 * 1024;
 export const OUTPUT_PAUSE_BYTES = 1024 * 1024;
 
 /** Held and deferred replies of one connection past which its requests are no longer read. */
-export const HELD_REPLIES_PAUSE = 16 * 1024;
+export const HELD_REPLIES_PAUSE = 4 * 1024;
 
 /** Milliseconds between two looks for idle clients and soft output limits. */
 export const CLIENT_SWEEP_MS = 1000;

@@ -58,6 +58,11 @@ export function readBytes(text: string, min: number, max: number): number {
   return inRange(bytes, min, max);
 }
 
+export function readString(text: string, lengthMax = Number.POSITIVE_INFINITY): string {
+  if (text.length <= lengthMax) return text;
+  throw new OptionError(`argument must not be longer than ${lengthMax} characters`);
+}
+
 export function readChoice<Choice extends string>(
   text: string,
   choices: readonly Choice[],

@@ -35,6 +35,7 @@ interface ChoiceOption extends OptionFacts {
 interface StringOption extends OptionFacts {
   readonly type: 'string';
   readonly default: string;
+  readonly lengthMax?: number;
 }
 
 /** Given several times, or once with spaces between; bus addresses, host:port. */
@@ -59,6 +60,9 @@ export type Option =
 const INT_MAX = 2 ** 31 - 1;
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
+/** What the messages of the cluster bus have room for. */
+const HOST_LENGTH_MAX = 255;
+const ZONE_LENGTH_MAX = 64;
 /** Largest value that one Buffer holds on every supported Node. */
 const BULK_MAX = 2 * GIB;
 
@@ -73,6 +77,7 @@ export const OPTIONS = {
   bind: {
     type: 'string',
     default: '127.0.0.1',
+    lengthMax: HOST_LENGTH_MAX,
     summary: 'address that both ports listen on',
   },
   'cluster-port': {
@@ -85,6 +90,7 @@ export const OPTIONS = {
   'cluster-announce-ip': {
     type: 'string',
     default: '',
+    lengthMax: HOST_LENGTH_MAX,
     summary: 'address by which the other nodes reach this one; empty means the bind address',
   },
   join: {
@@ -108,6 +114,7 @@ export const OPTIONS = {
   zone: {
     type: 'string',
     default: '',
+    lengthMax: ZONE_LENGTH_MAX,
     summary: 'failure domain of this node; the two copies of a key are kept in two zones',
   },
   'node-timeout': {

@@ -185,6 +185,7 @@ export class ClientConnection implements ClientSession, ReplyOutput {
   complete(token: number, reply: Buffer): void {
     if (this.#closing >= Closing.Ended) return;
     if (this.#replies.complete(token, reply)) this.#flushLater();
+    else this.#checkHardLimit();
   }
 
   fail(token: number, error: string): void {

@@ -28,6 +28,8 @@ export interface ServicesParts {
   readonly store: Store;
   readonly logger: Logger;
   readonly runId: string;
+  /** Reads the clocks: every turn that executes commands begins so. */
+  beginTurn(): void;
   /** Since the start: keys that expired, and keys evicted. */
   counts(): { readonly expired: number; readonly evicted: number };
   shutdown(request: ShutdownRequest, failed: (error: string) => void): void;
@@ -114,7 +116,12 @@ export class ServerServices implements NodeServices {
 
   after(delayMs: number, run: () => void): void {
     const step = Math.min(Math.max(delayMs, 0), TIMER_MS_MAX);
-    setTimeout(() => (delayMs > step ? this.after(delayMs - step, run) : run()), step).unref();
+    const due = (): void => {
+      this.#parts.beginTurn();
+      if (delayMs > step) this.after(delayMs - step, run);
+      else run();
+    };
+    setTimeout(due, step).unref();
   }
 
   shutdown(request: ShutdownRequest, failed: (error: string) => void): void {

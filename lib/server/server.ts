@@ -174,6 +174,7 @@ export class TandisServer {
       store: this.#store,
       logger: this.#logger,
       runId: self.id,
+      beginTurn: () => void this.#beginTurn(),
       counts: () => node.state.statistics,
       shutdown: (request, failed) => this.#shutdown(request, failed),
       // A node that leaves has told the others so, and cannot take that back.

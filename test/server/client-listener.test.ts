@@ -164,6 +164,17 @@ for (const mode of ['onread', 'stream'] as const) {
       },
     );
 
+    t.test('output past the soft limit for its seconds closes the client', async (t) => {
+      const limits = { 'client-output-buffer-limit': 'normal 0 1mb 1' };
+      const { port, warnings, listener } = await start(t, mode, limits);
+      const socket = await open(t, port);
+      socket.pause();
+      socket.write(`*2\r\n$3\r\nBIG\r\n$8\r\n${32 * OUTPUT_PAUSE_BYTES}\r\n`);
+      while (listener.size === 0) await new Promise(setImmediate);
+      while (listener.size > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      t.match(warnings, ['client closed: output buffer limit']);
+    });
+
     t.test('a protocol error is answered behind the replies before it, then closed', async (t) => {
       const { port } = await start(t, mode);
       const socket = await open(t, port);

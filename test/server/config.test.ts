@@ -99,6 +99,11 @@ t.test('output limits are set by class', async (t) => {
   }
 });
 
+t.test('names that others are told are no longer than a message has room for', async (t) => {
+  t.equal(new Config({ zone: 'z'.repeat(64) }).get('zone').length, 64);
+  t.throws(() => new Config({ zone: 'z'.repeat(65) }), /longer than 64/);
+});
+
 t.test('join addresses are bus addresses', async (t) => {
   const config = new Config({ join: 'a.example:17001 [::1]:17002' });
   t.same(config.get('join'), ['a.example:17001', '[::1]:17002']);
