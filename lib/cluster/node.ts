@@ -77,6 +77,7 @@ export class ClusterNode implements MembershipListener {
   readonly #locations = new Locations();
   readonly #reclaiming: Reclaiming;
   #movesEnded = false;
+  #toldFarAhead = false;
   #left: (() => void) | null = null;
   #saidGoodbye = false;
 
@@ -210,6 +211,7 @@ export class ClusterNode implements MembershipListener {
     for (const { id } of this.state.view.members) {
       this.state.clock.observe(this.membership.statusOf(id)?.version ?? 0);
     }
+    this.#watchClock();
     this.state.clockAheadMs = Math.max(0, wall - this.membership.medianClockMs(wall));
     this.#streams.tick();
     this.#records.takeKnown();
@@ -437,6 +439,16 @@ export class ClusterNode implements MembershipListener {
       ({ id }) =>
         id === this.state.self.id || this.membership.statusOf(id)?.settledView === view.id.number,
     );
+  }
+
+  /** A clock far in the future drives all versions ahead of it: told once, until it has passed. */
+  #watchClock(): void {
+    const { clock } = this.state;
+    if (clock.isFarAhead === this.#toldFarAhead) return;
+    this.#toldFarAhead = clock.isFarAhead;
+    if (clock.isFarAhead) {
+      this.#host.log('warn', 'versions run ahead of the wall clock', { version: clock.last });
+    }
   }
 
   /** Keys of the whole cluster with one live copy, at least 1 while a member has not settled in this view. */
