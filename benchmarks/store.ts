@@ -1,11 +1,13 @@
 /**
- * Memory and speed of the store alone: `node --expose-gc dist/benchmarks/store.js [keys]`.
+ * Memory and speed of the store alone: `node --expose-gc dist/benchmarks/store.js [keys] [rounds]`.
  * Live bytes are those of keys and values; resident is what the process has grown by since its start.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { Role, Store, ValueType } from '../lib/store/store.js';
 
 const keys = Number(process.argv[2] ?? 2_000_000);
+/** Rounds of updates of every key, on average. */
+const rounds = Number(process.argv[3] ?? 10);
 const VALUE_BYTES = 500;
 const KEY_BYTES = 40;
 /** As many operations as a pipelining client brings in one turn: pauses are measured between turns. */
@@ -104,7 +106,7 @@ await measure('overwrite, same size', keys, () => {
   setKey(below(keys));
   write(VALUE_BYTES);
 });
-await measure('update, 200 to 2000', keys * 10, () => {
+await measure('update, 200 to 2000', keys * rounds, () => {
   setKey(below(keys));
   write(200 + below(1801));
 });
