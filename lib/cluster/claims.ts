@@ -211,7 +211,7 @@ export class Claims implements ReplySink {
     if (verdict === 'grant') {
       this.#mirror.adopt(peer, frame);
       peer.unconfirmed.push({ offset, db: key.db, key: key.bytes });
-    } else if (verdict === 'defer') {
+    } else if (verdict === 'defer' || verdict === 'wait') {
       this.#notify(peer, FrameType.Defer, key, frame.version, '');
       const copy = new KeyFrame();
       const bytes = Buffer.from(buffer.subarray(start, end));
@@ -268,7 +268,7 @@ export class Claims implements ReplySink {
     peer: Peer,
     key: Key,
     version: number,
-  ): 'grant' | 'defer' | { readonly rejected: Incarnation | '' } {
+  ): 'grant' | 'defer' | 'wait' | { readonly rejected: Incarnation | '' } {
     const state = this.#state;
     if (!state.isAnchor(key.slot)) return { rejected: '' };
     const ref = this.#find(key);
@@ -280,7 +280,7 @@ export class Claims implements ReplySink {
     }
     if (ref !== 0) {
       if (this.#store.version(ref) >= version) return { rejected: '' };
-      if (state.isUnackedDelete(ref)) return 'defer';
+      if (state.isOpenDelete(ref)) return 'wait';
     }
     return state.isCertain(key.slot) ? 'grant' : 'defer';
   }
@@ -298,6 +298,7 @@ export class Claims implements ReplySink {
       const { peer, key, frame } = deferred;
       if (deferred.isAsking) continue;
       const verdict = this.#judge(peer, key, frame.version);
+      if (verdict === 'wait') continue;
       if (verdict === 'grant') this.#grantDeferred(deferred);
       else if (verdict !== 'defer') this.#rejectDeferred(deferred, verdict.rejected);
       else if (this.#state.now >= this.#state.certainFrom && !this.#state.flushing) {
@@ -310,7 +311,7 @@ export class Claims implements ReplySink {
           const again = this.#judge(peer, key, frame.version);
           if (best !== null) this.#rejectDeferred(deferred, best.holder);
           else if (typeof again === 'object') this.#rejectDeferred(deferred, again.rejected);
-          else this.#grantDeferred(deferred);
+          else if (again !== 'wait') this.#grantDeferred(deferred);
         });
       }
     }

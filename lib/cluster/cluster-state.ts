@@ -1,6 +1,7 @@
 import { keySlot } from '../protocol/crc16.js';
 import { type Ref, Role, type Store } from '../store/store.js';
 import type { ClusterConfig } from './cluster-config.js';
+import { Flag } from './entry-flags.js';
 import type { Incarnation, Member, View } from './member.js';
 import type { MembershipView } from './membership/contract.js';
 import { NOBODY, Peer, type PeerIndex } from './peer.js';
@@ -101,6 +102,12 @@ export class ClusterState {
     const backup = this.peer(store.peer(ref));
     if (backup === null || backup.stream.acked >= store.changeOffset(ref)) return false;
     return backup.isLive || this.isChanging || this.membership.grantEnds(backup.id) > this.now;
+  }
+
+  /** A tombstone that is not final: its backup has not acked it, or others are yet to learn of it. */
+  isOpenDelete(ref: Ref): boolean {
+    if (this.store.role(ref) !== Role.Tombstone) return false;
+    return (this.store.flags(ref) & Flag.Busy) !== 0 || this.isUnackedDelete(ref);
   }
 
   /** Somebody besides the backup keeps a record of this key: its anchor, or everybody. */

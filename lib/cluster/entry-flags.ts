@@ -4,7 +4,10 @@ export const Flag = {
   Full: 1,
   /** Backup: may answer reads while it holds the short lease of its primary. */
   Reads: 2,
-  /** Primary: provisional, its claim is in flight; commands on the key queue. */
+  /**
+   * Primary: provisional, its claim is in flight; commands on the key queue. Tombstone: others are yet to learn of the
+   * delete, the key is not created anew before they have.
+   */
   Busy: 4,
   /** Primary: a change-over of its backup is open, changes go to two streams. */
   Moving: 8,

@@ -1,5 +1,6 @@
 import { type Ref, Role, type Store } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
+import { Flag } from './entry-flags.js';
 import { appendKeyFrame, FrameType } from './frames.js';
 import { type Key, keyOf } from './key.js';
 import type { Waiter } from './move.js';
@@ -9,7 +10,7 @@ import type { Streams } from './streams.js';
 
 const NOTHING = Buffer.alloc(0);
 
-/** A deleted key of which others must learn once its backup has acked the delete. */
+/** A delete that is to become final: its backup acks it, or can no longer answer, then others learn of it. */
 export interface PendingForget {
   add(sink: ReplySink, token: number): void;
 }
@@ -63,6 +64,7 @@ export class Forgets implements ReplySink {
       add: (sink, token) => waiters.push({ sink, token }),
     };
     this.#forgets.set(key.id, forget);
+    this.#store.setFlags(ref, Flag.Busy);
     const backup = this.#state.livePeer(this.#store.peer(ref));
     if (backup !== null) {
       const step = ++this.#lastStep;
@@ -150,6 +152,9 @@ export class Forgets implements ReplySink {
 
   #finish(forget: Forget): void {
     if (this.#forgets.get(forget.key.id) === forget) this.#forgets.delete(forget.key.id);
+    const { key } = forget;
+    const ref = this.#store.find(key.db, key.bytes, 0, key.bytes.length);
+    if (ref !== 0 && this.#store.role(ref) === Role.Tombstone) this.#store.setFlags(ref, 0);
     for (const { sink, token } of forget.waiters.splice(0)) sink.acknowledged(token);
   }
 

@@ -248,20 +248,30 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     const isMoving = (store.flags(ref) & Flag.Moving) !== 0;
     const move = isMoving ? this.#hooks.moveOf(ref) : null;
     // While a change-over is open, the holder that may promote itself learns first, the others after its ack.
-    const holder = move === null ? this.#state.peer(store.peer(ref)) : move.from;
+    const hasOld = move === null || move.state === MoveState.Lease;
+    const holder = hasOld ? this.#state.peer(store.peer(ref)) : move.from;
     const backup = holder?.isLive ? holder : null;
     const offset =
       backup === null ? 0 : this.#append(backup, FrameType.Delete, ref, version, false);
     if (backup !== null) this.#await(backup.stream, offset);
     if (!this.#state.keepsTombstones) return store.remove(ref);
-    if (move !== null) this.#hooks.moveEnded(move);
+    if (move !== null) this.#endMove(move);
     const tomb = this.#bury(ref, version, offset);
     store.setPeer(tomb, holder?.index ?? NOBODY);
     if (holder !== null && backup === null) store.setChangeOffset(tomb, Number.MAX_SAFE_INTEGER);
     const also = move !== null && move.state !== MoveState.Lease ? move.to : null;
-    if (also !== null || this.#state.mustForget(tomb)) {
+    // A backup that was left out may answer reads for a while yet: the delete is not shown before that is over.
+    const isRead = backup === null && this.#state.isUnackedDelete(tomb);
+    if (also !== null || isRead || this.#state.mustForget(tomb)) {
       this.#waitMoves.push(this.#hooks.forget(tomb, also));
     }
+  }
+
+  /** The running command, too, may have read the key and wait for its copy, which will not be made now. */
+  #endMove(move: Move): void {
+    const at = this.#waitMoves.indexOf(move);
+    if (at >= 0) this.#waitMoves.splice(at, 1);
+    this.#hooks.moveEnded(move);
   }
 
   rename(db: number, request: Request, fromIndex: number, toIndex: number): void {

@@ -81,7 +81,7 @@ export class Moves implements ReplySink {
       toOffset: 0,
       copyOffset: 0,
       dropOffset: 0,
-      isUnacked: from === null && store.changeOffset(ref) > (old?.stream.acked ?? 0),
+      isUnacked: from === null && old !== null && store.changeOffset(ref) > old.stream.acked,
       waiters: [],
       successor,
       step: 0,

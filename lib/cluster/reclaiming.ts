@@ -68,7 +68,7 @@ export class Reclaiming {
     const calmMs = TOMBSTONE_NODE_TIMEOUTS * config.nodeTimeoutMs;
     const ageMs = isSettledEverywhere ? calmMs : Math.max(config.tombstoneTtlMs, calmMs);
     this.#reaper.run(TOMBSTONES_PER_TICK, (ref) => {
-      if (this.#state.isUnackedDelete(ref)) return false;
+      if (this.#state.isOpenDelete(ref)) return false;
       return versionMs(this.#store.version(ref)) < clock.wall - ageMs;
     });
   }

@@ -268,7 +268,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
     if (peer === null || peer.stream.isFull) return this.park(task);
     const { traits } = task.operation;
     if (traits.creates && !state.isLeaving && task.hops < HOPS_DOUBT) {
-      if (ref !== 0 && state.isUnackedDelete(ref)) return this.park(task);
+      if (ref !== 0 && state.isOpenDelete(ref)) return this.park(task);
       if (this.#claims.run(task, peer, false)) return;
     }
     this.#forwarding.send(task, peer);
@@ -276,7 +276,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
 
   #routeAsAnchor(task: Task, ref: Ref): void {
     const state = this.#state;
-    if (ref !== 0 && state.isUnackedDelete(ref)) return this.park(task);
+    if (ref !== 0 && state.isOpenDelete(ref)) return this.park(task);
     if (state.isCertain(task.key.slot)) return this.#deny(task);
     if (state.now < state.certainFrom || state.flushing) return this.park(task);
     this.#lookups.ask(task.key, (holdings) => {
@@ -342,7 +342,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
   #mayDeny(ref: Ref, traits: CommandTraits): boolean {
     const state = this.#state;
     if (!state.isCertain(this.#store.slot(ref))) return false;
-    if (!state.isUnackedDelete(ref)) return true;
+    if (!state.isOpenDelete(ref)) return true;
     return !traits.creates && state.livePeer(this.#store.peer(ref)) !== null;
   }
 

@@ -162,8 +162,9 @@ export class Settling {
   #visitTombstone(ref: Ref): void {
     const store = this.#store;
     const index = store.peer(ref);
-    if (index === NOBODY || this.#state.livePeer(index) !== null) return;
-    if (this.#state.isUnackedDelete(ref)) this.#unsettled++;
+    if ((store.flags(ref) & Flag.Busy) !== 0) this.#unsettled++;
+    else if (index === NOBODY || this.#state.livePeer(index) !== null) return;
+    else if (this.#state.isUnackedDelete(ref)) this.#unsettled++;
     else {
       store.setPeer(ref, NOBODY);
       store.setChangeOffset(ref, 0);
