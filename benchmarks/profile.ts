@@ -11,8 +11,11 @@ import { GeneratorProcess } from './load/generator-process.js';
 import type { RunResult } from './load/run-spec.js';
 import { byFile, type CpuProfile, type SelfTime, selfTimes } from './profile/self-times.js';
 import { endChildrenOnExit } from './servers/children.js';
-import { type RunningServers, stopAll } from './servers/server.js';
+import type { RunningServers } from './servers/server.js';
 import { tandisLauncher } from './servers/tandis.js';
+
+/** A node that leaves and writes its profile may take longer than one that is only stopped. */
+const TERM_MS_MAX = 60_000;
 
 interface Options {
   readonly case: string;
@@ -112,7 +115,13 @@ async function main(): Promise<void> {
     window = await drive(one, servers, Number(options.seconds) * 1000);
   } finally {
     // One after the other: a profile is written when its process ends by itself.
-    for (const child of [...servers.children].reverse()) await stopAll([child]);
+    for (const child of [...servers.children].reverse()) {
+      const began = performance.now();
+      await child.stop(TERM_MS_MAX);
+      console.error(
+        `process ${child.pid} ended ${number(performance.now() - began)} ms after SIGTERM`,
+      );
+    }
   }
   const { operationsPerSecond, latencyUs, serverCores } = window.result;
   console.log(`${one.name}: ${one.title}`);

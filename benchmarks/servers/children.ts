@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A server that has not ended so long after SIGTERM gets SIGKILL. */
+/** A server that has not ended so long after SIGTERM gets SIGKILL, unless another time is given. */
 const TERM_MS_MAX = 5000;
 /** Output of a server that is kept for error messages. */
 const OUTPUT_BYTES_MAX = 4096;
@@ -56,10 +56,10 @@ export class Child {
   }
 
   /** Ends the process by SIGTERM, or by SIGKILL when that takes too long, and removes its directory. */
-  async stop(): Promise<void> {
+  async stop(termMsMax = TERM_MS_MAX): Promise<void> {
     if (!this.hasEnded) {
       this.process.kill('SIGTERM');
-      const timer = setTimeout(() => this.process.kill('SIGKILL'), TERM_MS_MAX);
+      const timer = setTimeout(() => this.process.kill('SIGKILL'), termMsMax);
       await this.ended;
       clearTimeout(timer);
     }
