@@ -372,7 +372,8 @@ export class Claims implements ReplySink {
   #withdraw(claim: Claim): void {
     this.#forget(claim);
     const ref = this.#find(claim.key);
-    if (ref !== 0 && (this.#store.flags(ref) & Flag.Busy) !== 0) this.#store.remove(ref);
+    if (ref === 0 || this.#store.role(ref) !== Role.Primary) return;
+    if ((this.#store.flags(ref) & Flag.Busy) !== 0) this.#store.remove(ref);
   }
 
   #forget(claim: Claim): void {

@@ -56,6 +56,11 @@ export class MirrorReceiver {
       this.#put(peer, frame, ref, 0);
       return;
     }
+    // A provisional entry was seen by nobody: it gives way to the primary of the key, whatever its version.
+    if (type === FrameType.Set && ref !== 0 && this.#isProvisional(ref)) {
+      this.#put(peer, frame, ref, frame.flags & GRANTS);
+      return;
+    }
     if (ref !== 0 && this.#store.version(ref) > frame.version) return;
     switch (type) {
       case FrameType.Set:
@@ -104,11 +109,8 @@ export class MirrorReceiver {
   #put(peer: Peer, frame: KeyFrame, found: Ref, flags: number): void {
     const store = this.#store;
     let ref = found;
-    if (ref !== 0 && store.role(ref) === Role.Primary) {
-      const key = keyOf(frame.db, frame.buffer, frame.keyStart, frame.keyEnd);
-      this.#listener.primaryLost(key, (store.flags(ref) & Flag.Busy) !== 0, peer);
-      ref = this.#find(frame);
-    }
+    const wasPrimary = ref !== 0 && store.role(ref) === Role.Primary;
+    const wasBusy = wasPrimary && this.#isProvisional(ref);
     const length = frame.valueEnd - frame.valueStart;
     if (ref === 0) {
       const { db, buffer, keyStart, keyEnd } = frame;
@@ -131,6 +133,13 @@ export class MirrorReceiver {
     store.setFlags(ref, flags);
     store.setChangeOffset(ref, 0);
     store.setUsedAt(ref, Math.floor(this.#state.clock.wall / 1000));
+    if (!wasPrimary) return;
+    const key = keyOf(frame.db, frame.buffer, frame.keyStart, frame.keyEnd);
+    this.#listener.primaryLost(key, wasBusy, peer);
+  }
+
+  #isProvisional(ref: Ref): boolean {
+    return this.#store.role(ref) === Role.Primary && (this.#store.flags(ref) & Flag.Busy) !== 0;
   }
 
   #bury(frame: KeyFrame, found: Ref): void {
