@@ -1,7 +1,7 @@
 import t from 'tap';
 import { EVICTION_POLICIES, evictionCandidate } from '../../lib/store/eviction.js';
 import { randomPrimary } from '../../lib/store/sampling.js';
-import { Role, Store } from '../../lib/store/store.js';
+import { Role, Store, ValueType } from '../../lib/store/store.js';
 import { find, keyOf, put } from './fixtures.js';
 import { seededRandom } from './seeded-random.js';
 
@@ -75,4 +75,7 @@ t.test('random entries are spread evenly', async (t) => {
   t.ok(Math.min(...counts) > 120, `the rarest came ${Math.min(...counts)} times, of 200`);
   t.ok(Math.max(...counts) < 280, `the most frequent came ${Math.max(...counts)} times`);
   t.equal(randomPrimary(store, 1, random), 0, 'an empty database has none');
+  const key = Buffer.from('other');
+  const other = store.create(1, key, 0, key.length, ValueType.String, 0);
+  for (let i = 0; i < 20; i++) t.equal(randomPrimary(store, 1, random), other);
 });
