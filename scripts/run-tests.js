@@ -3,10 +3,10 @@
 //     node scripts/run-tests.js [words]     only files whose path contains one of the words
 //
 // Fails when a test failed, when nothing ran, and, with CI=true, when a test was skipped.
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -28,31 +28,53 @@ function testFiles(words) {
 }
 
 /** The numbers of tap's last line: "# { total: 72, pass: 70, fail: 1, skip: 1 }". */
-export function countsOf(report) {
-  const lines = report.match(/^# \{ total: .*\}$/gm) ?? [];
-  const last = lines.at(-1) ?? '';
-  const count = (name) => Number(new RegExp(`\\b${name}: (\\d+)`).exec(last)?.[1] ?? 0);
+function countsOf(line) {
+  const count = (name) => Number(new RegExp(`\\b${name}: (\\d+)`).exec(line)?.[1] ?? 0);
   return { passed: count('pass'), failed: count('fail'), skipped: count('skip') + count('todo') };
 }
 
-function run(files) {
-  const directory = mkdtempSync(join(tmpdir(), 'tandis-tests-'));
-  const report = join(directory, 'report.tap');
-  const options = ['--disable-coverage', '--jobs=2', `--timeout=${FILE_TIMEOUT_S}`];
-  const reporter = process.stdout.isTTY ? 'base' : 'terse';
-  const { status } = spawnSync(
-    process.execPath,
-    [TAP, 'run', ...options, `--reporter=${reporter}`, `--output-file=${report}`, ...files],
-    { cwd: ROOT, stdio: 'inherit' },
-  );
-  const text = existsSync(report) ? readFileSync(report, 'utf8') : '';
-  rmSync(directory, { recursive: true });
-  return { status, ...countsOf(text) };
+/** Of what one file said, what went wrong: lines "not ok" with the diagnostics below them, and what is no TAP. */
+function complaints(lines) {
+  let isDiagnostic = false;
+  return lines.filter((line) => {
+    const isFailure = /^\s*not ok\b/.test(line);
+    if (isFailure || isDiagnostic) {
+      isDiagnostic = isFailure || !/^\s*\.\.\.$/.test(line);
+      return isFailure || !/^\s*(---|\.\.\.)$/.test(line);
+    }
+    return !/^\s*(ok\b|# |\d+\.\.\d+|TAP version|---|\.\.\.|[a-z]+:|- |$)/i.test(line);
+  });
 }
 
-function main() {
+/** Runs tap, prints a line per file and what went wrong in it; resolves to the counts and tap's exit status. */
+async function run(files) {
+  const options = ['--disable-coverage', '--jobs=2', `--timeout=${FILE_TIMEOUT_S}`];
+  const tap = spawn(process.execPath, [TAP, 'run', ...options, '--reporter=tap', ...files], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let counts = { passed: 0, failed: 0, skipped: 0 };
+  let lines = [];
+  const ended = new Promise((resolve) => tap.on('close', resolve));
+  for await (const line of createInterface({ input: tap.stdout })) {
+    const result = /^(ok|not ok) \d+ - (.*)$/.exec(line);
+    if (result !== null) {
+      console.log(`${result[1]} ${result[2].replace(/ \{$/, '')}`);
+      if (result[1] !== 'ok') console.log(complaints(lines).join('\n'));
+      lines = [];
+    } else if (/^# \{ total: /.test(line)) {
+      counts = countsOf(line);
+    } else {
+      lines.push(line);
+    }
+  }
+  return { status: await ended, ...counts };
+}
+
+async function main() {
   const files = testFiles(process.argv.slice(2));
-  const counts = files.length === 0 ? { status: 1, passed: 0, failed: 0, skipped: 0 } : run(files);
+  const counts =
+    files.length === 0 ? { status: 1, passed: 0, failed: 0, skipped: 0 } : await run(files);
   let { failed } = counts;
   // A file that crashed may have counted nothing as failed.
   if (counts.status !== 0 && failed === 0) failed = 1;
@@ -63,4 +85,4 @@ function main() {
   process.exitCode = failed > 0 || counts.passed === 0 ? 1 : 0;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) main();
+await main();
