@@ -197,6 +197,7 @@ export class ClusterState {
   /** This incarnation was left out: it is in no view, and knows nobody. */
   leaveView(): void {
     this.view = null;
+    this.servesUntil = 0;
     this.placement = null;
     this.isChanging = false;
     this.flushing = false;
