@@ -2,8 +2,6 @@ import assert from 'node:assert';
 import { UNIT_BYTES } from './entry.js';
 import { PAGE_UNITS } from './size-classes.js';
 
-export const PAGE_BYTES = PAGE_UNITS * UNIT_BYTES;
-
 /**
  * 32 MB and its bookkeeping are above the largest size that the C library ever serves from its heap: a chunk is mapped
  * on its own, so it costs no memory before it is touched, and goes back to the system as soon as it is collected.
