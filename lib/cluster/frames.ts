@@ -23,7 +23,6 @@ export const FrameType = {
   Grant: 28,
   Swap: 29,
   Forget: 30,
-  Acquire: 31,
   Forward: 32,
   Reply: 33,
   Lookup: 34,
@@ -33,6 +32,10 @@ export const FrameType = {
   Query: 38,
   Answer: 39,
   Atomic: 40,
+  Digest: 41,
+  Differs: 42,
+  RepairBegin: 43,
+  RepairEnd: 44,
 } as const;
 
 export const FIRST_STREAM_TYPE = 16;

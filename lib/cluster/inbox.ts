@@ -1,4 +1,5 @@
 import type { Claims } from './claims.js';
+import type { Digests } from './digests.js';
 import type { Forwarding } from './forwarding.js';
 import { FrameType } from './frames.js';
 import type { Lookups } from './lookups.js';
@@ -15,6 +16,7 @@ interface Receivers {
   readonly lookups: Lookups;
   readonly records: Records;
   readonly queries: Queries;
+  readonly digests: Digests;
 }
 
 /** Hands every frame of a stream to the mechanism that it is for. */
@@ -65,6 +67,14 @@ export class Inbox implements FrameHandler {
         return to.queries.receiveQuery(peer, buffer, start, end);
       case FrameType.Answer:
         return to.queries.receiveAnswer(peer, buffer, start, end);
+      case FrameType.Digest:
+        return to.digests.receiveDigest(peer, buffer, start, end);
+      case FrameType.Differs:
+        return to.digests.receiveDiffers(peer, buffer, start, end);
+      case FrameType.RepairBegin:
+        return to.digests.receiveRepairBegin(peer, buffer, start, end);
+      case FrameType.RepairEnd:
+        return to.digests.receiveRepairEnd(peer, buffer, start, end);
       default:
         return false;
     }

@@ -11,6 +11,8 @@ import { NOBODY, type Peer } from './peer.js';
 export interface MirrorListener {
   /** SWAP: this node is the primary now. */
   becamePrimary(ref: Ref): void;
+  /** A whole copy was stored. */
+  copied(peer: Peer, frame: KeyFrame): void;
   /** Another primary's copy replaces a provisional entry of ours, or a copy that we believed to be primary of. */
   primaryLost(key: Key, wasBusy: boolean, to: Peer): void;
 }
@@ -54,6 +56,7 @@ export class MirrorReceiver {
     // A COPY comes from who is primary now: it also replaces what a lost primary, ahead in its clock, has left here.
     if (type === FrameType.Copy) {
       this.#put(peer, frame, ref, 0);
+      this.#listener.copied(peer, frame);
       return;
     }
     // A provisional entry was seen by nobody: it gives way to the primary of the key, whatever its version.

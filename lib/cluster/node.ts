@@ -3,6 +3,7 @@ import { Claims } from './claims.js';
 import type { ClusterConfig } from './cluster-config.js';
 import { ClusterRouter } from './cluster-router.js';
 import { ClusterState } from './cluster-state.js';
+import { Digests } from './digests.js';
 import { Flag } from './entry-flags.js';
 import { Failover } from './failover.js';
 import { Flushing } from './flushing.js';
@@ -76,6 +77,7 @@ export class ClusterNode implements MembershipListener {
   readonly #gathering: Gathering;
   readonly #locations = new Locations();
   readonly #reclaiming: Reclaiming;
+  readonly #digests: Digests;
   #movesEnded = false;
   #toldFarAhead = false;
   #left: (() => void) | null = null;
@@ -111,6 +113,7 @@ export class ClusterNode implements MembershipListener {
     this.#lookups = new Lookups(state, this.#streams);
     this.#mirror = new MirrorReceiver(state, {
       becamePrimary: (ref) => this.#becamePrimary(ref),
+      copied: (peer, frame) => this.#digests.named(peer, frame),
       primaryLost: (key, wasBusy) => this.#primaryLost(key, wasBusy),
     });
     const executor: Executor = {
@@ -160,9 +163,10 @@ export class ClusterNode implements MembershipListener {
       this.queries,
       host,
     );
-    this.#connect(inbox);
+    this.#digests = new Digests(state, this.#streams, this.keyspace, host);
     this.#reclaiming = new Reclaiming(state, this.keyspace, () => host.random());
     this.membership = new Membership(membership, self, host, this, now);
+    this.#connect(inbox);
   }
 
   #keyspaceHooks(): KeyspaceHooks {
@@ -185,6 +189,7 @@ export class ClusterNode implements MembershipListener {
       lookups: this.#lookups,
       records: this.#records,
       queries: this.queries,
+      digests: this.#digests,
     });
   }
 
@@ -221,7 +226,10 @@ export class ClusterNode implements MembershipListener {
     this.#gathering.tick();
     this.settling.tick();
     this.#routing.retryParked();
-    this.#reclaiming.reapTombstones(this.#isSettledEverywhere());
+    const isSettled = this.#isSettledEverywhere();
+    this.#reclaiming.reapTombstones(isSettled);
+    this.#claims.beforeFlush();
+    if (isSettled && !this.state.flushing) this.#digests.tick();
     this.#leaveWhenEmpty();
     this.#streams.wantFlush();
   }
@@ -394,6 +402,7 @@ export class ClusterNode implements MembershipListener {
     drainLostAcks(peer, this.#store, this.moves, this.#forgets, this.#claims);
     this.#claims.peerLost(peer);
     this.#forwarding.peerLost(peer);
+    this.#digests.peerLost(peer);
   }
 
   #leasesChanged(): void {

@@ -12,6 +12,8 @@ export class ClusterStatistics {
   claimsRejected = 0;
   changeOvers = 0;
   outcomeUnknown = 0;
+  /** Slots whose two copies were found to differ; more than 0 is a fault in the protocol. */
+  slotsRepaired = 0;
   evicted = 0;
   expired = 0;
   keyspaceHits = 0;

@@ -1,0 +1,191 @@
+import { f64At, u16At, u32At } from '../protocol/bytes.js';
+import { type Ref, Role, type Store } from '../store/store.js';
+import { type ClusterState, SLOTS } from './cluster-state.js';
+import { Flag } from './entry-flags.js';
+import { FrameType, type KeyFrame } from './frames.js';
+import type { LiveKeyspace } from './keyspace.js';
+import type { MembershipHost } from './membership/contract.js';
+import type { Peer } from './peer.js';
+import type { Streams } from './streams.js';
+
+/** Slots compared per tick and peer, and entries that bound it: all slots take some minutes. */
+const SLOTS_PER_TICK = 8;
+const ENTRIES_PER_TICK = 2000;
+/** Slot u16, entries u32, sum f64. */
+const DIGEST_BYTES = 14;
+const ALL_RIGHTS = Flag.Full | Flag.Reads;
+const SUM_MODULUS = 2 ** 50;
+
+/** A repair that is being received: keys of the slot that were not named yet. */
+interface Repair {
+  readonly slot: number;
+  readonly unnamed: Set<string>;
+}
+
+/**
+ * Paced comparison of both copies, slot by slot, in the keys' own stream: when a digest is read everything before it has
+ * been applied, so the two must be equal. Where they are not, the primary sends its copies of the slot again, and what it
+ * does not name is dropped. A repair means a fault in the protocol: it is counted and logged.
+ */
+export class Digests {
+  readonly #state: ClusterState;
+  readonly #store: Store;
+  readonly #streams: Streams;
+  readonly #keyspace: LiveKeyspace;
+  readonly #host: Pick<MembershipHost, 'log'>;
+  readonly #repairs = new Map<Peer, Repair>();
+  #slot = 0;
+
+  constructor(
+    state: ClusterState,
+    streams: Streams,
+    keyspace: LiveKeyspace,
+    host: Pick<MembershipHost, 'log'>,
+  ) {
+    this.#state = state;
+    this.#store = state.store;
+    this.#streams = streams;
+    this.#keyspace = keyspace;
+    this.#host = host;
+  }
+
+  /** Sends the digests of the next slots; only where all is settled. */
+  tick(): void {
+    let seen = 0;
+    for (let i = 0; i < SLOTS_PER_TICK && seen < ENTRIES_PER_TICK; i++) {
+      const slot = this.#slot;
+      this.#slot = (slot + 1) % SLOTS;
+      seen += this.#store.countInSlot(slot);
+      for (const peer of this.#state.livePeers()) this.#send(peer, slot);
+    }
+  }
+
+  /** DIGEST: slot, count and sum over the sender's primaries whose backup is the receiver. */
+  receiveDigest(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
+    if (end - start !== DIGEST_BYTES) return false;
+    const slot = u16At(buffer, start);
+    if (slot >= SLOTS) return false;
+    const { count, sum } = this.#digest(slot, (ref) => this.#isBackupOf(peer, ref));
+    if (count === u32At(buffer, start + 2) && sum === f64At(buffer, start + 6)) return true;
+    this.#host.log('warn', 'copies differ and are sent again', { slot, primary: peer.id });
+    this.#state.statistics.slotsRepaired++;
+    this.#appendSlot(peer, FrameType.Differs, slot);
+    return true;
+  }
+
+  /** DIFFERS: the backup's copies of this slot are to be sent again. */
+  receiveDiffers(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
+    if (end - start !== 2) return false;
+    const slot = u16At(buffer, start);
+    if (slot >= SLOTS) return false;
+    this.#appendSlot(peer, FrameType.RepairBegin, slot);
+    this.#store.eachInSlot(slot, (ref) => {
+      if (!this.#isPrimaryFor(peer, ref)) return false;
+      this.#keyspace.appendWhole(peer, FrameType.Copy, ref, 0);
+      this.#keyspace.grant(peer, ref);
+      return false;
+    });
+    this.#appendSlot(peer, FrameType.RepairEnd, slot);
+    return true;
+  }
+
+  receiveRepairBegin(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
+    if (end - start !== 2) return false;
+    const slot = u16At(buffer, start);
+    if (slot >= SLOTS) return false;
+    const unnamed = new Set<string>();
+    this.#store.eachInSlot(slot, (ref) => {
+      if (this.#isBackupOf(peer, ref)) unnamed.add(this.#idOf(ref));
+      return false;
+    });
+    this.#repairs.set(peer, { slot, unnamed });
+    return true;
+  }
+
+  /** A COPY of this key has come from the peer. */
+  named(peer: Peer, frame: KeyFrame): void {
+    const repair = this.#repairs.get(peer);
+    if (repair === undefined) return;
+    repair.unnamed.delete(`${frame.db}:${frame.buffer.latin1Slice(frame.keyStart, frame.keyEnd)}`);
+  }
+
+  receiveRepairEnd(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
+    const repair = this.#repairs.get(peer);
+    if (end - start !== 2 || repair === undefined || repair.slot !== u16At(buffer, start)) {
+      return false;
+    }
+    this.#repairs.delete(peer);
+    this.#store.eachInSlot(
+      repair.slot,
+      (ref) => this.#isBackupOf(peer, ref) && repair.unnamed.has(this.#idOf(ref)),
+    );
+    return true;
+  }
+
+  peerLost(peer: Peer): void {
+    this.#repairs.delete(peer);
+  }
+
+  #send(peer: Peer, slot: number): void {
+    let isChanging = false;
+    const { count, sum } = this.#digest(slot, (ref) => {
+      if (this.#isInChange(ref)) isChanging = true;
+      return this.#isPrimaryFor(peer, ref);
+    });
+    if (isChanging || peer.stream.isFull) return;
+    const { log } = peer.stream;
+    log.begin(FrameType.Digest, DIGEST_BYTES);
+    log.u16(slot);
+    log.u32(count);
+    log.f64(sum);
+    this.#state.statistics.framesSent[FrameType.Digest]!++;
+    this.#streams.appended(peer);
+  }
+
+  #appendSlot(peer: Peer, type: number, slot: number): void {
+    peer.stream.log.begin(type, 2);
+    peer.stream.log.u16(slot);
+    this.#state.statistics.framesSent[type]!++;
+    this.#streams.appended(peer);
+  }
+
+  /** Entries and their versions, in any order. */
+  #digest(slot: number, counts: (ref: Ref) => boolean): { count: number; sum: number } {
+    let count = 0;
+    let sum = 0;
+    if (this.#store.countInSlot(slot) === 0) return { count, sum };
+    this.#store.eachInSlot(slot, (ref) => {
+      if (!counts(ref)) return false;
+      count++;
+      sum = (sum + this.#store.hash(ref) + (this.#store.version(ref) % SUM_MODULUS)) % SUM_MODULUS;
+      return false;
+    });
+    return { count, sum };
+  }
+
+  #isInChange(ref: Ref): boolean {
+    const store = this.#store;
+    return (
+      store.role(ref) === Role.Primary &&
+      (store.flags(ref) & (Flag.Busy | Flag.Moving | Flag.Held)) !== 0
+    );
+  }
+
+  #isPrimaryFor(peer: Peer, ref: Ref): boolean {
+    const store = this.#store;
+    return store.role(ref) === Role.Primary && store.peer(ref) === peer.index;
+  }
+
+  /** Rights are granted in the stream: a copy with all of them is one that the primary knows to be its backup's. */
+  #isBackupOf(peer: Peer, ref: Ref): boolean {
+    const store = this.#store;
+    if (store.role(ref) !== Role.Backup || store.peer(ref) !== peer.index) return false;
+    return (store.flags(ref) & ALL_RIGHTS) === ALL_RIGHTS;
+  }
+
+  #idOf(ref: Ref): string {
+    const start = this.#store.keyStart(ref);
+    const end = start + this.#store.keyLength(ref);
+    return `${this.#store.db(ref)}:${this.#store.keyBuffer(ref).latin1Slice(start, end)}`;
+  }
+}
