@@ -23,12 +23,12 @@ for (const policy of ['available', 'majority'] as const) {
       const leaver = net.random.pick(nodes);
       const rest = nodes.filter((node) => node !== leaver);
       leave(net, leaver);
-      net.within(100, 'marked', () => isLeaving(nodes, leaver));
+      net.within(250, 'marked', () => isLeaving(nodes, leaver));
       net.run(net.random.between(0, 1000));
       if (!net.agree(nodes)) throw new Error('a leaver serves until it goes');
       goodbye(net, leaver);
       if (net.serves(leaver)) throw new Error('serves after its goodbye');
-      net.within(150, 'gone', () => leaver.membership!.hasLeft() && net.agree(rest));
+      net.within(200, 'gone', () => leaver.membership!.hasLeft() && net.agree(rest));
       net.crash(leaver);
       net.run(500);
       if (!net.agree(rest)) throw new Error('the others do not go on');
@@ -46,9 +46,9 @@ t.test('a rolling restart ends with the same cluster', async () => {
     const { seed } = nodes[0]!.view!;
     for (const node of nodes) {
       leave(net, node);
-      net.within(100, 'marked', () => isLeaving(nodes, node));
+      net.within(250, 'marked', () => isLeaving(nodes, node));
       goodbye(net, node);
-      net.within(150, 'gone', () => node.membership!.hasLeft());
+      net.within(200, 'gone', () => node.membership!.hasLeft());
       net.crash(node);
       net.run(net.random.between(50, 1000));
       net.start(node);
@@ -80,7 +80,7 @@ t.test('a leaver whose others died stays, and leaves when somebody has come', as
     const nodes = net.form(2 + (net.seed % 2));
     const [leaver, ...others] = nodes;
     leave(net, leaver!);
-    net.within(100, 'marked', () => isLeaving(nodes, leaver!));
+    net.within(250, 'marked', () => isLeaving(nodes, leaver!));
     for (const node of others) net.crash(node);
     net.within(300, 'alone', () => net.agree([leaver!]));
     net.run(200);

@@ -173,6 +173,7 @@ export class ControlNode {
   #frozenMs = 0;
   #frozenAt: number | null = null;
   known = true;
+  trustedFrom = 0;
 
   constructor(name: string, address: Address, rate: number, offset: number) {
     this.name = name;
@@ -212,10 +213,13 @@ export class ControlNode {
     this.#frozenAt = now;
   }
 
-  thawClock(now: number): void {
-    if (this.#frozenAt === null) return;
-    this.#frozenMs += now - this.#frozenAt;
+  /** For how long it stood still. */
+  thawClock(now: number): number {
+    if (this.#frozenAt === null) return 0;
+    const stoppedMs = now - this.#frozenAt;
+    this.#frozenMs += stoppedMs;
     this.#frozenAt = null;
+    return stoppedMs;
   }
 }
 
@@ -315,6 +319,7 @@ export class ControlNetwork {
 
   /** The process is killed: its connections are reset, its port refuses. */
   crash(node: ControlNode): void {
+    node.thawClock(this.now);
     node.membership = null;
     node.backlog = null;
     node.life++;
@@ -324,6 +329,7 @@ export class ControlNetwork {
 
   /** The machine vanishes: nothing is ever heard of it again, not even a refusal. */
   unplug(node: ControlNode): void {
+    node.thawClock(this.now);
     node.unplugged = true;
     node.membership = null;
     node.backlog = null;
@@ -342,9 +348,13 @@ export class ControlNetwork {
   }
 
   resume(node: ControlNode): void {
-    node.thawClock(this.now);
+    const stoppedMs = node.thawClock(this.now);
+    // A stop that is too short to be noticed stretches leases by as much.
+    if (stoppedMs > 0 && stoppedMs <= this.timeoutMs / 4)
+      node.trustedFrom = this.now + this.timeoutMs;
     const { backlog } = node;
     node.backlog = null;
+    node.membership?.observe(node.monotonic(this.now), node.wall(this.now));
     for (const input of backlog ?? []) input();
   }
 
@@ -480,7 +490,7 @@ export class ControlNetwork {
   #checkLease(x: ControlNode, y: ControlNode): void {
     if (!(x.membership!.readsUntil(y.id) > x.monotonic(this.now))) return;
     if (y.membership!.grantEnds(x.id) > y.monotonic(this.now)) return;
-    if (x.backlog !== null) return;
+    if (x.backlog !== null || this.now < x.trustedFrom) return;
     this.violations.push(`${x.name} reads by a lease that ${y.name} has forgotten`);
   }
 
@@ -492,17 +502,15 @@ export class ControlNetwork {
     if (x.backlog !== null || y.backlog !== null) return;
     if (!this.serves(x) || !this.serves(y)) return;
     if (!this.#leavesOut(x, y) || !this.#isCertain(x)) return;
-    const areSides = !y.view!.members.some(({ id }) => id === x.id);
-    if (areSides && !this.#isCertain(y)) return;
+    const areSides = !isMember(y.view, x) || !isMember(y.prepared, x);
+    if (!isMember(y.view, x) && !this.#isCertain(y)) return;
     if (areSides && this.partitioned && this.options.policy === 'available') return;
     this.violations.push(`${x.name} has left out ${y.name}, and both serve`);
   }
 
   /** It has installed a view without the other one, and is not bound to one with it. */
   #leavesOut(node: ControlNode, other: ControlNode): boolean {
-    const isIn = (view: View | null): boolean =>
-      view?.members.some(({ id }) => id === other.id) ?? false;
-    return !isIn(node.view) && !isIn(node.prepared);
+    return !isMember(node.view, other) && !isMember(node.prepared, other);
   }
 
   #isCertain(node: ControlNode): boolean {
@@ -696,6 +704,10 @@ export class ControlNetwork {
     };
     this.#events.push(at, attempt);
   }
+}
+
+function isMember(view: View | null, node: ControlNode): boolean {
+  return view?.members.some(({ id }) => id === node.id) ?? false;
 }
 
 function recode(message: ControlMessage): ControlMessage | null {

@@ -25,6 +25,7 @@ interface Candidate {
 export class Candidates {
   readonly #timing: Timing;
   readonly #byId = new Map<Incarnation, Candidate>();
+  #readySince = Number.POSITIVE_INFINITY;
 
   constructor(timing: Timing) {
     this.#timing = timing;
@@ -63,14 +64,24 @@ export class Candidates {
     candidate.knownAt = now;
   }
 
+  /**
+   * Who is to be proposed now. Every view makes copies move, so nodes that come together are waited
+   * for: while some are not ready yet, those that are wait for a heartbeat.
+   */
   ready(installed: ViewId, now: number): Member[] {
     const freshMs = 3 * this.#timing.heartbeatMs;
-    return [...this.#byId.values()]
-      .filter(
-        ({ known, knownAt, retryAt }) =>
-          sameViewId(known, installed) && now - knownAt <= freshMs && now >= retryAt,
-      )
-      .map(({ member }) => member);
+    const ready = [...this.#byId.values()].filter(
+      ({ known, knownAt, retryAt }) =>
+        sameViewId(known, installed) && now - knownAt <= freshMs && now >= retryAt,
+    );
+    if (ready.length === 0) {
+      this.#readySince = Number.POSITIVE_INFINITY;
+      return [];
+    }
+    this.#readySince = Math.min(this.#readySince, now);
+    const waitMs = ready.length < this.#byId.size ? this.#timing.heartbeatMs : 0;
+    if (now - this.#readySince < waitMs) return [];
+    return ready.map(({ member }) => member);
   }
 
   failed(id: Incarnation, now: number): void {

@@ -80,8 +80,14 @@ export class Coordination {
 
   /** Another node said who it is: one in no view may join. */
   metNode(member: Member, header: Header, now: number): void {
-    if (header.installed !== null) return;
-    this.#adopt(member, now);
+    if (header.installed === null) {
+      this.#adopt(member, now);
+      return;
+    }
+    const { installed } = this.#state.participant;
+    if (installed === null || header.seed !== installed.seed) return;
+    // One of the other side of a partition: it is looked at like a lost member.
+    if (!idsOf(installed).has(member.id)) this.lost.addAddresses([member]);
   }
 
   /** The coordinator named nodes that everybody is to connect to. */
@@ -126,6 +132,8 @@ export class Coordination {
     if (!this.#coordinates) return;
     this.#otherSide = other;
     this.#otherSeenAt = now;
+    // The one who proposes there may never have heard of us: our looking tells it.
+    this.lost.addAddresses(other.members);
     for (const member of other.members) this.#adopt(member, now);
   }
 

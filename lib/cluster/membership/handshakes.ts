@@ -83,7 +83,8 @@ export class Handshakes {
   }
 
   #end(link: number, outcome: Outcome, now: number): void {
-    const meeting = this.#byLink.get(link)!;
+    const meeting = this.#byLink.get(link);
+    if (meeting === undefined) return;
     this.#byLink.delete(link);
     this.#hooks.met(meeting, outcome, link, now);
     this.#hooks.close(link);

@@ -50,16 +50,17 @@ export class Membership implements MembershipView {
   #clock: ClockWatch;
   #certainFrom = 0;
   #installedAt = 0;
+  #boundAt = 0;
   /** How the view was installed: told again to a member that missed it. */
   #full = false;
   #merge = false;
   #saidGoodbye = false;
-  #goodbyeAt = 0;
   #needsReview = false;
   /** Wall minus monotonic time, as of the last input that told both. */
   #wallOffsetMs = 0;
   #report: Report | null = null;
   #reportedAt = Number.NaN;
+  #reports = 0;
   /** Members that asked about another one, by link, and since when they wait. */
   readonly #askers = new Map<Incarnation, Map<number, number>>();
 
@@ -125,10 +126,10 @@ export class Membership implements MembershipView {
       lost: () => this.#coordination.lost.addresses,
       isGone: (id) => departed.isGone(id),
       joinerFailed: (id, now) => this.#coordination.candidates.failed(id, now),
-      adoptBase: (view, merge, electorates) => {
+      adoptBase: (view, merge, electorates, now) => {
         if (!idsOf(view).has(this.#state.self.id)) return false;
         this.#state.participant.adopt(view, merge, electorates);
-        this.#bound(view);
+        this.#bound(view, now);
         return true;
       },
       log: (event, facts) => host.log('info', event, facts),
@@ -231,11 +232,11 @@ export class Membership implements MembershipView {
     peers.tick(now);
     leases.expire(now);
     this.#answerAskers(now);
-    if (this.view === null) this.#newcomerTick(now);
-    else this.#coordination.tick(now);
-    if (this.#saidGoodbye && now - this.#goodbyeAt >= this.#state.timing.heartbeatMs) {
-      this.#sayGoodbye(now);
-    }
+    if (this.view === null) {
+      this.#dropStalePrepared(now);
+      this.#newcomerTick(now);
+    } else this.#coordination.tick(now);
+    if (this.#saidGoodbye && !this.hasLeft()) this.#sayGoodbye(now);
     this.#needsReview = true;
     this.#review(now);
   }
@@ -293,7 +294,7 @@ export class Membership implements MembershipView {
   // ---- answers, on links that this node dialled
 
   #shaken(link: number, message: ControlMessage, now: number): void {
-    this.#told(message, now);
+    if (this.#told(message, now)) return;
     if (message.kind === 'welcome') this.#state.handshakes.welcome(link, message, now);
   }
 
@@ -497,13 +498,14 @@ export class Membership implements MembershipView {
       // Where a refusal proves nothing, whoever is named dead is so by a better proof.
       const proof = config.partitionPolicy === 'majority' ? 'replaced' : 'refused';
       for (const id of prepare.dead) if (id !== self.id) this.#died(id, proof);
-      if (participant.prepared !== before) this.#bound(view);
+      if (participant.prepared !== before) this.#bound(view, now);
     }
     const until = Math.max(leases.lastGrantOutside(idsOf(view)), this.#certainFrom);
     return { kind: 'prepared', id: view.id, accepted, remainsMs: Math.max(0, until - now) };
   }
 
-  #bound(view: View): void {
+  #bound(view: View, now: number): void {
+    this.#boundAt = now;
     this.#state.leases.markMembers(idsOf(view));
     this.#needsReview = true;
     this.#listener.prepared(view);
@@ -566,13 +568,13 @@ export class Membership implements MembershipView {
   /** The first view: nobody else is in it, and it names the cluster by the seed that it draws. */
   #foundView(now: number): void {
     const { self, host, participant } = this.#state;
-    if (this.view !== null) return;
+    if (this.view !== null || participant.prepared !== null) return;
     const seed = Number.parseInt(host.randomId().slice(0, 8), 16) || 1;
     const view: View = { id: { number: 1, coordinator: self.id }, members: [self], seed };
     host.log('info', 'cluster-founded', { seed });
     participant.promise(view.id);
     participant.prepare(view, false, []);
-    this.#bound(view);
+    this.#bound(view, now);
     this.#install({ id: view.id, full: false, merge: false, remainsMs: 0, lost: [] }, now);
   }
 
@@ -630,6 +632,16 @@ export class Membership implements MembershipView {
     return true;
   }
 
+  /**
+   * This node is bound to its first view, and nobody installs it. It may be installed elsewhere, so
+   * only another incarnation is free to join again.
+   */
+  #dropStalePrepared(now: number): void {
+    const { prepared } = this.#state.participant;
+    if (prepared === null || now - this.#boundAt < this.#state.timing.nodeTimeoutMs) return;
+    this.#excluded(prepared, now);
+  }
+
   #excluded(own: View, now: number): void {
     const { host, peers, handshakes } = this.#state;
     const before = this.self.id;
@@ -652,8 +664,10 @@ export class Membership implements MembershipView {
   #heard(peer: Peer, message: Ping | Pong, now: number): void {
     const { report, from } = message;
     const before = peer.heard;
+    if (before !== null && report.serial < before.serial) return;
     const wallOffsetMs = report.wallMs - (now + this.#wallOffsetMs);
     peer.heard = {
+      serial: report.serial,
       installed: message.installed,
       prepared: report.prepared,
       seed: message.seed,
@@ -698,6 +712,7 @@ export class Membership implements MembershipView {
     const { silent, lost } = this.#coordination.reach(now);
     this.#reportedAt = now;
     this.#report = {
+      serial: ++this.#reports,
       prepared: this.#state.participant.prepared?.id ?? null,
       silent: [...silent],
       lost: [...lost],
@@ -718,10 +733,13 @@ export class Membership implements MembershipView {
     this.#review(now);
   }
 
+  /** Their pongs tell when they have installed a view without this node. */
   #sayGoodbye(now: number): void {
-    this.#goodbyeAt = now;
     const { peers } = this.#state;
-    for (const id of peers.byId.keys()) peers.send(id, { kind: 'goodbye' });
+    for (const [id, peer] of peers.byId) {
+      if (!peers.send(id, { kind: 'goodbye' })) continue;
+      peers.ping(peer, now);
+    }
   }
 
   #newcomerTick(now: number): void {

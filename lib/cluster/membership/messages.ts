@@ -22,6 +22,8 @@ export interface Header {
 
 /** What pings and pongs carry about their sender. */
 export interface Report {
+  /** Grows with every report: pings and pongs travel on two links, and overtake each other. */
+  readonly serial: number;
   readonly prepared: ViewId | null;
   /** Members that have not answered for a moment, a fresh connection is being tried. */
   readonly silent: readonly Incarnation[];
@@ -260,6 +262,7 @@ const isStatus = shapeOf({
   operationsPerSecond: isNumber,
 });
 const isReport = shapeOf({
+  serial: isCount,
   prepared: nullOr(isViewId),
   silent: isIncarnations,
   lost: isIncarnations,

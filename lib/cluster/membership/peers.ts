@@ -14,6 +14,7 @@ const PINGS_IN_FLIGHT_MAX = 16;
 
 /** What a peer last said about itself, in a ping or in a pong. */
 export interface Heard {
+  readonly serial: number;
   readonly installed: ViewId | null;
   readonly prepared: ViewId | null;
   readonly seed: number;

@@ -34,7 +34,7 @@ export interface ProposerHooks {
   isGone(id: Incarnation): boolean;
   joinerFailed(id: Incarnation, now: number): void;
   /** A higher view was prepared somewhere; false if this node is not in it. */
-  adoptBase(view: View, merge: boolean, electorates: Electorates): boolean;
+  adoptBase(view: View, merge: boolean, electorates: Electorates, now: number): boolean;
   log(event: string, facts: Record<string, unknown>): void;
 }
 
@@ -188,8 +188,11 @@ export class Proposer {
   /** True when the attempt has gone on to its second step, or has ended. */
   #finishSurvey(attempt: Attempt, now: number, late: boolean): boolean {
     const { plan, surveyed } = attempt;
-    const needed = [...plan.stay, ...(plan.other?.members ?? [])];
-    if (!needed.every(({ id }) => surveyed.has(id))) return false;
+    if (!plan.stay.every(({ id }) => surveyed.has(id))) return false;
+    if (plan.other?.members.some(({ id }) => !surveyed.has(id))) {
+      if (late) this.#fail(now, 'other side silent', {});
+      return late;
+    }
     if (!late && !plan.joiners.every(({ id }) => surveyed.has(id))) return false;
     if (this.#startsTooLow(attempt, now)) return true;
     if (plan.other !== null && !this.#mayUnite(attempt, plan.other)) {
@@ -218,7 +221,7 @@ export class Proposer {
     if (highest === null) return false;
     const view = highest.view!;
     this.#attempt = null;
-    const included = this.#hooks.adoptBase(view, highest.merge, highest.electorates);
+    const included = this.#hooks.adoptBase(view, highest.merge, highest.electorates, now);
     this.#hooks.log('view-change-behind', { prepared: view.id.number, included });
     if (!included) this.#retryAt = now + this.#pauseMs;
     return true;
@@ -268,8 +271,8 @@ export class Proposer {
       this.#fail(now, 'nothing to change', {});
       return;
     }
-    const own = surveyed.get(this.#hooks.self())!;
-    const merge = plan.other !== null || (own.merge && !settled);
+    const before = surveyed.get(this.#hooks.self())!;
+    const merge = plan.other !== null || (before.merge && !settled);
     attempt.full = merge || !settled || old.some((answer) => !answer.known);
     const proposal: Body<Prepare> = {
       kind: 'prepare',
@@ -285,8 +288,14 @@ export class Proposer {
       if (this.#hooks.majority && surveyed.get(id)?.departed === false) attempt.acceptors.add(id);
     }
     const self = this.#hooks.self();
+    // First here: another coordinator may have outbid this ballot since the survey.
+    const own = this.#hooks.prepare(proposal, now);
+    if (!own.accepted) {
+      this.#fail(now, 'outbid', { by: self });
+      return;
+    }
     for (const id of attempt.acceptors) if (id !== self) this.#hooks.send(id, proposal);
-    this.prepared(self, this.#hooks.prepare(proposal, now), now);
+    this.prepared(self, own, now);
   }
 
   /** The joiners that hold the leases of everybody, and everybody theirs. */
@@ -297,8 +306,7 @@ export class Proposer {
       const old = [...plan.stay, ...admitted];
       const isConnected =
         answer !== undefined &&
-        answer.installed === null &&
-        answer.prepared === null &&
+        this.#isFree(plan, surveyed, answer) &&
         old.every(
           ({ id }) =>
             !answer.missing.includes(id) && !surveyed.get(id)!.missing.includes(joiner.id),
@@ -307,6 +315,24 @@ export class Proposer {
       else this.#hooks.joinerFailed(joiner.id, now);
     }
     return admitted;
+  }
+
+  /**
+   * A joiner that is bound to no view; or to one that came to nothing, as one of its members is
+   * among us, has not prepared it, and by its answer never will.
+   */
+  #isFree(
+    plan: Plan,
+    surveyed: ReadonlyMap<Incarnation, SurveyAnswer>,
+    joiner: SurveyAnswer,
+  ): boolean {
+    if (joiner.installed !== null) return false;
+    const { view } = joiner;
+    if (view === null) return joiner.prepared === null;
+    return plan.stay.some(({ id }) => {
+      const isIn = view.members.some((member) => member.id === id);
+      return isIn && !sameViewId(surveyed.get(id)!.prepared, view.id);
+    });
   }
 
   #finishPrepare(attempt: Attempt, proposal: Body<Prepare>, now: number): void {
