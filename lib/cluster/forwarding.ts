@@ -41,6 +41,13 @@ export interface ForwardingRouter {
 interface Sent {
   readonly task: Task;
   readonly peer: Peer;
+  /** Where its frame ends in the peer's stream. */
+  readonly offset: number;
+}
+
+/** A write that the peer may have executed: nobody knows, and it is never executed twice. */
+function mayHaveRun({ task, peer, offset }: Sent): boolean {
+  return task.operation.traits.write && peer.stream.wasSent(offset);
 }
 
 /** Commands sent to where their key is, and commands received for keys that are here. Each is answered exactly once. */
@@ -71,7 +78,6 @@ export class Forwarding implements ReplySink {
   send(task: Task, peer: Peer): void {
     const { request, db, proto } = task.operation;
     const id = ++this.#lastId;
-    this.#sent.set(id, { task, peer });
     let length = 8 + 1 + 1 + 4;
     for (let i = 0; i < request.argc; i++) length += 4 + request.length(i);
     const { log } = peer.stream;
@@ -84,6 +90,7 @@ export class Forwarding implements ReplySink {
       log.u32(request.length(i));
       log.bytes(request.buffer, request.start[i]!, request.end[i]!);
     }
+    this.#sent.set(id, { task, peer, offset: log.endOffset });
     this.#state.statistics.forwards++;
     this.#state.statistics.framesSent[FrameType.Forward]!++;
     this.#streams.appended(peer);
@@ -122,13 +129,17 @@ export class Forwarding implements ReplySink {
     }
   }
 
-  /** A member was left out: what it has not answered is read elsewhere, and a write's outcome is unknown. */
+  /**
+   * A member was left out. What it has not answered goes elsewhere if it is a read, or a write that was still waiting for
+   * a connection when the member died; the outcome of any other write is unknown.
+   */
   peerLost(peer: Peer): void {
-    for (const [id, { task, peer: to }] of [...this.#sent]) {
-      if (to !== peer) continue;
+    for (const [id, sent] of [...this.#sent]) {
+      if (sent.peer !== peer) continue;
       this.#sent.delete(id);
+      const { task } = sent;
       const { operation } = task;
-      if (!operation.traits.write) this.router.route(task);
+      if (!mayHaveRun(sent)) this.router.route(task);
       else {
         this.#state.statistics.outcomeUnknown++;
         operation.sink.complete(operation.token, errorReply(OUTCOME_UNKNOWN));
@@ -141,15 +152,15 @@ export class Forwarding implements ReplySink {
 
   /** Everything sent is failed or given back; this incarnation was left out. */
   clear(): Task[] {
-    const reads: Task[] = [];
-    for (const { task } of this.#sent.values()) {
-      const { operation } = task;
-      if (!operation.traits.write) reads.push(task);
+    const again: Task[] = [];
+    for (const sent of this.#sent.values()) {
+      const { operation } = sent.task;
+      if (!mayHaveRun(sent)) again.push(sent.task);
       else operation.sink.complete(operation.token, errorReply(OUTCOME_UNKNOWN));
     }
     this.#sent.clear();
     this.#received.clear();
-    return reads;
+    return again;
   }
 
   // --- at the receiver

@@ -29,6 +29,8 @@ export class Stream {
   resumed = false;
   /** Offset up to which the log was handed to the link. */
   sent = 0;
+  /** The same, of all links that there were. */
+  #sentMost = 0;
   /** Bytes of the peer's stream that were processed. */
   received = 0;
   /** Something was processed since the last ACK. */
@@ -50,6 +52,11 @@ export class Stream {
     return this.log.endOffset > this.sent;
   }
 
+  /** Whether the peer may have what ends at `offset`. */
+  wasSent(offset: number): boolean {
+    return offset <= this.#sentMost;
+  }
+
   get isFull(): boolean {
     return this.log.pendingBytes > BACKLOG_BYTES_MAX;
   }
@@ -69,6 +76,12 @@ export class Stream {
       this.acks.release(offset);
     }
     return true;
+  }
+
+  /** Everything that was appended has been handed to the link. */
+  sentAll(): void {
+    this.sent = this.log.endOffset;
+    this.#sentMost = this.sent;
   }
 
   /** A new connection: nothing is sent until the peer has said where to go on. */

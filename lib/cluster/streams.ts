@@ -229,7 +229,7 @@ export class Streams {
     stream.log.eachUnsent(stream.sent, (buffer, start, end) =>
       this.#host.sendData(stream.link, buffer, start, end),
     );
-    stream.sent = stream.log.endOffset;
+    stream.sentAll();
   }
 
   #sendControl(peer: Peer, type: number, first: number, second: number): void {

@@ -45,3 +45,21 @@ t.test('a resumed stream releases nothing by the resume itself', async (t) => {
   t.ok(stream.hasUnsent);
   t.notOk(stream.resumeFrom(end + 1));
 });
+
+t.test(
+  'what was once handed to a link may be at the peer, whatever was resumed since',
+  async (t) => {
+    const stream = new Stream();
+    const first = append(stream, 100);
+    t.notOk(stream.wasSent(first), 'it waits for a connection');
+    stream.attach(7);
+    t.ok(stream.resumeFrom(0));
+    stream.sentAll();
+    const second = append(stream, 100);
+    stream.detach();
+    stream.attach(8);
+    t.ok(stream.resumeFrom(0));
+    t.ok(stream.wasSent(first));
+    t.notOk(stream.wasSent(second));
+  },
+);
