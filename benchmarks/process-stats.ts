@@ -15,7 +15,10 @@ export function cpuSecondsOf(pid: number): number {
   }
 }
 
-/** CPU seconds that all processes of the machine have used, interrupts and idle time left out; NaN without /proc. */
+/**
+ * CPU seconds that all processes of the machine have used, interrupts and idle time left out; NaN
+ * without /proc.
+ */
 export function cpuSecondsOfMachine(): number {
   try {
     const [user, nice, system] = readFileSync('/proc/stat', 'latin1')

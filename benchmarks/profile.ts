@@ -1,4 +1,7 @@
-/** Shows where a Tandis node spends its time under a case of the comparison: see README.md in this directory. */
+/**
+ * Shows where a Tandis node spends its time under a case of the comparison: see README.md in this
+ * directory.
+ */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,7 +48,10 @@ function parseOptions(): Options {
     .opts<Options>();
 }
 
-/** Microseconds of the clock that V8 stamps its samples with: the same in all processes of the machine. */
+/**
+ * Microseconds of the clock that V8 stamps its samples with: the same in all processes of the
+ * machine.
+ */
 const monotonicUs = () => Number(process.hrtime.bigint() / 1000n);
 
 /** The run that is profiled, while the clock is watched. */

@@ -6,9 +6,15 @@ import { type Launcher, type RunningServers, stopAll } from '../servers/server.j
 import type { Case, Subject } from './cases.js';
 import type { Settings } from './settings.js';
 
-/** Cores that processes beside servers and generator may use before a pair counts as disturbed and is repeated. */
+/**
+ * Cores that processes beside servers and generator may use before a pair counts as disturbed and
+ * is repeated.
+ */
 const OTHER_CORES_MAX = 0.3;
-/** A disturbed machine is not waited for for ever: at most so many times the pairs asked for are run. */
+/**
+ * A disturbed machine is not waited for for ever: at most so many times the pairs asked for are
+ * run.
+ */
 const PAIRS_FACTOR_MAX = 2;
 /** Before each round the machine is watched for so long, and at most so long it is waited for. */
 const QUIET_CHECK_MS = 200;
@@ -33,8 +39,8 @@ export interface Side {
 }
 
 /**
- * Starts all sides, loads the keys, warms up, and runs A B A B. Disturbed rounds are repeated, within bounds. Throws
- * when a server fails, or answers what it should not.
+ * Starts all sides, loads the keys, warms up, and runs A B A B. Disturbed rounds are repeated,
+ * within bounds. Throws when a server fails, or answers what it should not.
  */
 export async function compareLoad(
   generator: GeneratorProcess,
@@ -89,7 +95,10 @@ async function rounds(
   return done.sort((a, b) => a.otherCores - b.otherCores).slice(0, wanted);
 }
 
-/** Waits, but not for long, until nobody else uses the machine: the servers of the case are idle now. */
+/**
+ * Waits, but not for long, until nobody else uses the machine: the servers of the case are idle
+ * now.
+ */
 async function untilQuiet(): Promise<void> {
   const giveUpAt = performance.now() + QUIET_WAIT_MS_MAX;
   let otherCores: number;

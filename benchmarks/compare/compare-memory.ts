@@ -19,7 +19,10 @@ export interface MemoryResult {
   readonly fillOperationsPerSecond: number;
 }
 
-/** Fresh servers each time, one after the other: start, write the sessions, read the resident memory, stop. */
+/**
+ * Fresh servers each time, one after the other: start, write the sessions, read the resident
+ * memory, stop.
+ */
 export async function compareMemory(
   generator: GeneratorProcess,
   one: Case,

@@ -5,7 +5,10 @@ import type { MemoryResult } from './compare-memory.js';
 import { ratioOf, type Summary, summarize } from './statistics.js';
 import { number, table } from './table.js';
 
-/** A generator busier than this may be what limits the rate: the ratio is then nearer to 1 than it should be. */
+/**
+ * A generator busier than this may be what limits the rate: the ratio is then nearer to 1 than it
+ * should be.
+ */
 const GENERATOR_CORES_MAX = 0.9;
 
 type LoadFigure =

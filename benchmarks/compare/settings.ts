@@ -10,7 +10,9 @@ export interface Settings {
   readonly memoryKeys: number;
   /** Time between the last write and reading the resident memory. */
   readonly memorySettleMs: number;
-  /** Whether to wait until others leave the machine alone, and to repeat pairs that were disturbed. */
+  /**
+   * Whether to wait until others leave the machine alone, and to repeat pairs that were disturbed.
+   */
   readonly wantsQuiet: boolean;
   readonly seed: number;
 }

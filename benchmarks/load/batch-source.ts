@@ -14,8 +14,8 @@ export interface KeySource {
 }
 
 /**
- * Walks a prepared sequence, and moves every draw to one residue class: with several endpoints a connection uses only
- * the keys that belong to its endpoint, as behind a sticky load balancer.
+ * Walks a prepared sequence, and moves every draw to one residue class: with several endpoints a
+ * connection uses only the keys that belong to its endpoint, as behind a sticky load balancer.
  */
 export class KeyWalk implements KeySource {
   private readonly sequence: Int32Array;

@@ -15,7 +15,9 @@ interface ClosedRun {
   drained: () => void;
 }
 
-/** Sends a batch, awaits all its replies, sends the next: the rate is what the server makes of it. */
+/**
+ * Sends a batch, awaits all its replies, sends the next: the rate is what the server makes of it.
+ */
 class ClosedLoop {
   readonly connection: LoadConnection;
   private readonly source: BatchSource;
@@ -62,8 +64,9 @@ class ClosedLoop {
 }
 
 /**
- * A closed run: for `durationMs` after `rampMs`, or, with a fill, until every key has been written. Rejects when a
- * connection fails, when replies and commands do not match, and when the server stalls.
+ * A closed run: for `durationMs` after `rampMs`, or, with a fill, until every key has been written.
+ * Rejects when a connection fails, when replies and commands do not match, and when the server
+ * stalls.
  */
 export async function runClosed(spec: RunSpec): Promise<RunResult> {
   const load = new LoadRun(spec);

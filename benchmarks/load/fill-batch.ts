@@ -1,7 +1,10 @@
 import type { BatchSource } from './batch-source.js';
 import { keyOffset, writeKeyNumber } from './request-bytes.js';
 
-/** Writes the keys `first`, `first + stride`, ... below `keys` once each, with the given commands in turn. */
+/**
+ * Writes the keys `first`, `first + stride`, ... below `keys` once each, with the given commands in
+ * turn.
+ */
 export class FillBatch implements BatchSource {
   operations = 0;
   replies = 0;

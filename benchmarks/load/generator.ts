@@ -1,4 +1,6 @@
-/** The load generator's process: takes runs by IPC, one at a time, and answers each with its result. */
+/**
+ * The load generator's process: takes runs by IPC, one at a time, and answers each with its result.
+ */
 import { runClosed } from './closed-loop.js';
 import { runOpen } from './open-loop.js';
 import type { RunResult, RunSpec } from './run-spec.js';
@@ -17,5 +19,6 @@ process.on('message', (spec: RunSpec) => {
   void execute(spec).then((answer) => process.send!(answer));
 });
 process.on('disconnect', () => process.exit());
-// Ctrl-C reaches the whole process group; the parent ends this process when it has ended the servers.
+// Ctrl-C reaches the whole process group; the parent ends this process when it has ended the
+// servers.
 process.on('SIGINT', () => {});

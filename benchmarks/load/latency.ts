@@ -1,6 +1,9 @@
 import { build, type Histogram } from 'hdr-histogram-js';
 
-/** A slower operation than this is recorded as this: the generator gives a server up as stalled long before. */
+/**
+ * A slower operation than this is recorded as this: the generator gives a server up as stalled long
+ * before.
+ */
 const LATENCY_US_MAX = 60_000_000;
 
 /** Percentiles of the time an operation took, in microseconds, with three significant digits. */

@@ -6,7 +6,10 @@ import type { RunResult, RunSpec } from './run-spec.js';
 const STALL_MS_MAX = 10_000;
 const STALL_CHECK_MS = 1000;
 
-/** What closed and open loop have in common: connections, the failure that ends a run, and what was measured. */
+/**
+ * What closed and open loop have in common: connections, the failure that ends a run, and what was
+ * measured.
+ */
 export class LoadRun {
   readonly measurement: Measurement;
   private readonly connections: LoadConnection[] = [];

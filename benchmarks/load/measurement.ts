@@ -40,7 +40,10 @@ export class Measurement {
     this.endedAt = now;
   }
 
-  /** `count` operations were answered, each `elapsedMs` after it was sent (closed loop) or due (open loop). */
+  /**
+   * `count` operations were answered, each `elapsedMs` after it was sent (closed loop) or due (open
+   * loop).
+   */
   answered(elapsedMs: number, count: number): void {
     this.operations += count;
     this.latency.record(elapsedMs, count);

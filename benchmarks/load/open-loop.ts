@@ -13,7 +13,9 @@ const LEAD_MS = 20;
 /** What the server has not answered so long after the end is counted as unanswered. */
 const DRAIN_MS_MAX = 10_000;
 
-/** Due time of operation `number` (counted over all connections) after the start, in milliseconds. */
+/**
+ * Due time of operation `number` (counted over all connections) after the start, in milliseconds.
+ */
 export function dueAfterMs(number: number, ratePerSecond: number): number {
   return Math.ceil((number * 1000) / ratePerSecond / TICK_MS) * TICK_MS;
 }
@@ -28,10 +30,11 @@ interface Plan {
 }
 
 /**
- * Sends operations when they are due, whether or not earlier ones were answered, and measures each from the time at
- * which it was due. So a server that stops for a second is charged with the whole second by all who would have come
- * in it, not by one connection alone (coordinated omission). At most `window` operations are under way on one
- * connection; those that must wait for a free place keep their due time.
+ * Sends operations when they are due, whether or not earlier ones were answered, and measures each
+ * from the time at which it was due. So a server that stops for a second is charged with the whole
+ * second by all who would have come in it, not by one connection alone (coordinated omission). At
+ * most `window` operations are under way on one connection; those that must wait for a free place
+ * keep their due time.
  */
 class OpenLoop {
   readonly connection: LoadConnection;
@@ -85,7 +88,10 @@ class OpenLoop {
     return this.sent === this.done && this.dueAt(this.sent) >= this.plan!.endAt;
   }
 
-  /** Counts what was due and has not been answered at `now`, with the time that it has waited already. */
+  /**
+   * Counts what was due and has not been answered at `now`, with the time that it has waited
+   * already.
+   */
   giveUp(now: number): void {
     for (; this.dueAt(this.done) < this.plan!.endAt; this.done++) {
       this.answered(now);
@@ -124,8 +130,9 @@ class OpenLoop {
 }
 
 /**
- * An open run: `ratePerSecond` operations for `rampMs`, then for `durationMs`, of which the latter are counted.
- * `depth` is the number of operations under way per connection. Rejects as a closed run does.
+ * An open run: `ratePerSecond` operations for `rampMs`, then for `durationMs`, of which the latter
+ * are counted. `depth` is the number of operations under way per connection. Rejects as a closed
+ * run does.
  */
 export async function runOpen(spec: RunSpec): Promise<RunResult> {
   const load = new LoadRun(spec);

@@ -13,8 +13,8 @@ const State = { kind: 0, line: 1, lineFeed: 2, body: 3 } as const;
 const ERROR_TEXT_BYTES_MAX = 200;
 
 /**
- * Counts RESP2 replies in a stream of bytes without building them: a generator that made an object per reply would be
- * slower than the server it measures. Input may be split anywhere.
+ * Counts RESP2 replies in a stream of bytes without building them: a generator that made an object
+ * per reply would be slower than the server it measures. Input may be split anywhere.
  */
 export class ReplyScanner {
   /** Complete replies seen. */
@@ -23,7 +23,10 @@ export class ReplyScanner {
   errors = 0;
   /** Nil replies: a GET of a key that is not there. */
   nils = 0;
-  /** Integer replies `:0`: a write that no replica acknowledged (WAIT), or an EXPIRE of a key that is not there. */
+  /**
+   * Integer replies `:0`: a write that no replica acknowledged (WAIT), or an EXPIRE of a key that
+   * is not there.
+   */
   zeros = 0;
   /** Text of the first error reply, at most 200 bytes. */
   firstError = '';
@@ -37,7 +40,10 @@ export class ReplyScanner {
   /** Elements of arrays still to come before the present reply is complete. */
   private elements = 0;
 
-  /** Scans `buffer[0, length)`; returns how many replies were completed. Throws RangeError on bytes that are no reply. */
+  /**
+   * Scans `buffer[0, length)`; returns how many replies were completed. Throws RangeError on bytes
+   * that are no reply.
+   */
   feed(buffer: Uint8Array, length: number): number {
     const before = this.replies;
     let at = 0;

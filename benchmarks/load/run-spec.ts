@@ -1,9 +1,14 @@
 import type { LatencySummary } from './latency.js';
 
-/** When replicas are waited for: never, by a WAIT after each write, or by one WAIT for all writes of a batch. */
+/**
+ * When replicas are waited for: never, by a WAIT after each write, or by one WAIT for all writes of
+ * a batch.
+ */
 export type Waits = 'none' | 'each' | 'batch';
 
-/** What is sent. The fills write every key once, in order; the others go on until the time is up. */
+/**
+ * What is sent. The fills write every key once, in order; the others go on until the time is up.
+ */
 export type WorkloadName = 'fill' | 'fill-sessions' | 'set' | 'get' | 'session';
 
 export interface Endpoint {
@@ -14,10 +19,16 @@ export interface Endpoint {
 /** One run of the generator. All times in milliseconds. */
 export interface RunSpec {
   readonly workload: WorkloadName;
-  /** Connection i goes to endpoint i modulo their number, and uses only keys with the same remainder. */
+  /**
+   * Connection i goes to endpoint i modulo their number, and uses only keys with the same
+   * remainder.
+   */
   readonly endpoints: readonly Endpoint[];
   readonly connections: number;
-  /** Commands sent in one write before their replies are awaited; open loop: operations under way at most. */
+  /**
+   * Commands sent in one write before their replies are awaited; open loop: operations under way at
+   * most.
+   */
   readonly depth: number;
   readonly keys: number;
   readonly valueBytes: number;
@@ -43,11 +54,17 @@ export interface RunResult {
   readonly firstError: string;
   /** Open loop: due in the counted time, and without an answer long after its end. */
   readonly unanswered: number;
-  /** Nil replies (GET of a missing key), and zeros (WAIT without a replica, EXPIRE of a missing key). */
+  /**
+   * Nil replies (GET of a missing key), and zeros (WAIT without a replica, EXPIRE of a missing
+   * key).
+   */
   readonly nils: number;
   readonly zeros: number;
   readonly latencyUs: LatencySummary;
-  /** How late operations were sent after they were due, open loop only: lateness of the generator's own. */
+  /**
+   * How late operations were sent after they were due, open loop only: lateness of the generator's
+   * own.
+   */
   readonly sendLatenessUs: LatencySummary | null;
   /** CPU cores used: 1 is one core all the time. NaN where /proc is not readable. */
   readonly generatorCores: number;

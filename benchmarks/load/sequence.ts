@@ -1,7 +1,10 @@
 /** Draws prepared ahead of a run; they repeat after that many. */
 export const SEQUENCE_LENGTH = 1 << 20;
 
-/** Pseudo-random numbers in [0, 1) from a seed (mulberry32), so that every server is asked the same questions. */
+/**
+ * Pseudo-random numbers in [0, 1) from a seed (mulberry32), so that every server is asked the same
+ * questions.
+ */
 export function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -19,8 +22,8 @@ export function uniformSequence(keys: number, seed: number, length = SEQUENCE_LE
 }
 
 /**
- * `length` key numbers in [0, keys), Zipf-distributed with `exponent`: few users send most requests. Number 0 is the
- * busiest, 1 the second, and so on.
+ * `length` key numbers in [0, keys), Zipf-distributed with `exponent`: few users send most
+ * requests. Number 0 is the busiest, 1 the second, and so on.
  */
 export function zipfSequence(
   keys: number,

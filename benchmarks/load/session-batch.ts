@@ -8,9 +8,9 @@ import { TemplateBatch } from './template-batch.js';
 const REQUESTS_PER_SET = 5;
 
 /**
- * What a session store sends: a GET for each of `depth` users, and when all have been answered, for each of the same
- * users a SET (one of five) or an EXPIRE (four of five), as at the end of a web request. Gives out both batches in
- * turn, each of `depth` operations.
+ * What a session store sends: a GET for each of `depth` users, and when all have been answered, for
+ * each of the same users a SET (one of five) or an EXPIRE (four of five), as at the end of a web
+ * request. Gives out both batches in turn, each of `depth` operations.
  */
 export class SessionBatch implements BatchSource {
   readonly operations: number;

@@ -13,7 +13,10 @@ const SESSION_BYTES_MAX = 2000;
 const SESSION_SIZES = 64;
 /** Skew of the users of session traffic. */
 const SESSION_ZIPF_EXPONENT = 0.99;
-/** Draws between the starting points of two connections in the common sequence: prime, so that they differ. */
+/**
+ * Draws between the starting points of two connections in the common sequence: prime, so that they
+ * differ.
+ */
 const SEQUENCE_STEP = 15_485_863;
 
 /** Mean bytes of the values that a workload writes. */
@@ -22,7 +25,10 @@ export function meanValueBytes(spec: Pick<RunSpec, 'workload' | 'valueBytes'>): 
   return isSession ? (SESSION_BYTES_MIN + SESSION_BYTES_MAX) / 2 : spec.valueBytes;
 }
 
-/** One source for each connection of a run. Throws when keys or connections cannot be shared out evenly. */
+/**
+ * One source for each connection of a run. Throws when keys or connections cannot be shared out
+ * evenly.
+ */
 export function sourcesFor(spec: RunSpec): BatchSource[] {
   const classes = spec.endpoints.length;
   assert(classes > 0 && spec.connections > 0 && spec.depth > 0 && spec.keys > 0);

@@ -1,4 +1,7 @@
-/** A `.cpuprofile` as V8 writes it, as far as it is read here. Times in microseconds of the monotonic clock. */
+/**
+ * A `.cpuprofile` as V8 writes it, as far as it is read here. Times in microseconds of the
+ * monotonic clock.
+ */
 export interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number;

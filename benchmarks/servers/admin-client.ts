@@ -26,7 +26,10 @@ export class AdminClient {
     });
   }
 
-  /** The reply to a command; an Error, never a rejection, for error replies, broken connections and silence. */
+  /**
+   * The reply to a command; an Error, never a rejection, for error replies, broken connections and
+   * silence.
+   */
   ask(...args: string[]): Promise<Reply> {
     return new Promise((resolve) => {
       if (this.socket.destroyed) {

@@ -30,7 +30,8 @@ export class Child {
       detached: true,
     });
     this.pid = this.process.pid ?? -1;
-    // Closed: ended, and all output read. A command that could not be started gives an error instead.
+    // Closed: ended, and all output read. A command that could not be started gives an error
+    // instead.
     this.ended = once(this.process, 'close')
       .catch((error: Error) => {
         this.output += error.message;
@@ -55,7 +56,9 @@ export class Child {
     return this.output.trim();
   }
 
-  /** Ends the process by SIGTERM, or by SIGKILL when that takes too long, and removes its directory. */
+  /**
+   * Ends the process by SIGTERM, or by SIGKILL when that takes too long, and removes its directory.
+   */
   async stop(termMsMax = TERM_MS_MAX): Promise<void> {
     if (!this.hasEnded) {
       this.process.kill('SIGTERM');

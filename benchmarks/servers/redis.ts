@@ -5,7 +5,10 @@ import { answersPing, infoOf, type Launcher, startOrStop, untilReady } from './s
 
 const HOST = '127.0.0.1';
 
-/** Nothing is written to disk, as a cache is run; a replica is synchronised at once, over its socket. */
+/**
+ * Nothing is written to disk, as a cache is run; a replica is synchronised at once, over its
+ * socket.
+ */
 const OPTIONS = [
   ...['--bind', HOST, '--save', '', '--appendonly', 'no', '--loglevel', 'warning'],
   ...['--repl-diskless-sync', 'yes', '--repl-diskless-sync-delay', '0'],

@@ -15,7 +15,10 @@ export interface TandisOptions {
   readonly serverArgs: readonly string[];
 }
 
-/** Tandis of the build that this file belongs to: one node alone, or a cluster of some on this machine. */
+/**
+ * Tandis of the build that this file belongs to: one node alone, or a cluster of some on this
+ * machine.
+ */
 export function tandisLauncher(options: TandisOptions): Launcher {
   return { name: 'tandis', version: version(), start: (nodes) => start(options, nodes) };
 }

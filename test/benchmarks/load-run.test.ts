@@ -134,8 +134,9 @@ t.test('a pause of the server is charged to all who came in it', async (t) => {
   const spec = specFor(server, { ratePerSecond: 1000, depth: 1, rampMs: 0, durationMs: 500 });
   const result = await runOpen(spec);
   t.ok(Math.abs(result.operations - 500) <= 2, `${result.operations} counted`);
-  // 200 of 500 operations fell into the pause, whose waiting times run from 200 ms down to 0: the worst tenth of
-  // all waited for more than 150 ms. One connection alone, measured from sending, would show 4 slow ones of 500.
+  // 200 of 500 operations fell into the pause, whose waiting times run from 200 ms down to 0: the
+  // worst tenth of all waited for more than 150 ms. One connection alone, measured from sending,
+  // would show 4 slow ones of 500.
   t.ok(result.latencyUs.p99 > 180_000, `p99 ${result.latencyUs.p99} us`);
   t.ok(result.latencyUs.mean > 25_000, `mean ${result.latencyUs.mean} us`);
   server.close();
