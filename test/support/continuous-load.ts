@@ -9,6 +9,9 @@ const RETRY_MS = 5;
 /** Of the keys of a writer that deletes, one in so many changes is a delete. */
 const DELETE_EVERY = 4;
 
+/** Errors that vouch for nothing having happened. */
+const NOT_RUN = /: (LOADING|TRYAGAIN|CLUSTERDOWN) /;
+
 /** One client: it sends one command at a time, and turns to another node where its own does not answer. */
 class Writer {
   readonly name: string;
@@ -148,7 +151,8 @@ export class ContinuousLoad {
       if (isDelete) await client.del(key);
       else await client.set(key, change.value!);
     } catch (error) {
-      this.journal.lose(change);
+      if (NOT_RUN.test(String(error))) this.journal.withdraw(change);
+      else this.journal.lose(change);
       throw error;
     }
     this.journal.ack(change);

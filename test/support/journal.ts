@@ -35,6 +35,11 @@ export class Journal {
     this.acknowledged++;
   }
 
+  /** The cluster has said that it did not run. */
+  withdraw(change: Change): void {
+    this.#historyOf(change.key).open.delete(change);
+  }
+
   /** No answer came, or one that says that nobody knows. It may have taken effect, or take effect later. */
   lose(change: Change): void {
     const history = this.#historyOf(change.key);
