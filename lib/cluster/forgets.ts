@@ -52,8 +52,8 @@ export class Forgets implements ReplySink {
     const version = this.#store.version(ref);
     const running = this.#forgets.get(key.id);
     if (running?.version === version) return running;
-    if (running !== undefined) this.#finish(running);
-    const waiters: Waiter[] = [];
+    // The key was made and deleted anew: whoever waited for the delete before waits for this one.
+    const waiters: Waiter[] = running?.waiters.splice(0) ?? [];
     const forget: Forget = {
       key,
       version,

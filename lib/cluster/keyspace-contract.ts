@@ -48,6 +48,6 @@ export interface Keyspace {
   remove(ref: Ref): void;
   /** Gives the value and expiry of one key argument to another, replacing what is there, as one change. */
   rename(db: number, request: Request, fromIndex: number, toIndex: number): void;
-  /** Changes made inside are mirrored as one frame: all or nothing. */
+  /** Changes made inside are mirrored as one frame, all or nothing: only for keys that were gathered (KeyMode.Gather). */
   atomically(changes: () => void): void;
 }

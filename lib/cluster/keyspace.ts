@@ -6,7 +6,7 @@ import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import { appendKeyFrame, FrameType, KEY_HEADER_BYTES, NO_VALUE, RAW_VALUE } from './frames.js';
 import { KEEP_EXPIRY, type Keyspace } from './keyspace-contract.js';
-import { type Move, MoveState } from './move.js';
+import { type Move, MoveState, type Waiter } from './move.js';
 import type { ReplySink } from './operation.js';
 import { NOBODY, type Peer } from './peer.js';
 import type { Stream } from './stream.js';
@@ -255,23 +255,31 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
       backup === null ? 0 : this.#append(backup, FrameType.Delete, ref, version, false);
     if (backup !== null) this.#await(backup.stream, offset);
     if (!this.#state.keepsTombstones) return store.remove(ref);
-    if (move !== null) this.#endMove(move);
+    const waiters = move === null ? [] : this.#endMove(move);
     const tomb = this.#bury(ref, version, offset);
     store.setPeer(tomb, holder?.index ?? NOBODY);
     if (holder !== null && backup === null) store.setChangeOffset(tomb, Number.MAX_SAFE_INTEGER);
     const also = move !== null && move.state !== MoveState.Lease ? move.to : null;
     // A backup that was left out may answer reads for a while yet: the delete is not shown before that is over.
     const isRead = backup === null && this.#state.isUnackedDelete(tomb);
-    if (also !== null || isRead || this.#state.mustForget(tomb)) {
-      this.#waitMoves.push(this.#hooks.forget(tomb, also));
+    const mustForget = also !== null || isRead || this.#state.mustForget(tomb);
+    const forget = mustForget ? this.#hooks.forget(tomb, also) : null;
+    if (forget !== null) this.#waitMoves.push(forget);
+    // What waited for the key's next copy waits for its delete.
+    for (const { sink, token } of waiters) {
+      if (backup !== null) backup.stream.awaitAck(offset, sink, token);
+      else if (forget !== null) forget.add(sink, token);
+      else sink.acknowledged(token);
     }
   }
 
   /** The running command, too, may have read the key and wait for its copy, which will not be made now. */
-  #endMove(move: Move): void {
+  #endMove(move: Move): readonly Waiter[] {
+    const waiters = move.waiters.splice(0);
     const at = this.#waitMoves.indexOf(move);
     if (at >= 0) this.#waitMoves.splice(at, 1);
     this.#hooks.moveEnded(move);
+    return waiters;
   }
 
   rename(db: number, request: Request, fromIndex: number, toIndex: number): void {

@@ -36,14 +36,12 @@ function del(context: CommandContext, request: Request, reply: ReplyWriter): voi
       removed = 1;
     }
   } else {
-    keyspace.atomically(() => {
-      for (let i = 1; i < request.argc; i++) {
-        const ref = keyspace.find(db, request, i);
-        if (ref === 0) continue;
-        keyspace.remove(ref);
-        removed++;
-      }
-    });
+    for (let i = 1; i < request.argc; i++) {
+      const ref = keyspace.find(db, request, i);
+      if (ref === 0) continue;
+      keyspace.remove(ref);
+      removed++;
+    }
   }
   reply.integer(removed);
 }
