@@ -199,6 +199,8 @@ export class ClusterNode implements MembershipListener {
   beginTurn(now: number, wall: number): void {
     this.state.now = now;
     this.state.clock.wall = wall;
+    // What wakes a node that slept may be a command: its leases are void before that is looked at.
+    if (this.state.view !== null && this.membership.observe(now, wall)) this.#leasesChanged();
   }
 
   start(now: number, wall: number): void {

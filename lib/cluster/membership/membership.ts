@@ -242,18 +242,24 @@ export class Membership implements MembershipView {
   }
 
   /**
-   * Reads the clocks: cheap, called by every input, and by the host in any turn that executes
-   * commands. A node that slept holds no leases, and has heard nothing that counts.
+   * Reads the clocks: cheap, called by every input, and by the host in every turn. A node that slept
+   * holds no leases, and has heard nothing that counts; true when it did.
    */
-  observe(now: number, wall: number): void {
+  observe(now: number, wall: number): boolean {
     this.#wallOffsetMs = wall - now;
-    if (!this.#clock.slept(now, wall)) return;
+    if (!this.#clock.slept(now, wall)) return false;
     const served = this.servesUntil() > now;
     this.#state.host.log('warn', 'slept', { served });
-    this.#state.leases.voidHeld();
-    this.#state.peers.slept(now);
+    const { self, leases, peers } = this.#state;
+    // Nobody leaves out a member while it holds the short lease.
+    const isMissed = (this.view?.members ?? []).some(
+      ({ id }) => id !== self.id && leases.shortHeld(id) <= now,
+    );
+    leases.voidHeld();
+    peers.slept(now);
     this.#newcomer.slept();
-    if (!served && this.view !== null) this.#coordination.sleptLong(now);
+    if (isMissed) this.#coordination.sleptLong(now);
+    return true;
   }
 
   linkAccepted(link: number, now: number): void {
