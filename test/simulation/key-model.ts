@@ -86,6 +86,8 @@ export class KeyModel implements Model {
         return { state, reply: bulk(value) };
       case 'SET':
         return this.#set(state, call);
+      case 'MSET':
+        return { state: { value: first!, expiry: -1 }, reply: '+OK' };
       case 'GETSET':
         return { state: { value: first!, expiry: -1 }, reply: bulk(value) };
       case 'GETDEL':

@@ -169,6 +169,8 @@ export class Process implements LinkOwner, ClusterHost {
   /** Hands everything over, then ends. */
   leave(): void {
     this.isLeaving = true;
+    // As the server does: who is in no view has nothing to hand over.
+    if (this.node.state.view === null) return this.kill();
     this.input('leave', () =>
       this.node.leave(() => {
         this.#world.trace.note(this, 'left');
@@ -249,9 +251,11 @@ export class Process implements LinkOwner, ClusterHost {
   }
 
   bytes(link: number, chunk: Buffer): void {
-    chunk.copy(this.#shared);
-    this.node.dataReceived(link, this.#shared, chunk.length);
-    this.#shared.fill(GARBAGE, 0, chunk.length);
+    for (let at = 0; at < chunk.length; at += READ_BUFFER_BYTES) {
+      const length = chunk.copy(this.#shared, 0, at);
+      this.node.dataReceived(link, this.#shared, length);
+      this.#shared.fill(GARBAGE, 0, length);
+    }
   }
 
   // --- ClusterHost

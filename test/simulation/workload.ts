@@ -21,6 +21,8 @@ export interface Nodes {
 
 /** Share of commands that a client sends to the node that it is stuck to. */
 const STICKY_SHARE = 0.8;
+const PAIR_SHARE = 0.05;
+const MSET_SHARE = 0.06;
 const REDIRECT_SHARE = 0.02;
 const PAD_BYTES = [0, 0, 0, 0, 0, 0, 20, 200, 2000, 70_000];
 
@@ -61,7 +63,7 @@ export class Workload {
       client,
       node: process.name,
       args,
-      keys: args[0] === 'FLUSHALL' ? this.keys : [args[1]!],
+      keys: keysOf(args, this.keys),
       invokedAt: this.nodes.scheduler.now,
       returnedAt: Number.POSITIVE_INFINITY,
       outcome: 'pending',
@@ -148,9 +150,33 @@ export class Client {
   }
 }
 
+/** Keys of which a call is part of the history; those that are gathered in pairs only have to be answered. */
+function keysOf(args: readonly string[], all: readonly string[]): readonly string[] {
+  if (args[0] === 'FLUSHALL') return all;
+  if (args[1]!.startsWith('g')) return [];
+  return args[0] === 'MSET' ? [args[1]!, args[3]!] : [args[1]!];
+}
+
+/** Commands on keys of their own that mean another one's value: what they leave is not modelled. */
+function pairCommand(random: Random, value: string): readonly string[] {
+  const [one, other] = [`g${random.below(4)}`, `g${random.below(4)}`];
+  const luck = random.next();
+  if (luck < 0.2) return ['SET', one, value];
+  if (luck < 0.4) return ['RENAME', one, other];
+  if (luck < 0.55) return ['MSETNX', one, value, other, value];
+  if (luck < 0.65) return ['RENAMENX', one, other];
+  if (luck < 0.8) return ['DEL', one, other];
+  return luck < 0.9 ? ['MGET', one, other] : ['MSET', one, value, other, value];
+}
+
 function makeCommand(random: Random, workload: Workload): readonly string[] {
   const key = random.pick(workload.keys);
   const value = makeValue(random, workload.calls.length);
+  if (random.next() < PAIR_SHARE) return pairCommand(random, value);
+  if (key.startsWith('r') && random.next() < MSET_SHARE) {
+    const other = random.pick(workload.keys.filter((one) => one.startsWith('r') && one !== key));
+    return ['MSET', key, value, other, value];
+  }
   switch (key[0]) {
     case 'c':
       return counterCommand(random, key);
