@@ -173,7 +173,6 @@ export class ControlNode {
   #frozenMs = 0;
   #frozenAt: number | null = null;
   known = true;
-  trustedFrom = 0;
 
   constructor(name: string, address: Address, rate: number, offset: number) {
     this.name = name;
@@ -213,13 +212,10 @@ export class ControlNode {
     this.#frozenAt = now;
   }
 
-  /** For how long it stood still. */
-  thawClock(now: number): number {
-    if (this.#frozenAt === null) return 0;
-    const stoppedMs = now - this.#frozenAt;
-    this.#frozenMs += stoppedMs;
+  thawClock(now: number): void {
+    if (this.#frozenAt === null) return;
+    this.#frozenMs += now - this.#frozenAt;
     this.#frozenAt = null;
-    return stoppedMs;
   }
 }
 
@@ -348,10 +344,7 @@ export class ControlNetwork {
   }
 
   resume(node: ControlNode): void {
-    const stoppedMs = node.thawClock(this.now);
-    // A stop that is too short to be noticed stretches leases by as much.
-    if (stoppedMs > 0 && stoppedMs <= this.timeoutMs / 4)
-      node.trustedFrom = this.now + this.timeoutMs;
+    node.thawClock(this.now);
     const { backlog } = node;
     node.backlog = null;
     node.membership?.observe(node.monotonic(this.now), node.wall(this.now));
@@ -490,7 +483,7 @@ export class ControlNetwork {
   #checkLease(x: ControlNode, y: ControlNode): void {
     if (!(x.membership!.readsUntil(y.id) > x.monotonic(this.now))) return;
     if (y.membership!.grantEnds(x.id) > y.monotonic(this.now)) return;
-    if (x.backlog !== null || this.now < x.trustedFrom) return;
+    if (x.backlog !== null) return;
     this.violations.push(`${x.name} reads by a lease that ${y.name} has forgotten`);
   }
 

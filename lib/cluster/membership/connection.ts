@@ -6,6 +6,11 @@ export interface Reach {
   readonly lost: ReadonlySet<Incarnation>;
 }
 
+export interface OwnReach extends Reach {
+  /** Whose pings arrive, whether or not they answer ours. */
+  readonly calling: ReadonlySet<Incarnation>;
+}
+
 /** Up to so many members are left out by exact search; above, the best-known guess must do. */
 const EXACT_LEFT_OUT_MAX = 7;
 
@@ -24,8 +29,8 @@ export interface Staying {
 /**
  * The members (given oldest first) that stay in the next view, as this node sees it.
  *
- * 1. Whoever is lost to us and heard by nobody we hear is gone, or on the other side of a
- *    partition: out.
+ * 1. Whoever is lost to us, does not ping us and is heard by nobody we hear is gone, or on the other
+ *    side of a partition: out.
  * 2. Of the others, who cannot reach each other cannot be in one view: the fewest that restore full
  *    connection are left out; of equally few, the youngest.
  *
@@ -34,14 +39,17 @@ export interface Staying {
 export function whoStays(
   members: readonly Incarnation[],
   self: Incarnation,
-  own: Reach,
+  own: OwnReach,
   reports: ReadonlyMap<Incarnation, Reach>,
   mayWait: boolean,
 ): Staying {
   if (own.lost.size === 0 && !anyLost(reports)) return { stay: members, isPending: false };
   const witnesses = members.filter((id) => id !== self && !own.silent.has(id));
   const present = members.filter(
-    (id) => !own.lost.has(id) || witnesses.some((witness) => hears(reports.get(witness), id)),
+    (id) =>
+      !own.lost.has(id) ||
+      own.calling.has(id) ||
+      witnesses.some((witness) => hears(reports.get(witness), id)),
   );
   const reachOf = (id: Incarnation): Reach | undefined => {
     if (id === self) return own;

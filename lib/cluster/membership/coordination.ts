@@ -1,6 +1,6 @@
 import type { Address, Incarnation, Member, View } from '../member.js';
 import { Candidates } from './candidates.js';
-import { type Reach, whoStays } from './connection.js';
+import { type OwnReach, type Reach, whoStays } from './connection.js';
 import type { Meeting, Outcome } from './handshakes.js';
 import { LostMembers } from './lost-members.js';
 import { areSides, leads } from './merging.js';
@@ -221,17 +221,20 @@ export class Coordination {
   }
 
   /** Which members of the prepared view this node does not hear. */
-  reach(now: number): Reach {
-    const { participant, peers, self } = this.#state;
+  reach(now: number): OwnReach {
+    const { participant, peers, self, timing } = this.#state;
+    const calling = new Set<Incarnation>();
     const silent = new Set<Incarnation>();
     const lost = new Set<Incarnation>();
     for (const { id } of participant.prepared?.members ?? []) {
       if (id === self.id) continue;
       const peer = peers.get(id);
       if (peer === undefined || peer.isSilent) silent.add(id);
-      if (peer?.isLost(now)) lost.add(id);
+      if (peer === undefined || !peer.isLost(now)) continue;
+      lost.add(id);
+      if (now - peer.calledAt <= 2 * timing.heartbeatMs) calling.add(id);
     }
-    return { silent, lost };
+    return { silent, lost, calling };
   }
 
   /** Asks the others about members whose connection was refused, if nobody older is there to ask. */

@@ -52,8 +52,9 @@ export class Leases {
   }
 
   grant(id: Incarnation, now: number, member: boolean): void {
-    const short = now + this.#timing.shortLeaseMs * CLOCK_DRIFT;
-    const long = now + this.#timing.longLeaseMs * CLOCK_DRIFT;
+    const { shortLeaseMs, longLeaseMs, clockStepMs } = this.#timing;
+    const short = now + shortLeaseMs * CLOCK_DRIFT + clockStepMs;
+    const long = now + longLeaseMs * CLOCK_DRIFT + clockStepMs;
     const grant = this.#granted.get(id);
     if (grant === undefined) {
       this.#granted.set(id, { short, long, member });

@@ -56,6 +56,7 @@ export class Membership implements MembershipView {
   #merge = false;
   #saidGoodbye = false;
   #needsReview = false;
+  #serves: number | null = null;
   /** Wall minus monotonic time, as of the last input that told both. */
   #wallOffsetMs = 0;
   #report: Report | null = null;
@@ -94,9 +95,8 @@ export class Membership implements MembershipView {
       peers: new Peers(timing, leases, {
         ...links,
         report: (at) => this.#reportNow(at),
-        connected: (peer, at) => this.#connected(peer, at),
-        refused: (peer, at) => this.#refused(peer, at),
-        replaced: (peer, at) => this.#replaced(peer, at),
+        connected: (peer) => this.#connected(peer),
+        refused: (peer) => this.#refused(peer),
       }),
       handshakes: new Handshakes(timing, {
         ...links,
@@ -146,7 +146,13 @@ export class Membership implements MembershipView {
     return this.#state.participant.installed;
   }
 
+  /** Asked for every command: computed anew only after an input. */
   servesUntil(): number {
+    this.#serves ??= this.#leasesEnd();
+    return this.#serves;
+  }
+
+  #leasesEnd(): number {
     const { installed, prepared } = this.#state.participant;
     if (installed === null || prepared === null || this.#saidGoodbye) return 0;
     const bound = idsOf(prepared);
@@ -202,6 +208,7 @@ export class Membership implements MembershipView {
 
   goodbye(now: number): void {
     this.#saidGoodbye = true;
+    this.#serves = null;
     this.#coordination.proposer.abandon();
     this.#sayGoodbye(now);
   }
@@ -308,18 +315,18 @@ export class Membership implements MembershipView {
     const { peers } = this.#state;
     const { from } = message;
     if (from !== peer.member.id) {
-      this.#replaced(peer, now);
+      this.#replaced(peer);
       return;
     }
     if (message.to !== this.self.id) return;
     if (this.#told(message, now)) return;
     switch (message.kind) {
       case 'welcome':
-        peers.welcome(peer, link, message, now);
+        peers.welcome(peer, link, now);
         break;
       case 'pong':
+        if (!peers.pong(peer, message, now)) break;
         this.#heard(peer, message, now);
-        peers.pong(peer, message, now);
         if (this.view === null) this.#newcomer.granted(now);
         break;
       case 'joining':
@@ -423,7 +430,10 @@ export class Membership implements MembershipView {
       this.#state.leases.grant(from, now, idsOf(prepared).has(from));
     }
     this.#send(link, from, { kind: 'pong', sequence, granted, report: this.#reportNow(now) });
-    if (peer !== undefined && ping.to === this.self.id) this.#heard(peer, ping, now);
+    if (peer === undefined || ping.to !== this.self.id) return;
+    peer.calledAt = now;
+    // What it said before this node slept may be long over: its next pong tells.
+    if (!peer.isStale) this.#heard(peer, ping, now);
   }
 
   /** Those bound to us by a view, and those about to be; nobody that a prepared view leaves out. */
@@ -512,6 +522,7 @@ export class Membership implements MembershipView {
 
   #bound(view: View, now: number): void {
     this.#boundAt = now;
+    this.#serves = null;
     this.#state.leases.markMembers(idsOf(view));
     this.#needsReview = true;
     this.#listener.prepared(view);
@@ -524,6 +535,7 @@ export class Membership implements MembershipView {
     const view = participant.installed!;
     this.#certainFrom = now + install.remainsMs;
     this.#installedAt = now;
+    this.#serves = null;
     this.#needsReview = true;
     this.#newcomer.end();
     this.#keepPeersOf(before, view, now);
@@ -586,17 +598,17 @@ export class Membership implements MembershipView {
 
   // ---- what becomes of others, and of this node
 
-  #connected(peer: Peer, _now: number): void {
+  #connected(peer: Peer): void {
     this.#answerProbes(peer.member.id, 'alive');
     this.#needsReview = true;
   }
 
-  #refused(peer: Peer, _now: number): void {
+  #refused(peer: Peer): void {
     this.#answerProbes(peer.member.id, 'refused');
     this.#needsReview = true;
   }
 
-  #replaced(peer: Peer, _now: number): void {
+  #replaced(peer: Peer): void {
     this.#answerProbes(peer.member.id, 'replaced');
     this.#died(peer.member.id, 'replaced');
   }
@@ -659,6 +671,7 @@ export class Membership implements MembershipView {
     this.#askers.clear();
     this.#coordination.reset();
     this.#state.participant = new Participant();
+    this.#serves = null;
     this.#state.leases.clear();
     this.#certainFrom = 0;
     this.#report = null;
@@ -752,7 +765,9 @@ export class Membership implements MembershipView {
     if (this.view === null && !this.#saidGoodbye) this.#newcomer.tick(now);
   }
 
+  /** Ends every input. */
   #review(now: number): void {
+    this.#serves = null;
     if (!this.#needsReview || this.#saidGoodbye) return;
     this.#needsReview = false;
     this.#coordination.review(now);

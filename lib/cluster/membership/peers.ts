@@ -1,7 +1,7 @@
 import type { Address, Incarnation, Member, NodeStatus, ViewId } from '../member.js';
 import type { LinkEnd } from './contract.js';
 import type { Leases } from './leases.js';
-import type { Body, Pong, Report, Welcome } from './messages.js';
+import type { Body, Pong, Report } from './messages.js';
 import { SilenceClock } from './silence.js';
 import type { Timing } from './timing.js';
 
@@ -46,6 +46,10 @@ export class Peer {
   /** Everybody is refused there, and that proves nothing (partition-policy `majority`). */
   unreachable = false;
   heard: Heard | null = null;
+  /** This node slept, and what it heard of the peer was said before. */
+  isStale = false;
+  /** When its last ping came. */
+  calledAt = Number.NEGATIVE_INFINITY;
   #sequence = 0;
   readonly #pings = new Map<number, number>();
 
@@ -92,11 +96,9 @@ export interface PeerHooks {
   close(link: number): void;
   report(now: number): Report;
   /** A fresh connection was answered by the incarnation expected. */
-  connected(peer: Peer, now: number): void;
+  connected(peer: Peer): void;
   /** A fresh connection was refused. */
-  refused(peer: Peer, now: number): void;
-  /** Another incarnation answers at its address: the one we knew is dead. */
-  replaced(peer: Peer, now: number): void;
+  refused(peer: Peer): void;
 }
 
 /**
@@ -166,6 +168,7 @@ export class Peers {
     for (const peer of this.byId.values()) {
       peer.silence.restart(now);
       peer.forgetPings();
+      peer.isStale = true;
       peer.pingAt = now;
     }
   }
@@ -208,14 +211,10 @@ export class Peers {
     if (end !== 'refused') return;
     peer.refused = true;
     peer.redialAt = now + this.#timing.heartbeatMs;
-    this.#hooks.refused(peer, now);
+    this.#hooks.refused(peer);
   }
 
-  welcome(peer: Peer, link: number, message: Welcome, now: number): void {
-    if (message.from !== peer.member.id) {
-      this.#hooks.replaced(peer, now);
-      return;
-    }
+  welcome(peer: Peer, link: number, now: number): void {
     if (link !== peer.dialling) return;
     this.#drop(peer.link);
     peer.link = link;
@@ -223,19 +222,18 @@ export class Peers {
     peer.refused = false;
     peer.unreachable = false;
     peer.silence.heard(now);
-    this.#hooks.connected(peer, now);
+    this.#hooks.connected(peer);
     if (peer.link !== NO_LINK) this.ping(peer, now);
   }
 
-  pong(peer: Peer, message: Pong, now: number): void {
-    if (message.from !== peer.member.id) {
-      this.#hooks.replaced(peer, now);
-      return;
-    }
+  /** False if the ping was forgotten: the pong says nothing then. */
+  pong(peer: Peer, message: Pong, now: number): boolean {
     const sentAt = peer.takePing(message.sequence);
-    if (sentAt === null) return;
+    if (sentAt === null) return false;
+    peer.isStale = false;
     peer.silence.heard(now);
     if (message.granted) this.#leases.hold(message.from, sentAt);
+    return true;
   }
 
   #dial(peer: Peer, now: number): void {

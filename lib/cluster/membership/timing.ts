@@ -15,7 +15,10 @@ export interface Timing {
   readonly longLeaseMs: number;
   /** A tick later than this after the one before says that the process slept. */
   readonly lateTickMs: number;
-  /** Wall and monotonic clock may drift apart by this much between two readings. */
+  /**
+   * A machine that is stopped for less is not noticed by its clocks; who grants a lease remembers
+   * it for that much longer.
+   */
   readonly clockStepMs: number;
   /** A node with join addresses founds nothing before this: an invitation may be on its way. */
   readonly foundingDelayMs: number;
@@ -33,7 +36,7 @@ export function timingOf(nodeTimeoutMs: number): Timing {
     shortLeaseMs: nodeTimeoutMs / 2,
     longLeaseMs: nodeTimeoutMs * 1.5,
     lateTickMs: tickMs + 2 * heartbeatMs,
-    clockStepMs: nodeTimeoutMs / 4,
+    clockStepMs: tickMs,
     foundingDelayMs: heartbeatMs * 1.5,
   };
 }
