@@ -1,4 +1,6 @@
+import { isatty } from 'node:tty';
 import pino from 'pino';
+import { openLogOutput } from './log-output.js';
 
 /** One event per line: a name in the log and facts beside it. */
 export interface Logger {
@@ -19,8 +21,7 @@ const PINO_LEVEL: Record<LogLevel, string> = {
   nothing: 'silent',
 };
 
-/** Lines that wait for a slow reader of the log, in bytes; further ones are dropped. */
-const LOG_BACKLOG_BYTES = 4 * 1024 * 1024;
+const STDOUT = 1;
 
 const LEVEL_MARK: Record<number, string> = { 10: '.', 20: '-', 30: ' ', 40: '#', 50: '!' };
 
@@ -40,25 +41,17 @@ export function textLine(json: string): string {
 export interface LoggerControl {
   readonly logger: Logger;
   setLevel(level: LogLevel): void;
+  /** Calls `done` when what was logged has been written, or cannot be. */
+  drained(done: () => void): void;
 }
 
-/**
- * A logger to stdout. `format` auto is text on a terminal, else JSON. Written without blocking the loop, also when the
- * reader is slow; what is pending is written at exit.
- */
+/** A logger to stdout. `format` auto is text on a terminal, else JSON. */
 export function createLogger(level: LogLevel, format: 'auto' | 'text' | 'json'): LoggerControl {
-  const stdout = pino.destination({ fd: 1, sync: false, maxLength: LOG_BACKLOG_BYTES });
-  // A log whose reader has gone must not take the node with it.
-  stdout.on('error', () => undefined);
-  const asText = format === 'text' || (format === 'auto' && process.stdout.isTTY === true);
-  const stream = asText ? { write: (json: string) => void stdout.write(textLine(json)) } : stdout;
-  process.on('exit', () => {
-    try {
-      stdout.flushSync();
-    } catch {
-      // Not open yet, or the reader has gone: nothing is left to be told.
-    }
-  });
+  const output = openLogOutput(STDOUT);
+  const asText = format === 'text' || (format === 'auto' && isatty(STDOUT));
+  const stream = asText
+    ? { write: (json: string) => output.write(textLine(json)) }
+    : { write: (json: string) => output.write(json) };
   const log = pino({ level: PINO_LEVEL[level], base: null }, stream);
   return {
     logger: {
@@ -70,6 +63,7 @@ export function createLogger(level: LogLevel, format: 'auto' | 'text' | 'json'):
     setLevel: (next) => {
       log.level = PINO_LEVEL[next];
     },
+    drained: (done) => output.drained(done),
   };
 }
 

@@ -2,6 +2,9 @@ import { busPortOf, type Config } from '../../base/config.js';
 import { createLogger } from '../../base/logger.js';
 import { TandisServer } from '../server.js';
 
+/** The reader of the log gets this long to take the last lines, milliseconds. */
+const LAST_LINES_MS = 500;
+
 /** "port 7001 on 127.0.0.1 is in use": what a person can do something about, without a stack. */
 function listenFailure(error: NodeJS.ErrnoException & { port?: number; address?: string }): string {
   if (error.syscall !== 'listen' && error.syscall !== 'getaddrinfo') throw error;
@@ -15,10 +18,17 @@ function listenFailure(error: NodeJS.ErrnoException & { port?: number; address?:
  * the end of a launcher that started it with a channel.
  */
 export async function runServer(config: Config): Promise<void> {
-  const { logger, setLevel } = createLogger(config.get('loglevel'), config.get('log-format'));
+  const { logger, setLevel, drained } = createLogger(
+    config.get('loglevel'),
+    config.get('log-format'),
+  );
   config.watch(['loglevel'], () => setLevel(config.get('loglevel')));
   busPortOf(config);
-  const server = new TandisServer({ config, logger, onStopped: (code) => process.exit(code) });
+  const exit = (status: number): void => {
+    setTimeout(() => process.exit(status), LAST_LINES_MS);
+    drained(() => process.exit(status));
+  };
+  const server = new TandisServer({ config, logger, onStopped: (status) => exit(status) });
   try {
     await server.start();
   } catch (error) {
