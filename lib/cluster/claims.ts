@@ -12,7 +12,7 @@ import type { MirrorReceiver } from './mirror-receiver.js';
 import type { Moves } from './moves.js';
 import type { ReplySink } from './operation.js';
 import type { Peer } from './peer.js';
-import type { Runner } from './runner.js';
+import { errorReply, OUTCOME_UNKNOWN, type Runner } from './runner.js';
 import type { Streams } from './streams.js';
 import type { Task } from './task.js';
 
@@ -255,7 +255,14 @@ export class Claims implements ReplySink {
   }
 
   clear(): Task[] {
-    const tasks = [...this.#claims.values()].flatMap((claim) => [claim.task, ...claim.queue]);
+    const tasks: Task[] = [];
+    for (const { task, anchor, offset, queue } of this.#claims.values()) {
+      const { operation } = task;
+      // The anchor may have granted it, and may be primary by now.
+      if (!anchor.stream.wasSent(offset)) tasks.push(task);
+      else operation.sink.complete(operation.token, errorReply(OUTCOME_UNKNOWN));
+      tasks.push(...queue);
+    }
     this.#claims.clear();
     this.#steps.clear();
     this.#deferred = [];
@@ -272,7 +279,7 @@ export class Claims implements ReplySink {
     const state = this.#state;
     if (!state.isAnchor(key.slot)) return { rejected: '' };
     const ref = this.#find(key);
-    // The claimer's own claim, granted by an anchor that was lost before it could say so.
+    // Perhaps the claimer's own claim, granted by an anchor that was lost before it could say so. All are asked.
     const isRecordOfClaim =
       ref !== 0 && this.#store.role(ref) === Role.Record && this.#store.peer(ref) === peer.index;
     if (ref !== 0 && this.#store.role(ref) !== Role.Tombstone && !isRecordOfClaim) {
@@ -282,7 +289,7 @@ export class Claims implements ReplySink {
       if (this.#store.version(ref) >= version) return { rejected: '' };
       if (state.isOpenDelete(ref)) return 'wait';
     }
-    return state.isCertain(key.slot) ? 'grant' : 'defer';
+    return state.isCertain(key.slot) && !isRecordOfClaim ? 'grant' : 'defer';
   }
 
   /** Who executes commands on a key that exists; nobody when that is not clear, so that the claimer looks anew. */

@@ -85,7 +85,8 @@ export class Forgets implements ReplySink {
     this.#steps.clear();
   }
 
-  clear(): void {
+  clear(fail: (waiter: Waiter) => void): void {
+    for (const { waiters } of this.#forgets.values()) waiters.forEach(fail);
     this.#forgets.clear();
     this.#steps.clear();
   }

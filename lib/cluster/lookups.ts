@@ -84,10 +84,12 @@ export class Lookups {
     const ref = this.#store.find(buffer[start + 8]!, buffer, start + 9, end);
     const { log } = peer.stream;
     const has = ref !== 0 && this.#counts(ref);
+    // A delete that is not final yet: the key is not free, whoever deleted it decides.
+    const isOpen = has && this.#state.isOpenDelete(ref);
     log.begin(FrameType.Found, 8 + 2 + 8 + 2);
     log.f64(id);
-    log.u8(has ? this.#store.role(ref) : NOTHING);
-    log.u8(has ? this.#store.flags(ref) : 0);
+    log.u8(isOpen ? Role.Primary : has ? this.#store.role(ref) : NOTHING);
+    log.u8(has && !isOpen ? this.#store.flags(ref) : 0);
     log.f64(ref === 0 ? 0 : this.#store.version(ref));
     log.u16(has ? this.#primaryMember(ref) : NO_MEMBER);
     this.#state.statistics.framesSent[FrameType.Found]!++;

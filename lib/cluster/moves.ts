@@ -145,7 +145,8 @@ export class Moves implements ReplySink {
   }
 
   /** Forgets everything: this incarnation was left out. */
-  clear(): void {
+  clear(fail: (waiter: Waiter) => void): void {
+    for (const { waiters } of this.#moves.values()) waiters.forEach(fail);
     this.#moves.clear();
     this.#steps.clear();
   }

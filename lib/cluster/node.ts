@@ -26,6 +26,7 @@ import type {
 import { Membership } from './membership/membership.js';
 import type { ControlMessage } from './membership/messages.js';
 import { MirrorReceiver } from './mirror-receiver.js';
+import type { Waiter } from './move.js';
 import { Moves } from './moves.js';
 import type { Executor } from './operation.js';
 import type { Peer } from './peer.js';
@@ -364,8 +365,9 @@ export class ClusterNode implements MembershipListener {
     }
     state.leaveView();
     const tasks = [...this.#claims.clear(), ...this.#forwarding.clear()];
-    this.moves.clear();
-    this.#forgets.clear();
+    const fail = ({ sink, token }: Waiter): void => sink.fail(token, OUTCOME_UNKNOWN);
+    this.moves.clear(fail);
+    this.#forgets.clear(fail);
     this.#lookups.clear();
     this.#failover.clear();
     this.#gathering.clear();
@@ -374,6 +376,11 @@ export class ClusterNode implements MembershipListener {
     this.#records.clear();
     this.#store.clear();
     for (const task of tasks) this.#routing.route(task);
+    this.#routing.dropForwarded();
+    // There is nothing left to hand over.
+    const left = this.#left;
+    this.#left = null;
+    left?.();
   }
 
   status(): NodeStatus {

@@ -217,6 +217,11 @@ export class Routing implements TaskRouter, ForwardingRouter {
     this.#parked = this.#parked.filter((task) => task.from !== peer);
   }
 
+  /** This incarnation was left out: so it is with all that was forwarded. */
+  dropForwarded(): void {
+    this.#parked = this.#parked.filter((task) => task.from === null);
+  }
+
   // --- by role
 
   #routePrimary(task: Task, ref: Ref): void {

@@ -104,11 +104,13 @@ export class ReplyQueue {
     return this.#replace(token, bytes);
   }
 
-  /** Puts `bytes` in the place of a reply that still waits. Returns whether replies became due by it. */
+  /**
+   * Puts `bytes` in the place of a reply that still waits; one that waits for several acks may fail for each of them, and
+   * the first counts. Returns whether replies became due by it.
+   */
   fail(token: number, bytes: Buffer): boolean {
-    const slot = token & this.#mask;
-    assert(token >= this.#oldest && token < this.#next, 'no such entry');
-    assert(this.#acks[slot] !== 0, 'not waiting');
+    assert(token < this.#next, 'no such entry');
+    if (token < this.#oldest || this.#acks[token & this.#mask] === 0) return false;
     return this.#replace(token, bytes);
   }
 
