@@ -65,6 +65,7 @@ export class Connection implements ClientSession, ReplyOutput {
     this.#scheduler.at(this.#random.between(0.02, 0.5), () =>
       this.process.input('command', () => {
         if (!this.#isOpen) return;
+        this.process.commandCame(args);
         this.process.dispatcher.dispatch(this, request);
         // The parser's buffer is written again.
         request.buffer.fill(0xa5);

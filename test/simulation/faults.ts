@@ -10,6 +10,10 @@ export interface Victims {
   down(): number[];
   /** All who are up are in one view, and every key has two copies. */
   isQuiet(): boolean;
+  /** Remembers those who are up: between them they hold two copies of everything. */
+  markSafe(): void;
+  /** Whether two of those are still there, so that one may fail. */
+  isSafe(): boolean;
   start(machine: number): void;
   kill(machine: number): void;
   unplug(machine: number): void;
@@ -85,10 +89,12 @@ export class FaultDriver {
       if (!this.#profile.oneAtATime) this.#isFree = true;
       else if (!this.#isFree && this.#open === 0 && victims.isQuiet()) {
         this.#isFree = true;
+        victims.markSafe();
         // Some faults right after the last one was overcome, some later.
         const wait = this.#random.next() < 0.5 ? 50 : this.#profile.faultEveryMs;
         this.#nextAt = victims.now + this.#random.between(0, wait);
       }
+      if (this.#isFree && this.#profile.oneAtATime && !victims.isSafe()) this.#isFree = false;
       if (this.#isFree && victims.now >= this.#nextAt) this.#failure();
     });
   }

@@ -223,6 +223,10 @@ export class Process implements LinkOwner, ClusterHost {
     this.#dirty.add(connection);
   }
 
+  commandCame(args: readonly string[]): void {
+    this.#world.trace.command(this, args);
+  }
+
   // --- LinkOwner
 
   get incarnation(): Incarnation {

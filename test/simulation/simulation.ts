@@ -59,6 +59,7 @@ export class Simulation implements Victims, Nodes, World {
   readonly #lives: number[] = [];
   readonly #counts: Record<string, number> = {};
   #violation: Violation | null = null;
+  #safe: Process[] = [];
 
   constructor(seed: number, profile: Profile, traceKey: string | null = null) {
     this.#profile = profile;
@@ -266,6 +267,16 @@ export class Simulation implements Victims, Nodes, World {
       const isSafe = process.node.keysWithoutBackup() === 0 || processes.length === 1;
       return isSafe && process.serves;
     });
+  }
+
+  markSafe(): void {
+    this.#safe = this.processes().filter((process) => !process.isLeaving);
+    // A node alone has no second copy of anything.
+    if (this.processes().length < 2) this.#safe = [];
+  }
+
+  isSafe(): boolean {
+    return this.#safe.filter((process) => !process.hasEnded && !process.isLeaving).length >= 2;
   }
 
   start(machine: number): void {

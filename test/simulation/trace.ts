@@ -2,6 +2,7 @@ import { FrameType, KeyFrame } from '../../lib/cluster/frames.js';
 import { Inbox } from '../../lib/cluster/inbox.js';
 import type { Peer } from '../../lib/cluster/peer.js';
 import { Role } from '../../lib/store/store.js';
+import { type Call, showCall } from './history.js';
 import type { Process } from './process.js';
 import type { Scheduler } from './scheduler.js';
 
@@ -37,7 +38,8 @@ export class Trace {
   note(_process: Process, _text: string): void {}
   log(_process: Process, _level: string, _event: string, _facts: Record<string, unknown>): void {}
   fault(_text: string): void {}
-  call(_text: string): void {}
+  command(_process: Process, _args: readonly string[]): void {}
+  answered(_call: Call): void {}
 }
 
 /**
@@ -106,8 +108,13 @@ export class KeyTrace extends Trace {
     this.#add(`FAULT ${text}`);
   }
 
-  override call(text: string): void {
-    this.#add(text);
+  override command(process: Process, args: readonly string[]): void {
+    if (args.includes(this.#key))
+      this.#add(`${process.name} COMMAND ${args.join(' ').slice(0, 60)}`);
+  }
+
+  override answered(call: Call): void {
+    if (call.keys.includes(this.#key)) this.#add(showCall(call));
   }
 
   /** The entry of the key at that process. */

@@ -4,6 +4,7 @@ import { Connection } from './connection.js';
 import { type Call, outcomeOf } from './history.js';
 import type { Process } from './process.js';
 import type { Scheduler } from './scheduler.js';
+import type { Trace } from './trace.js';
 
 export interface WorkloadOptions {
   readonly clients: number;
@@ -15,6 +16,7 @@ export interface WorkloadOptions {
 /** Where the clients find nodes. */
 export interface Nodes {
   readonly scheduler: Scheduler;
+  readonly trace: Trace;
   /** Processes that accept connections, by machine. */
   listening(): Process[];
 }
@@ -135,6 +137,7 @@ export class Client {
     call.outcome = outcome;
     call.reply = reply;
     if (reply !== null) call.returnedAt = this.#workload.nodes.scheduler.now;
+    this.#workload.nodes.trace.answered(call);
     this.#done?.(call);
   }
 
