@@ -72,7 +72,7 @@ export class Failover {
 
   /** A record that names nobody alive: asks who has the key, and is dropped when nobody has. */
   resolveRecord(key: Key, done: () => void = () => {}): void {
-    this.#ask(key, (holdings) => {
+    const isAsked = this.#ask(key, (holdings) => {
       const ref = this.#find(key);
       if (ref !== 0 && this.#store.role(ref) === Role.Record) {
         const best = bestHolding(holdings);
@@ -82,6 +82,7 @@ export class Failover {
       }
       done();
     });
+    if (!isAsked) done();
   }
 
   keyOf(ref: Ref): Key {
@@ -103,13 +104,15 @@ export class Failover {
     this.#moves.start(ref, this.#state.rankedBackup(store.slot(ref)));
   }
 
-  #ask(key: Key, then: Parameters<Lookups['ask']>[1]): void {
-    if (this.#asking.has(key.id) || this.#asking.size >= LOOKUPS_MAX) return;
+  /** False when the key is being asked for already, or too many are. */
+  #ask(key: Key, then: Parameters<Lookups['ask']>[1]): boolean {
+    if (this.#asking.has(key.id) || this.#asking.size >= LOOKUPS_MAX) return false;
     this.#asking.add(key.id);
     this.#lookups.ask(key, (holdings) => {
       this.#asking.delete(key.id);
       then(holdings);
     });
+    return true;
   }
 
   #isOrphan(ref: Ref): boolean {

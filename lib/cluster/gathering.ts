@@ -162,6 +162,8 @@ export class Gathering implements ReplySink {
   // --- inside
 
   #goOn(gather: Gather): void {
+    // Letting the keys of one go may have run or refused another one.
+    if (!this.#gathers.has(gather.token)) return;
     if (gather.deadline <= this.#state.now) return this.#giveUp(gather);
     const next = gather.keys[gather.held];
     if (next === undefined) return this.#runWhenTogether(gather);
