@@ -13,6 +13,8 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const TESTS = join('dist', 'test');
 const TAP = join(ROOT, 'node_modules', 'tap', 'dist', 'esm', 'run.mjs');
 const FILE_TIMEOUT_S = 240;
+/** tap waits for ever for a process that a test left behind; without a word for so long it is ended. */
+const SILENCE_S = FILE_TIMEOUT_S + 60;
 
 function testFiles(words) {
   if (!existsSync(join(ROOT, TESTS))) return [];
@@ -55,8 +57,18 @@ async function run(files) {
   });
   let counts = { passed: 0, failed: 0, skipped: 0 };
   let lines = [];
-  const ended = new Promise((resolve) => tap.on('close', resolve));
-  for await (const line of createInterface({ input: tap.stdout })) {
+  const reader = createInterface({ input: tap.stdout });
+  const giveUp = () => {
+    console.log(`tap has said nothing for ${SILENCE_S} seconds: ended`);
+    tap.kill('SIGKILL');
+    reader.close();
+    tap.stdout.destroy();
+  };
+  let silence = setTimeout(giveUp, SILENCE_S * 1000);
+  const ended = new Promise((resolve) => tap.on('exit', resolve));
+  for await (const line of reader) {
+    clearTimeout(silence);
+    silence = setTimeout(giveUp, SILENCE_S * 1000);
     const result = /^(ok|not ok) \d+ - (.*)$/.exec(line);
     if (result !== null) {
       console.log(`${result[1]} ${result[2].replace(/ \{$/, '')}`);
@@ -68,6 +80,7 @@ async function run(files) {
       lines.push(line);
     }
   }
+  clearTimeout(silence);
   return { status: await ended, ...counts };
 }
 
