@@ -14,7 +14,8 @@ const FLOORS = [
 ];
 /** Floors that must stay pure: no socket, timer, clock, randomness or process of their own. */
 const PURE = new Set(['lib/protocol', 'lib/store', 'lib/cluster']);
-const IMPURE_MODULE = /^node:(net|tls|fs|timers|http|dns|dgram|child_process|worker_threads|process|crypto|perf_hooks)/;
+const IMPURE_MODULE =
+  /^node:(net|tls|fs|timers|http|dns|dgram|child_process|worker_threads|process|crypto|perf_hooks)/;
 const IMPURE_CALL =
   /\b(Date\.now|new Date\(|performance\.now|setTimeout|setInterval|setImmediate|queueMicrotask|process\.|Math\.random|randomBytes)/;
 
