@@ -305,6 +305,8 @@ export class TandisServer {
     this.#beginTurn();
     this.#node.leave(() => {
       this.#logger.info('left');
+      // Where all leave at once nobody has said goodbye yet, and one who just vanishes would count as dead.
+      this.#node.membership.goodbye(this.#clock.monotonicMs());
       this.#close(0);
     });
   }

@@ -44,6 +44,25 @@ t.test('a second signal does not wait', async (t) => {
   t.ok([0, 1, 'SIGTERM'].includes(await run.ended));
 });
 
+t.test('all nodes told to end at once end at once: there is nobody to hand over to', async (t) => {
+  const first = await startNode(t);
+  await serves(t, first.port);
+  const second = await startNode(t, '--join', `127.0.0.1:${first.busPort}`);
+  const client = await serves(t, second.port);
+  await until(
+    async () =>
+      String(await client.cluster('NODES'))
+        .trim()
+        .split('\n').length === 2,
+  );
+  await client.set('key', 'value');
+  const start = Date.now();
+  first.run.child.kill('SIGTERM');
+  second.run.child.kill('SIGTERM');
+  t.same(await Promise.all([first.run.ended, second.run.ended]), [0, 0]);
+  t.ok(Date.now() - start < 15_000, 'long before leave-timeout');
+});
+
 t.test('two nodes form a cluster; the one that leaves hands over what it holds', async (t) => {
   const first = await startNode(t);
   await serves(t, first.port);
