@@ -312,7 +312,9 @@ export class ClusterNode implements MembershipListener {
     if (this.#saidGoodbye || !this.state.isLeaving || !this.settling.isSettled) return;
     const stayers = this.state.view!.members.filter((member) => !member.leaving).length;
     const backups = stayers > 1 ? this.#store.countOfRole(Role.Backup) : 0;
-    if (this.#store.countOfRole(Role.Primary) > 0 || backups > 0) return;
+    const primaries = this.#store.countOfRole(Role.Primary);
+    if (primaries > 0) this.settling.again();
+    if (primaries > 0 || backups > 0) return;
     this.#saidGoodbye = true;
     this.membership.goodbye(this.state.now);
   }

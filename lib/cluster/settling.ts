@@ -60,6 +60,14 @@ export class Settling {
     this.#beginRound();
   }
 
+  /** Something has come to where it does not belong since the walk was over: it begins again. */
+  again(): void {
+    if (!this.#isSettled) return;
+    this.#isSettled = false;
+    this.#isIdle = false;
+    this.#beginRound();
+  }
+
   /** Goes on with the walk; true when there is more to do at once. */
   step(): boolean {
     if (this.#isSettled || this.#isIdle) return false;
