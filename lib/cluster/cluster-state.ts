@@ -182,7 +182,7 @@ export class ClusterState {
       if (member.id === this.self.id) return NOBODY;
       let peer = this.#byId.get(member.id);
       if (peer === undefined) {
-        peer = this.#add(member, view.id.number);
+        peer = this.#add(member);
         added.push(peer);
       }
       peer.member = member;
@@ -227,11 +227,11 @@ export class ClusterState {
     }
   }
 
-  #add(member: Member, viewNumber: number): Peer {
+  #add(member: Member): Peer {
     let index = this.peers.indexOf(null, 1);
     if (index < 0) index = this.peers.length;
     if (index > PEERS_MAX) throw new Error('more than 65535 peers since the last settled view');
-    const peer = new Peer(index, member, viewNumber);
+    const peer = new Peer(index, member);
     this.peers[index] = peer;
     this.#byId.set(member.id, peer);
     return peer;

@@ -27,16 +27,13 @@ export class Peer {
   markedView = 0;
   /** Processing of its stream waits for a view or for leases. */
   isPaused = false;
-  /** Number of the view in which the stream began: both ends must mean the same one. */
-  readonly sinceView: number;
   readonly unconfirmed: UnconfirmedClaim[] = [];
   /** Highest offset of an acked claim of ours that is to be confirmed, 0 for none. */
   confirmOffset = 0;
 
-  constructor(index: PeerIndex, member: Member, sinceView: number) {
+  constructor(index: PeerIndex, member: Member) {
     this.index = index;
     this.id = member.id;
     this.member = member;
-    this.sinceView = sinceView;
   }
 }

@@ -75,7 +75,7 @@ export class Streams {
   dataOpened(link: number): void {
     const peer = this.#links.get(link);
     if (peer === undefined) this.#host.closeData(link);
-    else this.#sendControl(peer, FrameType.Resume, peer.stream.received, peer.sinceView);
+    else this.#sendControl(peer, FrameType.Resume, peer.stream.received, peer.stream.acked);
   }
 
   /** A member has dialled. Its stream may be unknown here yet (it has installed a view first): it will dial again. */
@@ -208,7 +208,9 @@ export class Streams {
     const second = f64At(buffer, start + 8);
     switch (type) {
       case FrameType.Resume:
-        if (second !== peer.sinceView || !peer.stream.resumeFrom(offset)) return false;
+        // What the peer was told is processed, and no more: else one end has begun anew and the other has not. (Both ends
+        // make the stream when they install a view with the other in it, not always the same one.)
+        if (second > peer.stream.received || !peer.stream.resumeFrom(offset)) return false;
         this.wantFlush();
         return true;
       case FrameType.Ack:
