@@ -309,6 +309,9 @@ export class ClusterNode implements MembershipListener {
       left();
       return;
     }
+    // Leaving was withdrawn as the others died, and now somebody has come.
+    const isWithdrawn = !this.membership.self.leaving && !this.state.isAlone;
+    if (isWithdrawn) this.membership.leave(this.state.now);
     if (this.#saidGoodbye || !this.state.isLeaving || !this.settling.isSettled) return;
     const stayers = this.state.view!.members.filter((member) => !member.leaving).length;
     const backups = stayers > 1 ? this.#store.countOfRole(Role.Backup) : 0;

@@ -23,6 +23,11 @@ export class Departed {
     return proof === 'replaced' || proof === 'goodbye';
   }
 
+  /** It had nothing left to hand over. */
+  saidGoodbye(id: Incarnation): boolean {
+    return this.#proofs.get(id) === 'goodbye';
+  }
+
   /** False if that is nothing new. */
   add(id: Incarnation, proof: Proof): boolean {
     const known = this.#proofs.get(id);

@@ -540,7 +540,7 @@ export class Membership implements MembershipView {
     this.#newcomer.end();
     this.#keepPeersOf(before, view, now);
     this.#rememberLost(before, view, install.lost);
-    this.#others.changed(this.self.id, before, view, (id) => this.#state.departed.isGone(id));
+    this.#others.changed(this.self.id, before, view, (id) => this.#state.departed.saidGoodbye(id));
     if (this.#others.died && this.self.leaving && !this.#saidGoodbye) {
       this.#state.self = { ...this.self, leaving: false };
       host.log('warn', 'leaving-withdrawn', { members: view.members.length });
