@@ -523,7 +523,12 @@ export class Membership implements MembershipView {
   #bound(view: View, now: number): void {
     this.#boundAt = now;
     this.#serves = null;
-    this.#state.leases.markMembers(idsOf(view));
+    const { departed, leases, peers, self } = this.#state;
+    leases.markMembers(idsOf(view));
+    // A joiner may have been given up while the view was on its way.
+    for (const member of view.members) {
+      if (member.id !== self.id && !departed.has(member.id)) peers.add(member, now);
+    }
     this.#needsReview = true;
     this.#listener.prepared(view);
   }
