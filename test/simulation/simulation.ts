@@ -173,7 +173,11 @@ export class Simulation implements Victims, Nodes, World {
     };
     if (this.#runWhile(() => !isOver(), CALM_MS_MAX)) return;
     this.#checkAnswers();
-    throw new Violation(`not whole after ${CALM_MS_MAX} ms of calm:\n${this.describe()}`);
+    const checks = new CalmChecks(this.processes(), this.workload.keys);
+    const found = checks.run();
+    const more = found === null ? '' : `\n${found.what}`;
+    const what = `not whole after ${CALM_MS_MAX} ms of calm:\n${this.describe()}${more}`;
+    throw new Violation(what, found?.key ?? null);
   }
 
   #checkCalm(): void {
@@ -367,7 +371,8 @@ export class Simulation implements Victims, Nodes, World {
           `${process.name}${process.isPaused ? ' paused' : ''}${process.serves ? '' : ' not serving'}` +
           ` view ${view?.id.number ?? '-'} [${members?.join(' ') ?? ''}]` +
           ` without backup ${node.keysWithoutBackup()}, own ${node.settling.keysWithoutBackup}` +
-          ` settled ${node.settling.isSettled} ${JSON.stringify(node.open)}`
+          ` settled ${node.settling.isSettled} ${JSON.stringify(node.open)}` +
+          ` primaries ${process.store.countOfRole(0)} backups ${process.store.countOfRole(1)}`
         );
       })
       .join('\n');
