@@ -176,7 +176,7 @@ export class ClusterState {
     const added: Peer[] = [];
     this.view = view;
     if (view.members.length > 1) this.keepsTombstones = true;
-    this.placement = new Placement(view);
+    this.placement = new Placement(view, this.placement);
     this.#selfMember = view.members.findIndex((member) => member.id === this.self.id);
     this.#peerOfMember = view.members.map((member) => {
       if (member.id === this.self.id) return NOBODY;

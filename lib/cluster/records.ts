@@ -95,8 +95,9 @@ export class Records {
       const slot = this.#walk++;
       const anchor = this.#state.livePeer(this.#state.anchors[slot]!);
       const isReported = anchor !== null && this.#toReport[slot] === 1;
-      if (!isReported && this.#newcomers.length === 0) continue;
-      seen += this.#store.countInSlot(slot);
+      const count = this.#store.countInSlot(slot);
+      if (count === 0 || (!isReported && this.#newcomers.length === 0)) continue;
+      seen += count;
       this.#store.eachInSlot(slot, (ref) => {
         if (!this.#isReported(ref)) return false;
         if (isReported) this.append(anchor, ref);

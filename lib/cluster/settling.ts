@@ -76,7 +76,10 @@ export class Settling {
     while (this.#slot < SLOTS && seen < ENTRIES_PER_STEP) {
       if (this.#moves.open >= MOVES_MAX || this.#isBacklogFull()) return false;
       const slot = this.#slot++;
-      seen += this.#store.countInSlot(slot);
+      // Most slots of a small store are empty: a view change must not walk them one by one.
+      const count = this.#store.countInSlot(slot);
+      if (count === 0) continue;
+      seen += count;
       this.#store.eachInSlot(slot, (ref) => this.#visit(ref));
     }
     if (this.#slot < SLOTS) return true;
