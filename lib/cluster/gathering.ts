@@ -186,6 +186,8 @@ export class Gathering implements ReplySink {
 
   /** The key becomes the asker's: by a swap where that is its backup, else by a change-over to it and a swap. */
   #handOver(task: Task, ref: Ref, to: Peer): void {
+    // Who was left out meanwhile wants nothing, and hears no answer.
+    if (!to.isLive) return;
     if ((this.#store.flags(ref) & Flag.Moving) !== 0) return this.#routing.park(task);
     const waiting = this.#handovers.get(task.key.id);
     if (waiting !== undefined) {

@@ -165,6 +165,9 @@ export class Records {
     let ref = store.find(frame.db, buffer, frame.keyStart, frame.keyEnd);
     if (ref !== 0 && store.version(ref) > frame.version) return true;
     if (ref !== 0 && store.role(ref) < Role.Record) return true;
+    // Of one version: the delete was not decided yet when the record was written, and is by now.
+    const isDecided = ref !== 0 && store.role(ref) === Role.Tombstone;
+    if (isDecided && store.version(ref) === frame.version) return true;
     if (!this.#state.keepsRecordOf(this.#slotOf(frame, ref))) return true;
     if (ref === 0) {
       ref = store.create(frame.db, buffer, frame.keyStart, frame.keyEnd, ValueType.None, 0);

@@ -179,7 +179,9 @@ export class Routing implements TaskRouter, ForwardingRouter {
     const ref = this.#find(task.key);
     const isHere = ref !== 0 && this.#store.role(ref) !== Role.Tombstone;
     const current = this.#state.livePeer(this.#state.anchors[task.key.slot]!);
+    const isOpen = ref !== 0 && this.#state.isOpenDelete(ref);
     if (isHere || current !== anchor || !this.#state.isServing) this.route(task);
+    else if (isOpen && task.operation.traits.creates) this.park(task);
     else this.#claims.run(task, anchor, true);
   }
 
