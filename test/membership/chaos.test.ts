@@ -64,28 +64,40 @@ function calm(net: ControlNetwork): void {
 
 for (const policy of ['available', 'majority'] as const) {
   t.test(`${policy}: crashes, restarts and freezes in any order`, async () => {
-    eachSeed(40, { policy }, (net) => {
-      net.form(2 + (net.seed % 4));
-      trouble(net, FAULTS);
-      calm(net);
-    });
+    eachSeed(
+      40,
+      (seed) => ({ policy, delayMsMax: [2, 20, 60][seed % 3]! }),
+      (net) => {
+        net.form(2 + (net.seed % 4));
+        trouble(net, FAULTS);
+        calm(net);
+      },
+    );
   });
 
   t.test(`${policy}: cut links in any order`, async () => {
-    eachSeed(40, { policy }, (net) => {
-      net.form(2 + (net.seed % 4));
-      net.partitioned = true;
-      trouble(net, CUTS);
-      calm(net);
-    });
+    eachSeed(
+      40,
+      (seed) => ({ policy, delayMsMax: [2, 20, 60][seed % 3]! }),
+      (net) => {
+        net.form(2 + (net.seed % 4));
+        net.partitioned = true;
+        trouble(net, CUTS);
+        calm(net);
+      },
+    );
   });
 
   t.test(`${policy}: everything in any order`, async () => {
-    eachSeed(40, { policy }, (net) => {
-      net.form(2 + (net.seed % 4));
-      net.partitioned = true;
-      trouble(net, [...FAULTS, ...CUTS]);
-      calm(net);
-    });
+    eachSeed(
+      40,
+      (seed) => ({ policy, delayMsMax: [2, 20, 60][seed % 3]! }),
+      (net) => {
+        net.form(2 + (net.seed % 4));
+        net.partitioned = true;
+        trouble(net, [...FAULTS, ...CUTS]);
+        calm(net);
+      },
+    );
   });
 }

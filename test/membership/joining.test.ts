@@ -1,13 +1,18 @@
 import t from 'tap';
 import { ControlNetwork, eachSeed } from '../support/control-network.js';
 
+/** Networks that are fast, slow and very slow: the slower, the more happens at the same time. */
+function slow(seed: number): { delayMsMax: number } {
+  return { delayMsMax: [2, 20, 60][seed % 3]! };
+}
+
 t.test('nodes that start together form exactly one cluster', async () => {
-  eachSeed(150, {}, (net) => {
+  eachSeed(100, slow, (net) => {
     const nodes = net.add(2 + (net.seed % 4));
     const spreadMs = net.random.pick([0, 5, 100, 400, 1500]);
     for (const node of nodes) net.at(net.random.between(0, spreadMs), () => net.start(node));
     net.run(spreadMs);
-    net.within(2500, 'one view', () => net.agree(nodes));
+    net.within(4000, 'one view', () => net.agree(nodes));
     net.run(2000);
     if (!net.agree(nodes)) throw new Error('it did not last');
     if (nodes.some(({ exclusions }) => exclusions > 0)) throw new Error('somebody was left out');
@@ -15,7 +20,7 @@ t.test('nodes that start together form exactly one cluster', async () => {
 });
 
 t.test('messages of founding that are lost with their links make no second cluster', async () => {
-  eachSeed(100, {}, (net) => {
+  eachSeed(100, slow, (net) => {
     const nodes = net.add(2 + (net.seed % 4));
     net.intercept = () => net.random.next() < 0.1;
     for (const node of nodes) net.at(net.random.between(0, 200), () => net.start(node));
@@ -90,6 +95,31 @@ t.test('nodes that know only one seed form one cluster with it', async () => {
     for (const node of others) net.at(net.random.between(1, 500), () => net.start(node, [seed!]));
     net.run(500);
     net.within(3000, 'one view', () => net.agree(nodes));
+  });
+});
+
+t.test('founders that are alone and empty join a seed that was slow to start', async () => {
+  eachSeed(40, {}, (net) => {
+    const nodes = net.add(4);
+    const [seed, ...others] = nodes;
+    for (const node of nodes) node.keys = 0;
+    net.partitioned = true;
+    for (const node of others) net.start(node, [seed!]);
+    net.run(net.random.between(300, 2000));
+    net.start(seed!, others);
+    net.within(6000, 'one view', () => net.agree(nodes));
+  });
+});
+
+t.test('a founder that holds keys joins no other cluster', async () => {
+  eachSeed(10, {}, (net) => {
+    const [a, b] = net.add(2);
+    net.start(a!, [b!]);
+    net.within(1000, 'founded', () => net.agree([a!]));
+    net.partitioned = true;
+    net.startWith(b!, null);
+    net.run(6000);
+    if (a!.exclusions + b!.exclusions > 0) throw new Error('discarded what it held');
   });
 });
 

@@ -173,6 +173,7 @@ export class ControlNode {
   #frozenMs = 0;
   #frozenAt: number | null = null;
   known = true;
+  keys = 1;
 
   constructor(name: string, address: Address, rate: number, offset: number) {
     this.name = name;
@@ -743,7 +744,7 @@ function listener(node: ControlNode): MembershipListener {
       node.installs = [];
       node.prepared = null;
     },
-    status: () => STATUS,
+    status: () => ({ ...STATUS, primaries: node.keys }),
     isKnown: () => node.known,
   };
 }

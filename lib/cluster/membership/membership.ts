@@ -13,6 +13,7 @@ import { Departed, type Proof } from './departed.js';
 import { Handshakes, type Meeting, type Outcome } from './handshakes.js';
 import { Leases } from './leases.js';
 import { everyOtherLeaves, Others } from './leaving.js';
+import { LoneFounder } from './lone-founder.js';
 import type {
   Body,
   ControlAnswer,
@@ -46,6 +47,7 @@ export class Membership implements MembershipView {
   readonly #accepted: Acceptance;
   readonly #newcomer: Newcomer;
   readonly #coordination: Coordination;
+  readonly #loneFounder: LoneFounder;
   readonly #others = new Others();
   #clock: ClockWatch;
   #certainFrom = 0;
@@ -104,6 +106,10 @@ export class Membership implements MembershipView {
       }),
       participant: new Participant(),
     };
+    this.#loneFounder = new LoneFounder(this.#state, () => {
+      const { primaries, backups } = listener.status();
+      return primaries + backups === 0;
+    });
     this.#newcomer = new Newcomer(this.#state, (at) => this.#foundView(at));
     this.#coordination = new Coordination(this.#state, this.#proposerHooks(), (id, proof) =>
       this.#died(id, proof),
@@ -242,7 +248,10 @@ export class Membership implements MembershipView {
     if (this.view === null) {
       this.#dropStalePrepared(now);
       this.#newcomerTick(now);
-    } else this.#coordination.tick(now);
+    } else {
+      this.#coordination.tick(now);
+      this.#loneFounder.tick(this.view, now);
+    }
     if (this.#saidGoodbye && !this.hasLeft()) this.#sayGoodbye(now);
     this.#needsReview = true;
     this.#review(now);
@@ -629,8 +638,10 @@ export class Membership implements MembershipView {
   }
 
   #met(meeting: Meeting, outcome: Outcome, link: number, now: number): void {
+    const { view } = this;
     if (meeting.purpose === 'lost') this.#coordination.met(meeting, outcome, link, now);
-    else if (this.view === null) this.#newcomer.met(meeting.address, outcome, now);
+    else if (view === null) this.#newcomer.met(meeting.address, outcome, now);
+    else if (this.#loneFounder.shouldJoin(view, meeting, outcome)) this.#excluded(view, now);
   }
 
   /**

@@ -203,6 +203,8 @@ export class Proposer {
     if (!this.#wins(attempt, electorates, new Set(surveyed.keys()))) {
       if (!late && !plan.voters.every((id) => surveyed.has(id))) return false;
       this.#fail(now, 'no majority', {});
+      // Nothing that is tried at once will change that.
+      this.#retryAt = now + 5 * this.#pauseMs;
       return true;
     }
     this.#propose(attempt, electorates, now);
