@@ -77,6 +77,7 @@ export class ContinuousLoad {
   }
 
   start(): void {
+    if (this.#isRunning) return;
     this.#isRunning = true;
     this.#loops = this.#writers.flatMap((writer) => [
       this.#loop(() => this.#write(writer)),
@@ -91,6 +92,7 @@ export class ContinuousLoad {
   }
 
   close(): void {
+    this.#isRunning = false;
     for (const writer of this.#writers) writer.close();
   }
 
