@@ -163,10 +163,16 @@ export class Claims implements ReplySink {
     return true;
   }
 
-  receiveGranted(buffer: Buffer, start: number, end: number): boolean {
-    if (!this.#frame.read(buffer, start, end)) return false;
-    const claim = this.#claimOf(this.#frame);
-    if (claim === undefined) return true;
+  receiveGranted(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
+    const frame = this.#frame;
+    if (!frame.read(buffer, start, end)) return false;
+    const claim = this.#claimOf(frame);
+    if (claim === undefined) {
+      // Withdrawn while it was deferred: the anchor must not go on taking this node for the primary.
+      const key = keyOf(frame.db, buffer, frame.keyStart, frame.keyEnd);
+      this.#notify(peer, FrameType.Delete, key, frame.version, '');
+      return true;
+    }
     this.#granted(claim);
     const ref = this.#find(claim.key);
     if (ref !== 0 && this.#store.peer(ref) === claim.anchor.index) {

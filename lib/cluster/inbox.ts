@@ -50,7 +50,7 @@ export class Inbox implements FrameHandler {
       case FrameType.Defer:
         return to.claims.receiveDefer(buffer, start, end);
       case FrameType.Granted:
-        return to.claims.receiveGranted(buffer, start, end);
+        return to.claims.receiveGranted(peer, buffer, start, end);
       case FrameType.Forward:
         return to.forwarding.receiveForward(peer, buffer, start, end);
       case FrameType.Reply:
