@@ -220,7 +220,10 @@ export class FaultDriver {
   }
 
   #leave(machine: number, up: number[]): void {
+    const victims = this.#victims;
     if (up.length < this.#profile.nodes || this.#leaving > 0) return;
+    // A node alone has nobody to hand anything to: it exits with what it has.
+    if (this.#profile.oneAtATime && !victims.isSafe()) return;
     this.#victims.note(`machine ${machine} leaves`);
     this.#leaving++;
     this.#victims.leave(machine, () => {

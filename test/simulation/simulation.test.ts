@@ -18,6 +18,9 @@ const MENDED: readonly (readonly [profile: string, seed: number])[] = [
   ['mixed', 7],
   ['joins', 12],
   ['majority', 2],
+  ['mixed', 2],
+  ['mixed', 28],
+  ['mixed', 113],
 ];
 
 /** All of it runs in half a minute on an idle machine. */
