@@ -22,7 +22,8 @@ export interface Run {
 /** Runs `tandis <args>`; killed at the end of the test if it still runs. */
 export function tandis(t: Test, ...args: string[]): Run {
   const child = spawn(process.execPath, ['--enable-source-maps', PROGRAM, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // By the channel a node notices when a test that was given up has gone, and ends.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const run: Run = {
     child,
