@@ -5,6 +5,24 @@ t.setTimeout(300_000);
 
 const TROUBLE_MS = 20_000;
 
+/** When the last freeze of each network ended, or will. */
+const frozenUntil = new WeakMap<ControlNetwork, number>();
+
+/**
+ * Two that are frozen in turn can each find the other one silent and go on without it: that is what
+ * a partition looks like. So where both may not serve, freezes are far apart.
+ */
+function freeze(net: ControlNetwork, node: ControlNode, stop: () => void): void {
+  if (!node.isUp || node.backlog !== null) return;
+  const apartMs = net.partitioned ? 0 : 3 * net.timeoutMs;
+  if (net.now < (frozenUntil.get(net) ?? 0) + apartMs) return;
+  const forMs = net.random.between(50, 5000);
+  frozenUntil.set(net, net.now + forMs);
+  stop();
+  const { life } = node;
+  net.at(forMs, () => node.life === life && net.resume(node));
+}
+
 /** Faults that no two nodes can take for a partition. */
 const FAULTS: readonly ((net: ControlNetwork, node: ControlNode) => void)[] = [
   (net, node) => {
@@ -16,18 +34,8 @@ const FAULTS: readonly ((net: ControlNetwork, node: ControlNode) => void)[] = [
   (net, node) => {
     if (!node.isUp) net.start(node);
   },
-  (net, node) => {
-    if (!node.isUp || node.backlog !== null) return;
-    net.pause(node);
-    const { life } = node;
-    net.at(net.random.between(50, 5000), () => node.life === life && net.resume(node));
-  },
-  (net, node) => {
-    if (!node.isUp || node.backlog !== null) return;
-    net.stopMachine(node);
-    const { life } = node;
-    net.at(net.random.between(50, 5000), () => node.life === life && net.resume(node));
-  },
+  (net, node) => freeze(net, node, () => net.pause(node)),
+  (net, node) => freeze(net, node, () => net.stopMachine(node)),
   (_net, node) => node.jumpWall(3000),
 ];
 
@@ -69,6 +77,7 @@ for (const policy of ['available', 'majority'] as const) {
       (seed) => ({ policy, delayMsMax: [2, 20, 60][seed % 3]! }),
       (net) => {
         net.form(2 + (net.seed % 4));
+        net.partitioned = net.seed % 2 === 0;
         trouble(net, FAULTS);
         calm(net);
       },

@@ -602,7 +602,9 @@ export class Membership implements MembershipView {
     const { self, host, participant } = this.#state;
     if (this.view !== null || participant.prepared !== null) return;
     const seed = Number.parseInt(host.randomId().slice(0, 8), 16) || 1;
-    const view: View = { id: { number: 1, coordinator: self.id }, members: [self], seed };
+    // Above what was promised to a coordinator that wanted this node in, and died.
+    const number = participant.highest + 1;
+    const view: View = { id: { number, coordinator: self.id }, members: [self], seed };
     host.log('info', 'cluster-founded', { seed });
     participant.promise(view.id);
     participant.prepare(view, false, []);
