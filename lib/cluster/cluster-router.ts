@@ -1,6 +1,7 @@
 import { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import type { ClusterState } from './cluster-state.js';
+import { Counting, type CountQuestion } from './counting.js';
 import type { Flushing, FlushQuestion } from './flushing.js';
 import type { Gathering } from './gathering.js';
 import { type KeyFacts, type LocateQuestion, Locating } from './locating.js';
@@ -22,11 +23,7 @@ import { taskOf } from './task.js';
 const HASHES = 2 ** 32;
 const DATABASES_MAX = 256;
 
-type Question =
-  | ScanQuestion
-  | FlushQuestion
-  | LocateQuestion
-  | { readonly ask: 'count'; readonly db: number };
+type Question = ScanQuestion | FlushQuestion | LocateQuestion | CountQuestion;
 
 /** The cluster as the dispatcher sees it: single keys, several keys, and questions to the whole keyspace. */
 export class ClusterRouter implements Router {
@@ -36,7 +33,7 @@ export class ClusterRouter implements Router {
   readonly #routing: Routing;
   readonly #scanning: Scanning;
   readonly #flushing: Flushing;
-  readonly #queries: Queries;
+  readonly #counting: Counting;
   readonly #host: { random(): number };
 
   constructor(
@@ -52,7 +49,7 @@ export class ClusterRouter implements Router {
     this.#routing = routing;
     this.#scanning = scanning;
     this.#flushing = flushing;
-    this.#queries = queries;
+    this.#counting = new Counting(state, queries);
     this.gathering = gathering;
     this.locating = new Locating(state, queries);
     this.#host = host;
@@ -85,7 +82,7 @@ export class ClusterRouter implements Router {
       case 'scan':
         return this.#scanning.evaluate(question);
       case 'count':
-        return this.#flushing.countPrimaries(question.db);
+        return this.#counting.evaluate(question);
       case 'locate':
         return this.locating.evaluate(question);
       default:
@@ -109,8 +106,8 @@ export class ClusterRouter implements Router {
       operation.sink.complete(operation.token, Buffer.from(reply.buffer.subarray(0, reply.length)));
     switch (command.kind) {
       case 'dbsize':
-        return this.#queries.ask({ ask: 'count', db: operation.db }, (counts) => {
-          reply.integer((counts as number[]).reduce((sum, count) => sum + count, 0));
+        return this.#counting.count(operation.db, (count) => {
+          reply.integer(count);
           finish();
         });
       case 'keys': {
@@ -198,7 +195,7 @@ function isQuestion(value: unknown): value is Question {
         isText(fields['type'])
       );
     case 'count':
-      return isDb(fields['db']);
+      return isDb(fields['db']) && typeof fields['byAnchors'] === 'boolean';
     case 'locate':
       return isDb(fields['db']) && typeof fields['key'] === 'string';
     case 'flush':

@@ -1,4 +1,4 @@
-import { Role, type Store } from '../store/store.js';
+import type { Store } from '../store/store.js';
 import { type ClusterState, SLOTS } from './cluster-state.js';
 import type { Queries } from './queries.js';
 
@@ -89,10 +89,5 @@ export class Flushing {
   #end(): void {
     this.#state.flushing = false;
     this.#listener.flushEnded();
-  }
-
-  /** Entries of a database on this node, for the cluster's sum. */
-  countPrimaries(db: number): number {
-    return this.#store.count(db, Role.Primary);
   }
 }
