@@ -152,12 +152,17 @@ export class FaultDriver {
     }
   }
 
-  /** Undone after a time; until then nothing counts as quiet. */
+  /**
+   * Undone after a time; until then nothing counts as quiet, and for a moment longer: a connection that is whole again is
+   * not known to be so before it was tried, and another one that is cut meanwhile makes two failures of it.
+   */
   #later(delayMs: number, undo: () => void): void {
     this.#open++;
     this.#victims.at(delayMs, () => {
-      this.#open--;
       undo();
+      this.#victims.at(this.#profile.nodeTimeoutMs / 2, () => {
+        this.#open--;
+      });
     });
   }
 

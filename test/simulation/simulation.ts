@@ -166,7 +166,9 @@ export class Simulation implements Victims, Nodes, World {
     let since = this.now;
     // Quiet is what stays so: machines may still be about to start.
     const isOver = (): boolean => {
-      if (this.workload.pending.length > 0 || this.#faults.open > 0 || !this.isQuiet()) {
+      const isKnown = this.processes().every(({ node }) => node.isKnown());
+      const isOpen = this.workload.pending.length > 0 || this.#faults.open > 0;
+      if (isOpen || !isKnown || !this.isQuiet()) {
         since = this.now;
       }
       return this.now - since >= this.#profile.nodeTimeoutMs;
