@@ -12,7 +12,7 @@ const COUNT_MAX = 1_000_000;
 /** `*` means all keys: the empty one too, which matches no other pattern. */
 const isAll = (pattern: Buffer) => pattern.length === 1 && pattern[0] === 42;
 
-/** As strtoul reads it: an empty text is 0, a negative number wraps around. Undefined for no cursor. */
+/** As strtoul reads a C string, up to a zero byte: an empty text is 0, a negative number wraps around. Undefined for no cursor. */
 function parseCursor(text: string): bigint | undefined {
   if (text === '') return 0n;
   if (!/^[+-]?\d+$/.test(text)) return undefined;
@@ -23,7 +23,7 @@ function parseCursor(text: string): bigint | undefined {
 }
 
 function scan(context: CommandContext, request: Request, reply: ReplyWriter): void {
-  const cursor = parseCursor(request.latin1(1));
+  const cursor = parseCursor(request.latin1(1).split('\0', 1)[0]!);
   if (cursor === undefined) {
     reply.error('ERR invalid cursor');
     return;

@@ -151,7 +151,7 @@ export class RandomCommands {
     if (name === 'debug') return command.length !== 3 || SLEEPS.includes(command[2]!);
     if (name === 'command') return second === 'getkeys' || second === 'getkeysandflags';
     // A cursor that neither has given out stands for any place in its own order.
-    if (name === 'scan' && /^[+-]?0*[1-9]\d{0,19}$/.test(second)) return false;
+    if (name === 'scan' && /^[+-]?0*[1-9]\d{0,19}(\0.*)?$/.test(second)) return false;
     if (name === 'scan') return command.length !== 2 && command.some((arg) => /^\d{4,}$/.test(arg));
     return true;
   }
