@@ -150,6 +150,29 @@ t.test('the coordinator dies in the middle of a change', async () => {
   });
 });
 
+t.test('who was left out by a change that nobody finished stays out', async () => {
+  let finished = 0;
+  eachSeed(100, {}, (net) => {
+    const nodes = net.form(4);
+    const { members } = nodes[0]!.view!;
+    const byAge = members.map(({ id }) => nodes.find((node) => node.id === id)!);
+    const [oldest, second, third, youngest] = byAge;
+    net.cut(oldest!, youngest!);
+    // Only one of the two in the middle learns of the view that leaves the youngest out.
+    const reached = net.seed % 2 === 0 ? second! : third!;
+    net.intercept = (from, to, message) => {
+      if (from !== oldest || message.kind !== 'prepare') return false;
+      net.at(5, () => oldest.isUp && net.crash(oldest));
+      return to !== reached;
+    };
+    net.within(3000, 'the oldest is gone', () => !oldest!.isUp);
+    net.intercept = null;
+    net.within(4000, 'one view', () => net.agree([second!, third!, youngest!]));
+    if (youngest!.exclusions === 1) finished++;
+  });
+  t.ok(finished > 50, `${finished} of 100 were left out`);
+});
+
 t.test('messages of a change that are lost with their links only delay it', async () => {
   eachSeed(150, {}, (net) => {
     const nodes = net.form(3 + (net.seed % 3));

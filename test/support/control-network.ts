@@ -174,6 +174,8 @@ export class ControlNode {
   #frozenAt: number | null = null;
   known = true;
   keys = 1;
+  /** Members that a view prepared here has left out. */
+  readonly leftOut = new Set<Incarnation>();
 
   constructor(name: string, address: Address, rate: number, offset: number) {
     this.name = name;
@@ -297,6 +299,7 @@ export class ControlNetwork {
     node.installs = [];
     node.prepared = null;
     node.join = join;
+    node.leftOut.clear();
     const { life } = node;
     const config: MembershipConfig = {
       nodeTimeoutMs: this.timeoutMs,
@@ -572,6 +575,7 @@ export class ControlNetwork {
   #listener(node: ControlNode): MembershipListener {
     return {
       prepared: (view) => {
+        this.#checkPrepare(node, view);
         node.prepared = view;
       },
       installed: (install) => {
@@ -581,11 +585,23 @@ export class ControlNetwork {
       excluded: () => {
         node.exclusions++;
         node.installs = [];
+        node.leftOut.clear();
         node.prepared = null;
       },
       status: () => ({ ...STATUS, primaries: node.keys }),
       isKnown: () => node.known,
     };
+  }
+
+  /** Who was left out once comes back as another incarnation, or when two sides meet. */
+  #checkPrepare(node: ControlNode, view: View): void {
+    const ids = new Set(view.members.map(({ id }) => id));
+    for (const { id } of node.prepared?.members ?? []) if (!ids.has(id)) node.leftOut.add(id);
+    if (this.partitioned && this.options.policy === 'available') return;
+    for (const id of ids) {
+      if (!node.leftOut.has(id)) continue;
+      this.violations.push(`${node.name} prepares a view with one that it has left out`);
+    }
   }
 
   /** Whoever is in a view that takes effect is bound to it, or to a later one. */
