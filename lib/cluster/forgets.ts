@@ -5,7 +5,7 @@ import { appendKeyFrame, FrameType } from './frames.js';
 import { type Key, keyOf } from './key.js';
 import type { Waiter } from './move.js';
 import type { ReplySink } from './operation.js';
-import type { Peer } from './peer.js';
+import { NOBODY, type Peer } from './peer.js';
 import type { Streams } from './streams.js';
 
 const NOTHING = Buffer.alloc(0);
@@ -107,12 +107,13 @@ export class Forgets implements ReplySink {
     const { key } = forget;
     const ref = this.#store.find(key.db, key.bytes, 0, key.bytes.length);
     const isBuried = ref !== 0 && this.#store.role(ref) === Role.Tombstone;
-    if (isBuried && this.#store.version(ref) === forget.version) {
-      if (this.#state.isUnackedDelete(ref)) return;
-      forget.isSent = true;
-      forget.acksMissing = 0;
-      for (const peer of this.#receivers(forget, this.#store.peer(ref))) this.#tell(forget, peer);
-    } else forget.isSent = true;
+    const isThere = isBuried && this.#store.version(ref) === forget.version;
+    if (isThere && this.#state.isUnackedDelete(ref)) return;
+    // Where the backup has created the key anew meanwhile it has the delete; the others are yet to learn of it.
+    const backup = isThere ? this.#store.peer(ref) : NOBODY;
+    forget.isSent = true;
+    forget.acksMissing = 0;
+    for (const peer of this.#receivers(forget, backup)) this.#tell(forget, peer);
     if (forget.acksMissing === 0) this.#finish(forget);
   }
 
@@ -152,10 +153,12 @@ export class Forgets implements ReplySink {
   }
 
   #finish(forget: Forget): void {
-    if (this.#forgets.get(forget.key.id) === forget) this.#forgets.delete(forget.key.id);
     const { key } = forget;
-    const ref = this.#store.find(key.db, key.bytes, 0, key.bytes.length);
-    if (ref !== 0 && this.#store.role(ref) === Role.Tombstone) this.#store.setFlags(ref, 0);
+    if (this.#forgets.get(key.id) === forget) {
+      this.#forgets.delete(key.id);
+      const ref = this.#store.find(key.db, key.bytes, 0, key.bytes.length);
+      if (ref !== 0 && this.#store.role(ref) === Role.Tombstone) this.#store.setFlags(ref, 0);
+    }
     for (const { sink, token } of forget.waiters.splice(0)) sink.acknowledged(token);
   }
 
