@@ -11,6 +11,7 @@ const MENDED: readonly (readonly [profile: string, seed: number])[] = [
   ['crash', 23],
   ['slow', 16],
   ['links', 1],
+  ['links', 21],
   ['skew', 6],
   ['pause', 11],
   ['mixed', 5],
