@@ -1,6 +1,8 @@
 import t from 'tap';
 import { ControlNetwork, eachSeed } from '../support/control-network.js';
 
+t.setTimeout(300_000);
+
 /** Networks that are fast, slow and very slow: the slower, the more happens at the same time. */
 function slow(seed: number): { delayMsMax: number } {
   return { delayMsMax: [2, 20, 60][seed % 3]! };

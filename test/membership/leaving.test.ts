@@ -2,6 +2,8 @@ import t from 'tap';
 import type { ControlNetwork, ControlNode } from '../support/control-network.js';
 import { eachSeed } from '../support/control-network.js';
 
+t.setTimeout(300_000);
+
 function leave(net: ControlNetwork, node: ControlNode): void {
   node.membership!.leave(node.monotonic(net.now));
 }

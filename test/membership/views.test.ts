@@ -1,6 +1,8 @@
 import t from 'tap';
 import { type ControlNode, eachSeed } from '../support/control-network.js';
 
+t.setTimeout(300_000);
+
 function without(nodes: readonly ControlNode[], ...left: readonly ControlNode[]): ControlNode[] {
   return nodes.filter((node) => !left.includes(node));
 }

@@ -24,6 +24,7 @@ export interface MembershipHost {
   dial(address: Address): number;
   /** Messages on one link arrive in order or not at all; sending on a closed link does nothing. */
   send(link: number, message: ControlMessage): void;
+  /** What was sent before is still delivered; no `linkClosed` follows. */
   close(link: number): void;
   /** All join addresses, with names resolved as of now; asked every tick while in no view. */
   joinAddresses(): JoinAddresses;

@@ -1,5 +1,6 @@
 import type { Address, Incarnation, Install, Member, NodeStatus, View } from '../member.js';
 import { Acceptance } from './acceptance.js';
+import { AskedProbes } from './asked-probes.js';
 import { ClockWatch } from './clock-watch.js';
 import type {
   LinkEnd,
@@ -25,7 +26,6 @@ import type {
   Pong,
   Prepare,
   Prepared,
-  ProbeResult,
   Report,
   Survey,
   Surveyed,
@@ -64,8 +64,7 @@ export class Membership implements MembershipView {
   #report: Report | null = null;
   #reportedAt = Number.NaN;
   #reports = 0;
-  /** Members that asked about another one, by link, and since when they wait. */
-  readonly #askers = new Map<Incarnation, Map<number, number>>();
+  readonly #askedProbes: AskedProbes;
 
   constructor(
     config: MembershipConfig,
@@ -86,6 +85,10 @@ export class Membership implements MembershipView {
     this.#listener = listener;
     this.#accepted = new Acceptance(timing, links.close);
     this.#clock = new ClockWatch(timing, now, now);
+    this.#askedProbes = new AskedProbes(timing, (link, target, result) => {
+      const asker = this.#accepted.dialler(link);
+      if (asker !== undefined) send(link, asker.id, { kind: 'probed', target, result });
+    });
     this.#state = {
       self,
       config,
@@ -244,7 +247,7 @@ export class Membership implements MembershipView {
     handshakes.tick(now);
     peers.tick(now);
     leases.expire(now);
-    this.#answerAskers(now);
+    this.#askedProbes.tick(now);
     if (this.view === null) {
       this.#dropStalePrepared(now);
       this.#newcomerTick(now);
@@ -463,33 +466,8 @@ export class Membership implements MembershipView {
       this.#send(link, from, { kind: 'probed', target, result });
       return;
     }
-    const askers = this.#askers.get(target) ?? new Map<number, number>();
-    this.#askers.set(target, askers.set(link, now));
+    this.#askedProbes.asked(link, target, now);
     this.#state.peers.probe(peer, now);
-  }
-
-  #answerProbes(target: Incarnation, result: ProbeResult): void {
-    const askers = this.#askers.get(target);
-    if (askers === undefined) return;
-    this.#askers.delete(target);
-    for (const link of askers.keys()) this.#answerProbe(link, target, result);
-  }
-
-  #answerProbe(link: number, target: Incarnation, result: ProbeResult): void {
-    const asker = this.#accepted.dialler(link);
-    if (asker !== undefined) this.#send(link, asker.id, { kind: 'probed', target, result });
-  }
-
-  /** Whoever asked is not left waiting for a connection that hangs. */
-  #answerAskers(now: number): void {
-    for (const [target, askers] of this.#askers) {
-      for (const [link, since] of askers) {
-        if (now - since < this.#state.timing.heartbeatMs) continue;
-        askers.delete(link);
-        this.#answerProbe(link, target, 'unknown');
-      }
-      if (askers.size === 0) this.#askers.delete(target);
-    }
   }
 
   // ---- changes of view, as a participant
@@ -615,17 +593,17 @@ export class Membership implements MembershipView {
   // ---- what becomes of others, and of this node
 
   #connected(peer: Peer): void {
-    this.#answerProbes(peer.member.id, 'alive');
+    this.#askedProbes.known(peer.member.id, 'alive');
     this.#needsReview = true;
   }
 
   #refused(peer: Peer): void {
-    this.#answerProbes(peer.member.id, 'refused');
+    this.#askedProbes.known(peer.member.id, 'refused');
     this.#needsReview = true;
   }
 
   #replaced(peer: Peer): void {
-    this.#answerProbes(peer.member.id, 'replaced');
+    this.#askedProbes.known(peer.member.id, 'replaced');
     this.#died(peer.member.id, 'replaced');
   }
 
@@ -686,7 +664,7 @@ export class Membership implements MembershipView {
     host.log('warn', 'excluded', { before, now: this.self.id });
     peers.clear();
     handshakes.clear();
-    this.#askers.clear();
+    this.#askedProbes.clear();
     this.#coordination.reset();
     this.#state.participant = new Participant();
     this.#serves = null;
