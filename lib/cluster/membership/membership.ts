@@ -134,7 +134,10 @@ export class Membership implements MembershipView {
         this.#install({ id, full, merge, remainsMs, lost: [] }, now),
       lost: () => this.#coordination.lost.addresses,
       isGone: (id) => departed.isGone(id),
-      joinerFailed: (id, now) => this.#coordination.candidates.failed(id, now),
+      joinerFailed: (id, leftOut, now) => {
+        if (leftOut) this.#state.participant.leaveOut(id);
+        this.#coordination.candidates.failed(id, now);
+      },
       adoptBase: (view, merge, electorates, now) => {
         if (!idsOf(view).has(this.#state.self.id)) return false;
         this.#state.participant.adopt(view, merge, electorates);
@@ -342,7 +345,11 @@ export class Membership implements MembershipView {
         if (this.view === null) this.#newcomer.granted(now);
         break;
       case 'joining':
-        if (message.view !== null) this.#newcomer.viewIs(message.view, now);
+        if (this.view !== null) break;
+        if (message.leftOut) {
+          this.#newcomer.restart(now);
+          this.#renew();
+        } else if (message.view !== null) this.#newcomer.viewIs(message.view, now);
         break;
       case 'founding':
         if (this.view !== null) break;
@@ -394,7 +401,8 @@ export class Membership implements MembershipView {
         if (view !== null) this.#coordination.metNode(this.#accepted.dialler(link)!, message, now);
         this.#coordination.candidates.said(from, message.complete ? message.known : null, now);
         const isNews = view !== null && !sameViewId(view.id, message.known);
-        this.#send(link, from, { kind: 'joining', view: isNews ? view : null });
+        const leftOut = this.#state.participant.hasLeftOut(from);
+        this.#send(link, from, { kind: 'joining', view: isNews ? view : null, leftOut });
         this.#needsReview = true;
         break;
       }
@@ -488,6 +496,7 @@ export class Membership implements MembershipView {
       electorates: participant.electorates,
       known: participant.installed === null || this.#listener.isKnown(),
       missing: survey.members.filter((id) => id !== self.id && leases.longHeld(id) <= now),
+      leftOut: survey.members.filter((id) => participant.hasLeftOut(id)),
       departed: this.#saidGoodbye,
     };
   }
@@ -657,11 +666,16 @@ export class Membership implements MembershipView {
   }
 
   #excluded(own: View, now: number): void {
+    this.#newcomer.excluded(own, now);
+    this.#renew();
+  }
+
+  /** From here on this node is another incarnation, in no view, and holds nothing. */
+  #renew(): void {
     const { host, peers, handshakes } = this.#state;
     const before = this.self.id;
-    this.#newcomer.excluded(own, now);
     this.#state.self = { ...this.self, id: host.randomId() };
-    host.log('warn', 'excluded', { before, now: this.self.id });
+    host.log('warn', 'new-incarnation', { before, now: this.self.id });
     peers.clear();
     handshakes.clear();
     this.#askedProbes.clear();

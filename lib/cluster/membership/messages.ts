@@ -74,6 +74,8 @@ export interface Join extends Header {
 export interface Joining extends Header {
   readonly kind: 'joining';
   readonly view: View | null;
+  /** The joiner was in a view that came to nothing: only another incarnation of it may join. */
+  readonly leftOut: boolean;
 }
 
 /** A node in no view asks to be allowed to found the first one. */
@@ -133,6 +135,8 @@ export interface Surveyed extends Header {
   readonly known: boolean;
   /** Those of the surveyed members whose long lease the sender does not hold. */
   readonly missing: readonly Incarnation[];
+  /** Those of the surveyed members that a view prepared by the sender has left out. */
+  readonly leftOut: readonly Incarnation[];
   /** The sender has said goodbye: it counts for nothing any more. */
   readonly departed: boolean;
 }
@@ -285,7 +289,7 @@ const BODIES: ReadonlyMap<string, Check> = new Map<ControlMessage['kind'], Check
   ['ping', shapeOf({ sequence: isCount, report: isReport })],
   ['pong', shapeOf({ sequence: isCount, granted: isBoolean, report: isReport })],
   ['join', shapeOf({ known: nullOr(isViewId), complete: isBoolean })],
-  ['joining', shapeOf({ view: nullOr(isView) })],
+  ['joining', shapeOf({ view: nullOr(isView), leftOut: isBoolean })],
   ['found', shapeOf({})],
   ['founding', shapeOf({ agreed: isBoolean, hears: isIncarnations })],
   ['invite', shapeOf({ addresses: listOf(isAddress, ADDRESSES_MAX) })],
@@ -304,6 +308,7 @@ const BODIES: ReadonlyMap<string, Check> = new Map<ControlMessage['kind'], Check
       electorates: isElectorates,
       known: isBoolean,
       missing: isIncarnations,
+      leftOut: isIncarnations,
       departed: isBoolean,
     }),
   ],

@@ -49,10 +49,15 @@ export class Newcomer {
   excluded(left: View, now: number): void {
     const pauseMs = this.#backOff.excluded(now);
     this.#joining.remember(left.members.filter(({ id }) => id !== this.#state.self.id));
+    this.restart(now);
+    this.#resumeAt = now + pauseMs;
+  }
+
+  /** Begins again, as another incarnation. */
+  restart(now: number): void {
     this.#fellows.clear();
     this.#founding.cancel();
     this.begin(now);
-    this.#resumeAt = now + pauseMs;
   }
 
   /** This node is in a view now. */

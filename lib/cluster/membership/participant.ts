@@ -1,5 +1,8 @@
 import type { Incarnation, View, ViewId } from '../member.js';
-import { compareViewIds, sameViewId } from './views.js';
+import { compareViewIds, idsOf, sameViewId } from './views.js';
+
+/** Incarnations remembered as left out; the oldest are forgotten first. */
+const LEFT_OUT_MAX = 4096;
 
 /** The voters that a change must win, where the policy is `majority`; see majority.ts. */
 export type Electorates = readonly (readonly Incarnation[])[];
@@ -18,11 +21,28 @@ export class Participant {
   /** Whether the prepared view joins two sides that served on their own. */
   merge = false;
   electorates: Electorates = [];
+  readonly #leftOut = new Set<Incarnation>();
   #promised: ViewId | null = null;
 
   /** Highest number promised or prepared: a proposal must go above it. */
   get highest(): number {
     return this.#promised?.number ?? 0;
+  }
+
+  /**
+   * Whether a view prepared here, or by another member that said so, left out that incarnation. It
+   * comes back as another one, as its streams are closed for good; or from the other side of a
+   * partition.
+   */
+  hasLeftOut(id: Incarnation): boolean {
+    return this.#leftOut.has(id);
+  }
+
+  leaveOut(id: Incarnation): void {
+    this.#leftOut.add(id);
+    if (this.#leftOut.size <= LEFT_OUT_MAX) return;
+    const [oldest] = this.#leftOut;
+    this.#leftOut.delete(oldest!);
   }
 
   promise(ballot: ViewId): boolean {
@@ -35,9 +55,7 @@ export class Participant {
   prepare(view: View, merge: boolean, electorates: Electorates): boolean {
     if (!sameViewId(this.#promised, view.id)) return false;
     if (this.prepared !== null && sameViewId(this.prepared.id, view.id)) return true;
-    this.prepared = view;
-    this.merge = merge;
-    this.electorates = electorates;
+    this.adopt(view, merge, electorates);
     return true;
   }
 
@@ -46,6 +64,9 @@ export class Participant {
    * this node to it too. It was never acknowledged here, so nobody has installed it.
    */
   adopt(view: View, merge: boolean, electorates: Electorates): void {
+    const ids = idsOf(view);
+    for (const id of idsOf(this.prepared)) if (!ids.has(id)) this.leaveOut(id);
+    for (const id of ids) this.#leftOut.delete(id);
     this.prepared = view;
     this.merge = merge;
     this.electorates = electorates;

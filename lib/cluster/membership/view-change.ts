@@ -32,7 +32,8 @@ export interface ProposerHooks {
   lost(): InstallView['lost'];
   /** Whether that incarnation said goodbye, or was replaced by another one in its place. */
   isGone(id: Incarnation): boolean;
-  joinerFailed(id: Incarnation, now: number): void;
+  /** `leftOut`: a member has left it out before. */
+  joinerFailed(id: Incarnation, leftOut: boolean, now: number): void;
   /** A higher view was prepared somewhere; false if this node is not in it. */
   adoptBase(view: View, merge: boolean, electorates: Electorates, now: number): boolean;
   log(event: string, facts: Record<string, unknown>): void;
@@ -306,15 +307,17 @@ export class Proposer {
     for (const joiner of plan.joiners) {
       const answer = surveyed.get(joiner.id);
       const old = [...plan.stay, ...admitted];
+      const leftOut = [...surveyed.values()].some((other) => other.leftOut.includes(joiner.id));
       const isConnected =
         answer !== undefined &&
+        !leftOut &&
         this.#isFree(plan, surveyed, answer) &&
         old.every(
           ({ id }) =>
             !answer.missing.includes(id) && !surveyed.get(id)!.missing.includes(joiner.id),
         );
       if (isConnected) admitted.push(joiner);
-      else this.#hooks.joinerFailed(joiner.id, now);
+      else this.#hooks.joinerFailed(joiner.id, leftOut, now);
     }
     return admitted;
   }
