@@ -3,6 +3,7 @@ import { Claims } from './claims.js';
 import type { ClusterConfig } from './cluster-config.js';
 import { ClusterRouter } from './cluster-router.js';
 import { ClusterState } from './cluster-state.js';
+import { Departure, type DepartureHooks } from './departure.js';
 import { Digests } from './digests.js';
 import { Flag } from './entry-flags.js';
 import { Failover } from './failover.js';
@@ -79,10 +80,9 @@ export class ClusterNode implements MembershipListener {
   readonly #locations = new Locations();
   readonly #reclaiming: Reclaiming;
   readonly #digests: Digests;
+  readonly #departure: Departure;
   #movesEnded = false;
   #toldFarAhead = false;
-  #left: (() => void) | null = null;
-  #saidGoodbye = false;
 
   constructor(
     store: Store,
@@ -148,6 +148,7 @@ export class ClusterNode implements MembershipListener {
       records: this.#records,
     });
     this.settling = new Settling(state, this.moves, this.#failover);
+    this.#departure = new Departure(state, this.settling);
     this.queries = new Queries(state, this.#streams);
     this.#flushing = new Flushing(state, this.queries, {
       flushed: () => this.#locations.clear(),
@@ -233,7 +234,7 @@ export class ClusterNode implements MembershipListener {
     this.#reclaiming.reapTombstones(isSettled);
     this.#claims.beforeFlush();
     if (isSettled && !this.state.flushing) this.#digests.tick();
-    this.#leaveWhenEmpty();
+    this.#departure.step();
     this.#streams.wantFlush();
   }
 
@@ -294,32 +295,14 @@ export class ClusterNode implements MembershipListener {
 
   // --- leaving
 
-  /** Leaves in good order: hands everything over, says goodbye, then calls `left`. */
-  leave(left: () => void): void {
-    this.#left = left;
-    this.membership.leave(this.state.now);
-    this.#leaveWhenEmpty();
+  /** Leaves in good order: hands everything over, lets clients go, says goodbye. */
+  leave(hooks: DepartureHooks): void {
+    this.#departure.begin(hooks);
   }
 
-  #leaveWhenEmpty(): void {
-    if (this.#left === null) return;
-    if (this.#saidGoodbye ? this.membership.hasLeft() : this.membership.nobodyStays()) {
-      const left = this.#left;
-      this.#left = null;
-      left();
-      return;
-    }
-    // Leaving was withdrawn as the others died, and now somebody has come.
-    const isWithdrawn = !this.membership.self.leaving && !this.state.isAlone;
-    if (isWithdrawn) this.membership.leave(this.state.now);
-    if (this.#saidGoodbye || !this.state.isLeaving || !this.settling.isSettled) return;
-    const stayers = this.state.view!.members.filter((member) => !member.leaving).length;
-    const backups = stayers > 1 ? this.#store.countOfRole(Role.Backup) : 0;
-    const primaries = this.#store.countOfRole(Role.Primary);
-    if (primaries > 0) this.settling.again();
-    if (primaries > 0 || backups > 0) return;
-    this.#saidGoodbye = true;
-    this.membership.goodbye(this.state.now);
+  /** Stays after all; false when this node does not leave, or has handed over everything. */
+  stay(): boolean {
+    return this.#departure.withdraw();
   }
 
   // --- MembershipListener
@@ -382,10 +365,7 @@ export class ClusterNode implements MembershipListener {
     this.#store.clear();
     for (const task of tasks) this.#routing.route(task);
     this.#routing.dropForwarded();
-    // There is nothing left to hand over.
-    const left = this.#left;
-    this.#left = null;
-    left?.();
+    this.#departure.end();
   }
 
   status(): NodeStatus {

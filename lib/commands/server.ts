@@ -60,7 +60,7 @@ function shutdown(context: CommandContext, request: Request, reply: ReplyWriter)
     else if (request.is(i, 'ABORT')) abort = true;
     else valid = false;
   }
-  if (!valid || (abort && request.argc > 2)) {
+  if (!valid || (abort && (now || force || save !== null))) {
     reply.error(Errors.syntax);
   } else if (abort) {
     if (context.services.abortShutdown()) reply.ok();
@@ -68,7 +68,10 @@ function shutdown(context: CommandContext, request: Request, reply: ReplyWriter)
   } else {
     const answer = context.defer();
     context.services.shutdown({ now, force }, (error) => {
-      answer((writer) => writer.error(error));
+      // Who asked for it learns by the end of the connection that it is done.
+      answer((writer) => {
+        if (error !== null) writer.error(error);
+      });
     });
   }
 }

@@ -92,6 +92,9 @@ export interface ShutdownRequest {
   readonly force: boolean;
 }
 
+/** Called once: with an error text (its code included) when the node stays, with null when it is about to end. */
+export type ShutdownEnded = (error: string | null) => void;
+
 /** What commands need of their node besides keys. */
 export interface NodeServices {
   readonly config: Config;
@@ -114,12 +117,9 @@ export interface NodeServices {
   info(sections: readonly string[]): string;
   /** Calls `run` once after that time. */
   after(delayMs: number, run: () => void): void;
-  /**
-   * Begins to leave and to end the process; `failed` is called with an error text (its code included) when that was given
-   * up. Nothing is called when the process ends.
-   */
-  shutdown(request: ShutdownRequest, failed: (error: string) => void): void;
-  /** SHUTDOWN ABORT; false when no shutdown is under way. */
+  /** Begins to leave and to end the process. */
+  shutdown(request: ShutdownRequest, ended: ShutdownEnded): void;
+  /** SHUTDOWN ABORT; false when no shutdown is under way, or when everything was handed over already. */
   abortShutdown(): boolean;
   log(level: 'info' | 'warn', event: string, facts: Record<string, unknown>): void;
 }

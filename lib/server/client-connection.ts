@@ -260,6 +260,21 @@ export class ClientConnection implements ClientSession, ReplyOutput {
     this.#flushLater();
   }
 
+  /** The reply to a command that it has sent is not there yet. */
+  get isWaiting(): boolean {
+    return this.#closing < Closing.Ended && this.#replies.entries > 0;
+  }
+
+  /** Closes the connection if the client waits for nothing, and has sent nothing since then; Unix milliseconds. */
+  closeInPause(since: number): void {
+    if (this.lastActiveAt <= since && this.#replies.isEmpty) this.closeOnceRead();
+  }
+
+  /** Closes the connection behind the replies to all that was read; not yet while some of that is to be run. */
+  closeOnceRead(): void {
+    if (!this.#stopped) this.closeAfterReplies();
+  }
+
   /** Says no more, and lets the client read what was said: input is dropped until it closes, or until it is swept. */
   #end(): void {
     this.#closing = Closing.Ended;

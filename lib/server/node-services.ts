@@ -7,6 +7,7 @@ import type {
   ClusterFacts,
   DatabaseFacts,
   NodeServices,
+  ShutdownEnded,
   ShutdownRequest,
   StoreFacts,
 } from '../commands/services.js';
@@ -32,7 +33,7 @@ export interface ServicesParts {
   beginTurn(): void;
   /** Since the start: keys that expired, and keys evicted. */
   counts(): { readonly expired: number; readonly evicted: number };
-  shutdown(request: ShutdownRequest, failed: (error: string) => void): void;
+  shutdown(request: ShutdownRequest, ended: ShutdownEnded): void;
   abortShutdown(): boolean;
 }
 
@@ -124,8 +125,8 @@ export class ServerServices implements NodeServices {
     setTimeout(due, step).unref();
   }
 
-  shutdown(request: ShutdownRequest, failed: (error: string) => void): void {
-    this.#parts.shutdown(request, failed);
+  shutdown(request: ShutdownRequest, ended: ShutdownEnded): void {
+    this.#parts.shutdown(request, ended);
   }
 
   abortShutdown(): boolean {

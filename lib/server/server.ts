@@ -9,7 +9,7 @@ import type { Address, Member, View } from '../cluster/member.js';
 import { type ClusterHost, ClusterNode } from '../cluster/node.js';
 import { createCommandTable } from '../commands/all-commands.js';
 import { Dispatcher } from '../commands/dispatcher.js';
-import type { ShutdownRequest } from '../commands/services.js';
+import type { ShutdownEnded, ShutdownRequest } from '../commands/services.js';
 import { Statistics } from '../commands/statistics.js';
 import { Store } from '../store/store.js';
 import { type BusHandler, BusTransport } from './bus-transport.js';
@@ -17,6 +17,7 @@ import { ClientListener } from './client-listener.js';
 import { ClusterConfigFile } from './cluster-config-file.js';
 import { NodeClusterFacts } from './cluster-facts.js';
 import { clusterSettings } from './cluster-settings.js';
+import { Farewell } from './farewell.js';
 import { FlushList } from './flush-list.js';
 import { Housekeeping } from './housekeeping.js';
 import { JoinResolver } from './join-resolver.js';
@@ -27,8 +28,8 @@ import type { ReadMode } from './socket-reading.js';
 const RESOLVE_MS = 1000;
 /** A node that was told of others and is alone for so many node-timeouts says so. */
 const ALONE_NODE_TIMEOUTS = 3;
-/** Clients get this long to take their last replies when the node has left, milliseconds. */
-const FAREWELL_MS = 1000;
+/** A command that waits for other members is answered, or refused, within so many node-timeouts. */
+const ANSWER_NODE_TIMEOUTS = 5;
 
 export interface ServerOptions {
   readonly config: Config;
@@ -76,7 +77,13 @@ export class TandisServer {
   #shownView: View | null = null;
   /** Monotonic time since which this node is the only member; infinite while it is not, and once it was told. */
   #lonelyFrom = Number.POSITIVE_INFINITY;
-  #isLeaving = false;
+  readonly #farewell: Farewell;
+  /** The leaving under way, with those who asked for it and wait to be told. */
+  #leaving: {
+    readonly timer: NodeJS.Timeout;
+    readonly ended: ShutdownEnded[];
+    mustGo: boolean;
+  } | null = null;
   #isStopped = false;
 
   constructor(options: ServerOptions) {
@@ -101,6 +108,11 @@ export class TandisServer {
         dispatch: (client, request) => this.#dispatcher.dispatch(client, request),
       },
       readMode,
+    );
+    this.#farewell = new Farewell(
+      this.#clients,
+      () => this.#clock.wallMs(),
+      config.get('node-timeout') * ANSWER_NODE_TIMEOUTS,
     );
     this.#bus = new BusTransport(
       {
@@ -176,9 +188,8 @@ export class TandisServer {
       runId: self.id,
       beginTurn: () => void this.#beginTurn(),
       counts: () => node.state.statistics,
-      shutdown: (request, failed) => this.#shutdown(request, failed),
-      // A node that leaves has told the others so, and cannot take that back.
-      abortShutdown: () => false,
+      shutdown: (request, ended) => this.#shutdown(request, ended),
+      abortShutdown: () => this.#abortLeaving(),
     });
     this.#dispatcher = new Dispatcher({
       table: createCommandTable(),
@@ -273,61 +284,83 @@ export class TandisServer {
 
   /** Leaves in good order: hands over what is held here, then closes everything and calls `onStopped`. */
   stop(): void {
-    this.#leave(() => {
-      this.#logger.warn('left without handing over everything', {
-        leaveTimeoutSeconds: this.#config.get('leave-timeout'),
-        keysWithoutBackup: this.#node.keysWithoutBackup(),
-      });
-      this.#close(1);
-    });
+    this.#leave(true);
   }
 
-  #shutdown(request: ShutdownRequest, failed: (error: string) => void): void {
-    if (request.now) {
-      this.#close(0);
-      return;
-    }
-    this.#leave(() => {
-      if (request.force) this.#close(0);
-      else failed('ERR Errors trying to SHUTDOWN. Check logs.');
-    });
+  #shutdown(request: ShutdownRequest, ended: ShutdownEnded): void {
+    if (request.now) this.#close(0);
+    else this.#leave(request.force);
+    if (this.#leaving === null || this.#isStopped) ended(null);
+    else this.#leaving.ended.push(ended);
   }
 
-  /** `overdue` is called when there is still something to hand over after leave-timeout. */
-  #leave(overdue: () => void): void {
+  /** `mustGo`: when there is still something to hand over after leave-timeout, this node ends all the same. */
+  #leave(mustGo: boolean): void {
     if (this.#node.state.view === null) {
       this.#close(0);
       return;
     }
-    setTimeout(overdue, this.#config.get('leave-timeout') * 1000).unref();
-    if (this.#isLeaving) return;
-    this.#isLeaving = true;
+    if (this.#leaving !== null) {
+      this.#leaving.mustGo ||= mustGo;
+      return;
+    }
+    const timeoutMs = this.#config.get('leave-timeout') * 1000;
+    const timer = setTimeout(() => this.#leavingOverdue(), timeoutMs).unref();
+    this.#leaving = { timer, ended: [], mustGo };
     this.#beginTurn();
-    this.#node.leave(() => {
-      this.#logger.info('left');
-      // Where all leave at once nobody has said goodbye yet, and one who just vanishes would count as dead.
-      this.#node.membership.goodbye(this.#clock.monotonicMs());
-      this.#close(0);
+    this.#node.leave({
+      emptied: (done) => {
+        this.#tellLeaving(null);
+        this.#farewell.begin(() => {
+          this.#beginTurn();
+          done();
+        });
+      },
+      left: () => {
+        this.#logger.info('left');
+        // Where all leave at once nobody has said goodbye yet, and one who just vanishes would count as dead.
+        this.#node.membership.goodbye(this.#clock.monotonicMs());
+        this.#close(0);
+      },
     });
+  }
+
+  #leavingOverdue(): void {
+    if (this.#leaving === null) return;
+    if (!this.#leaving.mustGo && this.#abortLeaving()) return;
+    this.#logger.warn('left without handing over everything', {
+      leaveTimeoutSeconds: this.#config.get('leave-timeout'),
+      keysWithoutBackup: this.#node.keysWithoutBackup(),
+    });
+    this.#close(1);
+  }
+
+  /** False when there is nothing to abort, or when it is too late for that. */
+  #abortLeaving(): boolean {
+    if (this.#leaving === null || this.#isStopped || !this.#node.stay()) return false;
+    this.#logger.warn('leaving aborted');
+    clearTimeout(this.#leaving.timer);
+    this.#tellLeaving('ERR Errors trying to SHUTDOWN. Check logs.');
+    this.#leaving = null;
+    return true;
+  }
+
+  #tellLeaving(error: string | null): void {
+    for (const ended of this.#leaving?.ended.splice(0) ?? []) ended(error);
   }
 
   /** Lets clients take their last replies, then closes everything. */
   #close(status: number): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    this.#clients.stopAccepting();
-    for (const client of this.#clients.all()) client.closeAfterReplies();
-    const end = (): void => {
-      clearInterval(waiting);
+    this.#tellLeaving(null);
+    this.#farewell.begin(() => {
       this.#housekeeping.stop();
       clearInterval(this.#resolving);
       this.#clients.closeAll();
       this.#bus.close();
       this.#options.onStopped(status);
-    };
-    const endsAt = this.#clock.monotonicMs() + FAREWELL_MS;
-    const waiting = setInterval(() => {
-      if (this.#clients.size === 0 || this.#clock.monotonicMs() >= endsAt) end();
-    }, 10);
+    });
+    this.#farewell.hurry();
   }
 }

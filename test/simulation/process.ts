@@ -49,6 +49,8 @@ export interface World {
 const EXPIRE_MS = 100;
 const EXPIRE_ENTRIES = 1000;
 const COMPACT_PAGES = 1;
+/** So long the clients of a leaving node may take to go. */
+const CLIENTS_GO_MS_MAX = 300;
 const READ_BUFFER_BYTES = 128 * 1024;
 const STORE_CHUNK_BYTES = 256 * 1024;
 /** Left in the read buffer after each turn, as the next read of a real socket would. */
@@ -172,9 +174,17 @@ export class Process implements LinkOwner, ClusterHost {
     // As the server does: who is in no view has nothing to hand over.
     if (this.node.state.view === null) return this.kill();
     this.input('leave', () =>
-      this.node.leave(() => {
-        this.#world.trace.note(this, 'left');
-        this.#world.scheduler.at(this.#random.between(1, 20), () => this.kill());
+      this.node.leave({
+        emptied: (done) => {
+          this.#world.trace.note(this, 'emptied');
+          this.#world.scheduler.at(this.#random.between(0, CLIENTS_GO_MS_MAX), () =>
+            this.input('clients gone', done),
+          );
+        },
+        left: () => {
+          this.#world.trace.note(this, 'left');
+          this.#world.scheduler.at(this.#random.between(1, 20), () => this.kill());
+        },
       }),
     );
   }

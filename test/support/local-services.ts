@@ -4,7 +4,12 @@ import type { Member } from '../../lib/cluster/member.js';
 import { createCommandTable } from '../../lib/commands/all-commands.js';
 import type { ClientSession, ReplyMode } from '../../lib/commands/client-session.js';
 import { Dispatcher } from '../../lib/commands/dispatcher.js';
-import type { NodeServices, ShutdownRequest, SlotRange } from '../../lib/commands/services.js';
+import type {
+  NodeServices,
+  ShutdownEnded,
+  ShutdownRequest,
+  SlotRange,
+} from '../../lib/commands/services.js';
 import { Statistics } from '../../lib/commands/statistics.js';
 import { keySlot } from '../../lib/protocol/crc16.js';
 import { ReplyWriter } from '../../lib/protocol/reply-writer.js';
@@ -106,7 +111,7 @@ export class TestNode {
   readonly clients = new Set<FakeClient>();
   readonly shutdowns: ShutdownRequest[] = [];
   /** Given by SHUTDOWN: ends it with an error. */
-  shutdownFailed: ((error: string) => void) | null = null;
+  shutdownEnded: ShutdownEnded | null = null;
   members: Member[] = [self];
   slotRanges: SlotRange[] = [{ first: 0, last: 16383, anchor: self, backup: null }];
   /** Unix milliseconds. */
@@ -200,14 +205,14 @@ export class TestNode {
       after: (delayMs, run) => {
         node.#timers.push({ at: node.time + delayMs, run });
       },
-      shutdown: (request, failed) => {
+      shutdown: (request, ended) => {
         node.shutdowns.push(request);
-        node.shutdownFailed = failed;
+        node.shutdownEnded = ended;
       },
       abortShutdown: () => {
-        const open = node.shutdownFailed !== null;
-        node.shutdownFailed?.('ERR Errors trying to SHUTDOWN. Check logs.');
-        node.shutdownFailed = null;
+        const open = node.shutdownEnded !== null;
+        node.shutdownEnded?.('ERR Errors trying to SHUTDOWN. Check logs.');
+        node.shutdownEnded = null;
         return open;
       },
       log: () => undefined,

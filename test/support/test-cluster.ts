@@ -186,19 +186,27 @@ export class TestCluster {
 
   /** Starts `count` nodes and waits until they are one settled cluster. */
   static async start(t: Test, count: number, ...options: string[]): Promise<TestCluster> {
+    const cluster = await TestCluster.prepare(t, new Array(count).fill(options));
+    for (const node of cluster.nodes) node.start();
+    await cluster.settled();
+    return cluster;
+  }
+
+  /** One node for each list of options; none is started yet. */
+  static async prepare(t: Test, options: readonly (readonly string[])[]): Promise<TestCluster> {
+    const count = options.length;
     const ports = await freePorts(count * 2);
     const busPorts = ports.slice(count);
-    const join = busPorts.flatMap((port) => ['--join', `127.0.0.1:${port}`]);
-    const all = ['--log-format', 'text', ...(count > 1 ? join : []), ...options];
-    const cluster = new TestCluster(
-      busPorts.map((busPort, index) => new NodeProcess(ports[index]!, busPort, all)),
-    );
+    const join = count > 1 ? busPorts.flatMap((port) => ['--join', `127.0.0.1:${port}`]) : [];
+    const nodes = options.map((own, index) => {
+      const all = ['--log-format', 'text', ...join, ...own];
+      return new NodeProcess(ports[index]!, busPorts[index]!, all);
+    });
+    const cluster = new TestCluster(nodes);
     t.teardown(async () => {
       await cluster.end();
       if (!t.passing()) cluster.#printLogs();
     });
-    for (const node of cluster.nodes) node.start();
-    await cluster.settled();
     return cluster;
   }
 

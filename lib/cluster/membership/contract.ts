@@ -73,6 +73,8 @@ export interface MembershipView {
   dataLinkBroken(id: Incarnation, now: number): void;
   /** Asks the others to mark this node as leaving. */
   leave(now: number): void;
+  /** Takes `leave` back; not after `goodbye`. */
+  stay(now: number): void;
   /** Says goodbye: nothing is held here any more. From then on this node serves nothing. */
   goodbye(now: number): void;
   /** After `goodbye`: whether all who stay go on without this node, so that it may exit. */

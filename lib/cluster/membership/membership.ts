@@ -213,8 +213,16 @@ export class Membership implements MembershipView {
   }
 
   leave(now: number): void {
-    if (this.self.leaving) return;
-    this.#state.self = { ...this.self, leaving: true };
+    this.#setLeaving(true, now);
+  }
+
+  stay(now: number): void {
+    this.#setLeaving(false, now);
+  }
+
+  #setLeaving(leaving: boolean, now: number): void {
+    if (this.self.leaving === leaving || this.#saidGoodbye) return;
+    this.#state.self = { ...this.self, leaving };
     this.#tellAll(now);
   }
 

@@ -1,0 +1,99 @@
+import { Role, type Store } from '../store/store.js';
+import type { ClusterState } from './cluster-state.js';
+import type { Settling } from './settling.js';
+
+/** What becomes of a node that leaves. */
+export interface DepartureHooks {
+  /**
+   * Nothing is held here any more, and commands are still forwarded: the time to let clients go. `done` is to be called
+   * once no client is left; it may be called at once.
+   */
+  emptied(done: () => void): void;
+  /** The others go on without this node, or nobody stays to hand anything to: it may exit. */
+  left(): void;
+}
+
+/** How far a node is on its way out. */
+const Phase = { Staying: 0, HandingOver: 1, LettingClientsGo: 2, Empty: 3, Gone: 4 } as const;
+type Phase = (typeof Phase)[keyof typeof Phase];
+
+/**
+ * The end of a node in good order: it hands everything over, then lets its clients go, then says goodbye. In this order no
+ * command is lost: as long as it has clients it is a member, and passes on what they ask. From the goodbye on it serves
+ * nothing.
+ */
+export class Departure {
+  readonly #state: ClusterState;
+  readonly #store: Store;
+  readonly #settling: Settling;
+  #phase: Phase = Phase.Staying;
+  #hooks: DepartureHooks | null = null;
+
+  constructor(state: ClusterState, settling: Settling) {
+    this.#state = state;
+    this.#store = state.store;
+    this.#settling = settling;
+  }
+
+  begin(hooks: DepartureHooks): void {
+    this.#hooks = hooks;
+    this.#phase = Phase.HandingOver;
+    this.#state.membership.leave(this.#state.now);
+    this.step();
+  }
+
+  /**
+   * Stays after all; false when it is too late, as clients are being sent away, or when nothing was begun. The next view
+   * ranks this node as before, and what it has handed over comes back as after any change.
+   */
+  withdraw(): boolean {
+    if (this.#phase !== Phase.HandingOver) return false;
+    this.#phase = Phase.Staying;
+    this.#hooks = null;
+    this.#state.membership.stay(this.#state.now);
+    return true;
+  }
+
+  /** Goes on where it can; called with every tick. */
+  step(): void {
+    const { membership } = this.#state;
+    if (this.#hooks === null) return;
+    if (this.#phase === Phase.Gone ? membership.hasLeft() : membership.nobodyStays()) {
+      this.end();
+      return;
+    }
+    // Leaving was withdrawn as the others died, and now somebody has come.
+    const isWithdrawn = !membership.self.leaving && !this.#state.isAlone;
+    if (isWithdrawn) membership.leave(this.#state.now);
+    if (this.#phase === Phase.Gone || !this.#isEmpty()) return;
+    if (this.#phase === Phase.HandingOver) {
+      this.#phase = Phase.LettingClientsGo;
+      this.#hooks.emptied(() => this.#clientsGone());
+    } else if (this.#phase === Phase.Empty) {
+      this.#phase = Phase.Gone;
+      membership.goodbye(this.#state.now);
+    }
+  }
+
+  #clientsGone(): void {
+    if (this.#phase !== Phase.LettingClientsGo) return;
+    this.#phase = Phase.Empty;
+    this.step();
+  }
+
+  /** There is nothing left to hand over, or nobody to hand it to. */
+  end(): void {
+    const hooks = this.#hooks;
+    this.#hooks = null;
+    hooks?.left();
+  }
+
+  #isEmpty(): boolean {
+    if (!this.#state.isLeaving || !this.#settling.isSettled) return false;
+    const stayers = this.#state.view!.members.filter((member) => !member.leaving).length;
+    const backups = stayers > 1 ? this.#store.countOfRole(Role.Backup) : 0;
+    const primaries = this.#store.countOfRole(Role.Primary);
+    if (primaries > 0) this.#settling.again();
+    return primaries === 0 && backups === 0;
+  }
+}

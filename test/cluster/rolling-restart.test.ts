@@ -1,0 +1,96 @@
+import { Redis } from 'ioredis';
+import t from 'tap';
+import { type NodeProcess, TestCluster } from '../support/test-cluster.js';
+
+const CLIENTS_PER_NODE = 4;
+const KEYS_PER_CLIENT = 50;
+
+/** One user of a node, without a pause: each command once, as its client library sends it, with its ordinary retries. */
+class User {
+  readonly name: string;
+  readonly errors: string[] = [];
+  /** Commands that were answered. */
+  answered = 0;
+  readonly #client: Redis;
+  readonly #values = new Map<string, string>();
+  #increments = 0;
+  #isRunning = true;
+
+  constructor(name: string, node: NodeProcess) {
+    this.name = name;
+    this.#client = new Redis({ host: '127.0.0.1', port: node.port });
+    // Each refused connection is an event; what counts is what the commands' callers are told.
+    this.#client.on('error', () => undefined);
+  }
+
+  async run(): Promise<void> {
+    for (let round = 0; this.#isRunning; round++) {
+      const key = `${this.name}:${round % KEYS_PER_CLIENT}`;
+      const value = `${round} ${'x'.repeat(round % 700)}`;
+      try {
+        await this.#client.set(key, value);
+        this.#values.set(key, value);
+        await this.#client.incr(`${this.name}:count`);
+        this.#increments++;
+        const read = await this.#client.get(key);
+        if (read !== value) this.errors.push(`${key}: read ${read?.slice(0, 20)} after ${round}`);
+        this.answered += 3;
+      } catch (error) {
+        this.errors.push(String(error));
+      }
+    }
+  }
+
+  stop(): void {
+    this.#isRunning = false;
+  }
+
+  close(): void {
+    this.#isRunning = false;
+    this.#client.disconnect();
+  }
+
+  /** What is not as it was acknowledged, read through that node. */
+  async wrong(node: NodeProcess): Promise<string[]> {
+    const keys = [...this.#values.keys()];
+    const values = await node.client.mget(keys);
+    const wrong = keys.filter((key, i) => values[i] !== this.#values.get(key));
+    const count = Number(await node.client.get(`${this.name}:count`));
+    // Neither lost nor done twice.
+    if (count !== this.#increments) wrong.push(`${count} of ${this.#increments} increments`);
+    return wrong;
+  }
+}
+
+t.test('a rolling restart under load: no client sees an error, nothing is lost', async (t) => {
+  const cluster = await TestCluster.start(t, 3);
+  const users = cluster.nodes.flatMap((node, n) =>
+    Array.from({ length: CLIENTS_PER_NODE }, (_, i) => new User(`user:${n}:${i}`, node)),
+  );
+  t.teardown(() => users.forEach((user) => void user.close()));
+  const running = users.map((user) => user.run());
+  for (const node of cluster.nodes) {
+    const began = performance.now();
+    t.equal(await node.end('SIGTERM'), 0, 'left in good order');
+    const leftMs = performance.now() - began;
+    node.start();
+    await cluster.settled();
+    t.comment(
+      `left after ${leftMs.toFixed(0)} ms, back after ${(performance.now() - began).toFixed(0)}`,
+    );
+  }
+  for (const user of users) user.stop();
+  await Promise.all(running);
+  await cluster.settled();
+  const answered = users.reduce((sum, user) => sum + user.answered, 0);
+  t.comment(`${answered} commands answered`);
+  t.ok(answered > 1000);
+  t.same(
+    users.flatMap((user) => user.errors),
+    [],
+  );
+  for (const node of cluster.nodes) {
+    const wrong = await Promise.all(users.map((user) => user.wrong(node)));
+    t.same(wrong.flat(), [], 'every acknowledged change is there, once');
+  }
+});
