@@ -18,7 +18,10 @@ export interface Victims {
   kill(machine: number): void;
   unplug(machine: number): void;
   plug(machine: number): void;
-  leave(machine: number, left: () => void): void;
+  /** Begins to leave; `ended` is called when it has left, or stays after all. */
+  leave(machine: number, ended: (hasLeft: boolean) => void): void;
+  /** Takes a leaving back, if it is not too late. */
+  stay(machine: number): void;
   pause(machine: number): void;
   resume(machine: number): void;
   cut(from: number, to: number, oneWay: boolean): void;
@@ -42,6 +45,9 @@ export type FaultKind =
 /** These leave the keys with two copies and all members connected: they may come at any time. */
 const HARMLESS: ReadonlySet<FaultKind> = new Set<FaultKind>(['join', 'leave', 'reset', 'clock']);
 const LOOK_MS = 20;
+/** Of the leavings that are begun, so many are taken back, if there is time, within so long. */
+const STAY_SHARE = 0.3;
+const STAY_MS_MAX = 200;
 
 /**
  * Injects faults. Where the profile says "one at a time", the next failure comes only after the cluster was quiet again:
@@ -231,8 +237,12 @@ export class FaultDriver {
     if (this.#profile.oneAtATime && !victims.isSafe()) return;
     this.#victims.note(`machine ${machine} leaves`);
     this.#leaving++;
-    this.#victims.leave(machine, () => {
+    if (this.#random.next() < STAY_SHARE) {
+      victims.at(this.#random.between(0, STAY_MS_MAX), () => victims.stay(machine));
+    }
+    this.#victims.leave(machine, (hasLeft) => {
       this.#leaving--;
+      if (!hasLeft) return;
       const again = this.#random.between(0, 3000);
       this.#starts++;
       this.#victims.at(again, () => {

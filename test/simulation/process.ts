@@ -189,6 +189,15 @@ export class Process implements LinkOwner, ClusterHost {
     );
   }
 
+  /** Takes leaving back; false when it is too late for that. */
+  stay(): boolean {
+    if (this.hasEnded || this.isPaused || !this.isLeaving) return false;
+    this.input('stay', () => {
+      this.isLeaving = !this.node.stay();
+    });
+    return !this.isLeaving;
+  }
+
   // --- turns
 
   input(label: string, run: () => void): void {

@@ -314,15 +314,19 @@ export class Simulation implements Victims, Nodes, World {
     for (const { index } of this.machines) this.network.mend(index, machine);
   }
 
-  leave(machine: number, left: () => void): void {
+  leave(machine: number, ended: (hasLeft: boolean) => void): void {
     this.#count('leaves');
     const process = this.machines[machine]!.process!;
     process.leave();
     const look = (): void => {
-      if (process.hasEnded) left();
+      if (process.hasEnded || !process.isLeaving) ended(process.hasEnded);
       else this.at(50, look);
     };
     look();
+  }
+
+  stay(machine: number): void {
+    if (this.machines[machine]!.process?.stay()) this.#count('stays');
   }
 
   pause(machine: number): void {

@@ -127,11 +127,19 @@ export class NodeProcess {
   }
 
   /** Sends the signal, and resolves to how the process ended: its status, or the signal. */
-  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | string> {
-    const child = this.#child!;
-    const ended = once(child, 'exit', { signal: AbortSignal.timeout(EXIT_MS) });
-    child.kill(signal);
-    const [code, by] = (await ended) as [number | null, string | null];
+  end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | string> {
+    const ended = this.exit();
+    this.#child!.kill(signal);
+    return ended;
+  }
+
+  /** Resolves when the process that runs now has ended, to how: its status, or the signal. */
+  async exit(): Promise<number | string> {
+    const signal = AbortSignal.timeout(EXIT_MS);
+    const [code, by] = (await once(this.#child!, 'exit', { signal })) as [
+      number | null,
+      string | null,
+    ];
     this.#child = null;
     this.#client?.disconnect();
     this.#client = null;
