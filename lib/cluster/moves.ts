@@ -50,6 +50,13 @@ export class Moves implements ReplySink {
     return this.#moves.size;
   }
 
+  /** Change-overs of keys that nobody else holds in full. */
+  get single(): number {
+    let count = 0;
+    for (const { from } of this.#moves.values()) if (from === null) count++;
+    return count;
+  }
+
   moveOf(ref: Ref): Move {
     return this.#moves.get(this.#keyOfRef(ref).id)!;
   }

@@ -1,4 +1,4 @@
-import { type Ref, Role, type Store } from '../store/store.js';
+import type { Ref, Store } from '../store/store.js';
 import { Claims } from './claims.js';
 import type { ClusterConfig } from './cluster-config.js';
 import { ClusterRouter } from './cluster-router.js';
@@ -34,6 +34,7 @@ import type { Peer } from './peer.js';
 import { Queries } from './queries.js';
 import { Reclaiming } from './reclaiming.js';
 import { Records } from './records.js';
+import { Redundancy } from './redundancy.js';
 import { Routing } from './routing.js';
 import { OUTCOME_UNKNOWN, Runner } from './runner.js';
 import { Scanning } from './scanning.js';
@@ -80,6 +81,7 @@ export class ClusterNode implements MembershipListener {
   readonly #locations = new Locations();
   readonly #reclaiming: Reclaiming;
   readonly #digests: Digests;
+  readonly #redundancy: Redundancy;
   readonly #departure: Departure;
   #movesEnded = false;
   #toldFarAhead = false;
@@ -117,10 +119,7 @@ export class ClusterNode implements MembershipListener {
       copied: (peer, frame) => this.#digests.named(peer, frame),
       primaryLost: (key, wasBusy) => this.#primaryLost(key, wasBusy),
     });
-    const executor: Executor = {
-      classify: (request) => this.executor.classify(request),
-      execute: (request, db, reply) => this.executor.execute(request, db, reply),
-    };
+    const executor = this.#lateExecutor();
     this.#runner = new Runner(this.keyspace, executor);
     this.#claims = new Claims(
       state,
@@ -148,6 +147,7 @@ export class ClusterNode implements MembershipListener {
       records: this.#records,
     });
     this.settling = new Settling(state, this.moves, this.#failover);
+    this.#redundancy = new Redundancy(state, this.#records, this.settling);
     this.#departure = new Departure(state, this.settling);
     this.queries = new Queries(state, this.#streams);
     this.#flushing = new Flushing(state, this.queries, {
@@ -169,6 +169,14 @@ export class ClusterNode implements MembershipListener {
     this.#reclaiming = new Reclaiming(state, this.keyspace, () => host.random());
     this.membership = new Membership(membership, self, host, this, now);
     this.#connect(inbox);
+  }
+
+  /** The executor is made after this node, which is part of what it works on. */
+  #lateExecutor(): Executor {
+    return {
+      classify: (request) => this.executor.classify(request),
+      execute: (request, db, reply) => this.executor.execute(request, db, reply),
+    };
   }
 
   #keyspaceHooks(): KeyspaceHooks {
@@ -230,7 +238,7 @@ export class ClusterNode implements MembershipListener {
     this.#gathering.tick();
     this.settling.tick();
     this.#routing.retryParked();
-    const isSettled = this.#isSettledEverywhere();
+    const isSettled = this.#redundancy.isSettled;
     this.#reclaiming.reapTombstones(isSettled);
     this.#claims.beforeFlush();
     if (isSettled && !this.state.flushing) this.#digests.tick();
@@ -369,17 +377,7 @@ export class ClusterNode implements MembershipListener {
   }
 
   status(): NodeStatus {
-    const viewNumber = this.state.view?.id.number ?? 0;
-    return {
-      version: this.state.clock.last,
-      knownView: this.#records.isKnown ? viewNumber : 0,
-      settledView: this.settling.isSettled ? viewNumber : 0,
-      keysWithoutBackup: this.settling.keysWithoutBackup,
-      primaries: this.#store.countOfRole(Role.Primary),
-      backups: this.#store.countOfRole(Role.Backup),
-      memoryBytes: this.#store.usedBytes,
-      operationsPerSecond: this.operationsPerSecond,
-    };
+    return this.#redundancy.status(this.operationsPerSecond);
   }
 
   isKnown(): boolean {
@@ -435,15 +433,6 @@ export class ClusterNode implements MembershipListener {
     }
   }
 
-  #isSettledEverywhere(): boolean {
-    const { view } = this.state;
-    if (view === null || this.state.isChanging || !this.settling.isSettled) return false;
-    return view.members.every(
-      ({ id }) =>
-        id === this.state.self.id || this.membership.statusOf(id)?.settledView === view.id.number,
-    );
-  }
-
   /** A clock far in the future drives all versions ahead of it: told once, until it has passed. */
   #watchClock(): void {
     const { clock } = this.state;
@@ -454,23 +443,13 @@ export class ClusterNode implements MembershipListener {
     }
   }
 
-  /** Keys of the whole cluster with one live copy, at least 1 while a member has not settled in this view. */
+  /** Keys of the whole cluster with one copy; 0 says that it is safe to stop a node. */
   keysWithoutBackup(): number {
-    const { view } = this.state;
-    if (view === null) return 1;
-    let sum = this.settling.keysWithoutBackup;
-    let isKnown = !this.state.isChanging;
-    for (const { id } of view.members) {
-      if (id === this.state.self.id) continue;
-      const status = this.membership.statusOf(id);
-      sum += status?.keysWithoutBackup ?? 0;
-      isKnown &&= status?.settledView === view.id.number;
-    }
-    return isKnown ? sum : Math.max(1, sum);
+    return this.#redundancy.keysWithoutBackup;
   }
 
   get isSettled(): boolean {
-    return this.#isSettledEverywhere();
+    return this.#redundancy.isSettled;
   }
 
   /** Work in progress by mechanism: all zero on a node at rest. */

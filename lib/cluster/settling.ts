@@ -28,6 +28,8 @@ export class Settling {
   /** The same of the round before; what is told while a round is on its way. */
   #singleBefore = 0;
   #isSettled = false;
+  /** A round in this view has met no key with one copy. Since then only open change-overs can have one. */
+  #isRedundant = false;
   /** A round has left something that only time can mend: the next one begins with the next tick. */
   #isIdle = false;
   /** Promotions and restores first; moves for better places after them. */
@@ -40,20 +42,27 @@ export class Settling {
     this.#failover = failover;
   }
 
+  /** A whole walk in this view has found nothing to do. What moves since has two copies all the time. */
+  get isDone(): boolean {
+    return this.#isSettled;
+  }
+
+  /** Done, and nothing is on its way to another place either. */
   get isSettled(): boolean {
     return this.#isSettled && this.#moves.open === 0;
   }
 
-  /** Keys held here whose other copy is missing; at least 1 while that is not known. */
+  /** Keys held here whose other copy is missing; at least 1 until a walk over all of them has met none in this view. */
   get keysWithoutBackup(): number {
     if (this.#state.isAlone) return this.#store.countOfRole(Role.Primary);
-    if (this.#isSettled) return 0;
+    if (this.#isRedundant) return this.#moves.single;
     return Math.max(1, this.#single, this.#singleBefore);
   }
 
   /** A new view: done is a state of one view. */
   installed(): void {
     this.#isSettled = false;
+    this.#isRedundant = false;
     this.#singleBefore = 0;
     this.#isUrgent = true;
     this.#isIdle = false;
@@ -89,6 +98,7 @@ export class Settling {
 
   #endRound(): boolean {
     this.#singleBefore = this.#single;
+    this.#isRedundant ||= this.#single === 0;
     const isDone = this.#unsettled === 0 && !this.#isUrgent;
     if (isDone) {
       this.#isSettled = true;
@@ -138,9 +148,14 @@ export class Settling {
   #visitPrimary(ref: Ref): void {
     const store = this.#store;
     const state = this.#state;
-    if ((store.flags(ref) & (Flag.Busy | Flag.Held)) !== 0) return;
+    if ((store.flags(ref) & Flag.Busy) !== 0) return;
     const backup = state.livePeer(store.peer(ref));
-    if (backup === null && !state.isAlone) this.#single++;
+    const isSingle = backup === null && !state.isAlone;
+    if (isSingle) this.#single++;
+    if ((store.flags(ref) & Flag.Held) !== 0) {
+      if (isSingle) this.#unsettled++;
+      return;
+    }
     if ((store.flags(ref) & Flag.Moving) !== 0) {
       this.#unsettled++;
       return;

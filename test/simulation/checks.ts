@@ -45,6 +45,47 @@ export function checkPrimaries(
   return null;
 }
 
+/**
+ * A process that says that every key has two copies, and a key that has one (I5); each also speaks for the copies that it
+ * holds itself. Who has not learned of a death yet may say so for a moment longer; what was not acknowledged yet does
+ * not count.
+ */
+export function checkRedundancy(
+  processes: readonly Process[],
+  keys: readonly string[],
+): Found | null {
+  for (const claimer of processes) {
+    const { node, name } = claimer;
+    const ids = node.state.view?.members.map(({ id }) => id) ?? [];
+    const members = processes.filter(({ incarnation }) => ids.includes(incarnation));
+    const isDown = members.length < ids.length || members.some(({ isPaused }) => isPaused);
+    if (isDown || ids.length < 2 || node.state.isChanging) continue;
+    if (node.settling.keysWithoutBackup > 0) continue;
+    const speaksForAll = node.keysWithoutBackup() === 0;
+    const isLost = (holder: Process | null) =>
+      holder !== null && (speaksForAll || holder === claimer);
+    const key = keys.find((each) => isLost(soleHolder(members, each)));
+    if (key === undefined) continue;
+    return { what: `${name} says that keys have two copies, ${key} has one`, key };
+  }
+  return null;
+}
+
+function soleHolder(processes: readonly Process[], key: string): Process | null {
+  const entries = processes.flatMap((process) => {
+    const ref = find(process.store, key);
+    return ref === 0 ? [] : [{ process, ref, role: process.store.role(ref) }];
+  });
+  const copies = entries.filter(({ role }) => role < Role.Record);
+  if (copies.length !== 1 || entries.some(({ role }) => role === Role.Tombstone)) return null;
+  const { process, ref, role } = copies[0]!;
+  const { store, node } = process;
+  if (role !== Role.Primary) return process;
+  const backup = node.state.peer(store.peer(ref));
+  const isAcked = backup === null || store.changeOffset(ref) <= backup.stream.acked;
+  return isAcked && (store.flags(ref) & Flag.Busy) === 0 ? process : null;
+}
+
 /** What must hold when nothing happens any more: every key on two nodes that agree, and nothing left open. */
 export class CalmChecks {
   readonly #processes: readonly Process[];

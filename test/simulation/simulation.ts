@@ -1,5 +1,5 @@
 import { sameViewId } from '../../lib/cluster/membership/views.js';
-import { CalmChecks, checkPrimaries } from './checks.js';
+import { CalmChecks, checkPrimaries, checkRedundancy } from './checks.js';
 import { FaultDriver, type Victims } from './faults.js';
 import { type Call, showCall } from './history.js';
 import { KeyModel } from './key-model.js';
@@ -35,6 +35,8 @@ const ANSWER_MS_MAX = 30_000;
 const CALM_MS_MAX = 60_000;
 /** Events between two looks for two primaries. */
 const LOOK_EVENTS = 7;
+/** The same for keys with one copy. */
+const REDUNDANCY_EVENTS = 50;
 const UNIX_MS = 1_700_000_000_000;
 
 /** Thrown where something does not hold. */
@@ -60,6 +62,7 @@ export class Simulation implements Victims, Nodes, World {
   readonly #counts: Record<string, number> = {};
   #violation: Violation | null = null;
   #safe: Process[] = [];
+  #wasQuiet = false;
 
   constructor(seed: number, profile: Profile, traceKey: string | null = null) {
     this.#profile = profile;
@@ -148,7 +151,21 @@ export class Simulation implements Victims, Nodes, World {
       const found = checkPrimaries(this.processes(), this.workload.keys);
       if (found !== null) throw new Violation(found.what, found.key);
     }
+    if (this.scheduler.events % REDUNDANCY_EVENTS === 0) this.#checkRedundancy();
     if (this.scheduler.events % 1000 === 0) this.#checkAnswers();
+  }
+
+  #checkRedundancy(): void {
+    if (this.#profile.oneAtATime) {
+      const found = checkRedundancy(this.processes(), this.workload.keys);
+      if (found !== null) throw new Violation(found.what, found.key);
+    }
+    // Keys that move from node to node have two copies all the time.
+    if (Object.keys(this.#profile.faults).length > 0) return;
+    const isQuiet = this.isQuiet();
+    if (this.#wasQuiet && !isQuiet)
+      throw new Violation(`not settled any more:\n${this.describe()}`);
+    this.#wasQuiet = isQuiet;
   }
 
   #checkAnswers(): void {
