@@ -82,7 +82,8 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   begin(): void {
     this.now = this.#state.clock.wall;
     this.#waits = 0;
-    this.#waitMoves.length = 0;
+    // Setting the length of an array is a call into the runtime, also when it stays 0.
+    if (this.#waitMoves.length > 0) this.#waitMoves.length = 0;
   }
 
   count(): number {

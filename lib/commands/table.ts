@@ -16,11 +16,11 @@ function hashOfName(name: string): number {
   return hash;
 }
 
-function namesMatch(buffer: Buffer, start: number, name: string): boolean {
+function namesMatch(buffer: Buffer, start: number, name: Buffer): boolean {
   for (let i = 0; i < name.length; i++) {
     const byte = buffer[start + i]!;
     const lower = byte >= 65 && byte <= 90 ? byte | CASE_BIT : byte;
-    if (lower !== name.charCodeAt(i)) return false;
+    if (lower !== name[i]) return false;
   }
   return true;
 }
@@ -32,19 +32,20 @@ function namesMatch(buffer: Buffer, start: number, name: string): boolean {
 class NameIndex {
   readonly #mask: number;
   readonly #slots: (CommandSpec | null)[];
-  readonly #names: string[];
+  /** As bytes: comparing with a string costs a call for its length and one for each character. */
+  readonly #names: Buffer[];
 
   constructor(entries: ReadonlyMap<string, CommandSpec>) {
     let size = 8;
     while (size < entries.size * 4) size *= 2;
     this.#mask = size - 1;
     this.#slots = new Array<CommandSpec | null>(size).fill(null);
-    this.#names = new Array<string>(size).fill('');
+    this.#names = new Array<Buffer>(size).fill(Buffer.alloc(0));
     for (const [name, spec] of entries) {
       let at = hashOfName(name) & this.#mask;
       while (this.#slots[at] !== null) at = (at + 1) & this.#mask;
       this.#slots[at] = spec;
-      this.#names[at] = name;
+      this.#names[at] = Buffer.from(name);
     }
   }
 

@@ -117,7 +117,11 @@ export class ClientConnection implements ClientSession, ReplyOutput {
     this.#run();
   }
 
-  /** Runs the commands that have arrived, as many as one turn allows, and sends what is due. */
+  /**
+   * Runs the commands that have arrived, as many as one turn allows. Their replies go out at the end of the turn, behind
+   * those of the other sockets that it reads: replies one after the other wake a reader once, where replies with work
+   * in between wake it for each (measured, 50 clients: GET 16 deep 1.4 times as many, SET 1 deep 1.1 times).
+   */
   #run(): void {
     const parser = this.#parser;
     const host = this.#host;
@@ -133,7 +137,7 @@ export class ClientConnection implements ClientSession, ReplyOutput {
     }
     parser.finish();
     if (result === ParseResult.Error) this.#refuse();
-    this.flush();
+    this.#flushLater();
     if (this.#closing === Closing.No) this.#setStopped(result === ParseResult.Command);
   }
 
@@ -191,6 +195,12 @@ export class ClientConnection implements ClientSession, ReplyOutput {
   fail(token: number, error: string): void {
     if (this.#closing >= Closing.Ended) return;
     if (this.#replies.fail(token, Buffer.from(`-${error}\r\n`))) this.#flushLater();
+  }
+
+  /** What it waits for will not come: every reply that is not there yet is this error. */
+  failWaiting(error: string): void {
+    if (this.#closing >= Closing.Ended) return;
+    if (this.#replies.failAll(Buffer.from(`-${error}\r\n`))) this.#flushLater();
   }
 
   #flushLater(): void {
