@@ -6,8 +6,11 @@ export const READ_BUFFER_BYTES = 64 * 1024;
 /** Commands of one connection that run before the other connections get their turn. */
 export const COMMANDS_PER_TURN = 1024;
 
-/** Replies up to this many bytes are written as latin1 strings, which costs less than a Buffer of that size. */
-export const STRING_WRITE_BYTES = 1024;
+/**
+ * Replies up to this many bytes are written as latin1 strings: as long as they fit into the 16 KB that node keeps for
+ * that on its stack, no write request is made, and no Buffer that lives until the request has ended.
+ */
+export const STRING_WRITE_BYTES = 16 * 1024;
 
 /** A reply buffer that grew past this many bytes is given back once it is empty. */
 export const REPLY_BUFFER_KEEP_BYTES = 64 * 1024;
