@@ -14,7 +14,7 @@ import {
 } from './operation.js';
 import type { Queries } from './queries.js';
 import type { Routing } from './routing.js';
-import { errorReply, NOT_RUN } from './runner.js';
+import { CLUSTER_DOWN, errorReply, NOT_RUN } from './runner.js';
 import type { Scanning, ScanQuestion } from './scanning.js';
 import { scatter } from './scatter.js';
 import { swapDatabases } from './swap-databases.js';
@@ -61,7 +61,8 @@ export class ClusterRouter implements Router {
 
   submit(operation: Operation): void {
     const { keyMode } = operation.traits;
-    if (operation.keys.length === 1 || keyMode === KeyMode.Single) this.#route(operation);
+    if (this.#state.isDown) operation.sink.complete(operation.token, errorReply(CLUSTER_DOWN));
+    else if (operation.keys.length === 1 || keyMode === KeyMode.Single) this.#route(operation);
     else if (keyMode === KeyMode.Gather) this.gathering.run(operation);
     else scatter(operation, (part) => this.#route(part));
   }
@@ -71,7 +72,8 @@ export class ClusterRouter implements Router {
   }
 
   clusterWide(command: ClusterWideCommand, operation: Operation): void {
-    if (!this.#ask(command, operation))
+    if (this.#state.isDown) operation.sink.complete(operation.token, errorReply(CLUSTER_DOWN));
+    else if (!this.#ask(command, operation))
       operation.sink.complete(operation.token, errorReply(NOT_RUN));
   }
 

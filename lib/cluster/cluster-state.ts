@@ -30,6 +30,8 @@ export class ClusterState {
   now = 0;
   /** Monotonic time up to which this node may execute, grant and acknowledge. */
   servesUntil = 0;
+  /** Too few members are reached to go on with (`partition-policy majority`). */
+  isDown = false;
   view: View | null = null;
   /** A view is prepared and not installed yet: who is left out is cut off, but nothing is done about it so far. */
   isChanging = false;
@@ -198,6 +200,7 @@ export class ClusterState {
   leaveView(): void {
     this.view = null;
     this.servesUntil = 0;
+    this.isDown = false;
     this.placement = null;
     this.isChanging = false;
     this.flushing = false;
@@ -222,6 +225,7 @@ export class ClusterState {
   /** Leases have changed, or a view: what the hot path reads is computed anew. */
   refreshLeases(): void {
     this.servesUntil = this.view === null ? 0 : this.membership.servesUntil();
+    this.isDown = !this.isServing && this.membership.isDown(this.now);
     for (const peer of this.peers) {
       if (peer?.isLive) peer.readsUntil = this.membership.readsUntil(peer.id);
     }

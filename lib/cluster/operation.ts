@@ -69,7 +69,7 @@ export interface Router {
   submit(operation: Operation): void;
   /** Cluster-wide commands; each answers through the sink with a finished reply. */
   clusterWide(command: ClusterWideCommand, operation: Operation): void;
-  /** Null when the node serves; else the error text for every command that needs the cluster (LOADING, CLUSTERDOWN). */
+  /** Null when the node is in a cluster; else the error text for every command that needs one (LOADING). */
   refusal(): string | null;
 }
 

@@ -16,7 +16,7 @@ import type { Moves } from './moves.js';
 import type { CommandTraits } from './operation.js';
 import { NOBODY, type Peer } from './peer.js';
 import type { Records } from './records.js';
-import { errorReply, NOT_RUN, type Runner } from './runner.js';
+import { CLUSTER_DOWN, errorReply, NOT_RUN, type Runner } from './runner.js';
 import type { TakeOver } from './take-over.js';
 import type { Task } from './task.js';
 
@@ -362,10 +362,11 @@ export class Routing implements TaskRouter, ForwardingRouter {
   }
 
   #refuseOverdue(): void {
-    const overdue = this.#parked.filter((task) => task.deadline <= this.#state.now);
+    const { now, isDown } = this.#state;
+    const overdue = this.#parked.filter((task) => isDown || task.deadline <= now);
     if (overdue.length === 0) return;
-    this.#parked = this.#parked.filter((task) => task.deadline > this.#state.now);
-    for (const task of overdue) this.#refuse(task);
+    this.#parked = isDown ? [] : this.#parked.filter((task) => task.deadline > now);
+    for (const task of overdue) this.#refuse(task, isDown ? CLUSTER_DOWN : NOT_RUN);
   }
 
   /** It was not run: the client may send it again. */

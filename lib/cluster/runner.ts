@@ -92,4 +92,7 @@ export const OUTCOME_UNKNOWN =
 /** A command did not run, and may be sent again. */
 export const NOT_RUN = 'TRYAGAIN the cluster is changing and could not serve this key in time';
 
+/** Too few members are reached to serve with; nothing was run. */
+export const CLUSTER_DOWN = 'CLUSTERDOWN this node reaches too few of the cluster to serve';
+
 export const errorReply = (error: string): Buffer => Buffer.from(`-${error}\r\n`, 'latin1');

@@ -46,6 +46,8 @@ export class ReplyQueue {
   #sent = 0;
   #ended = 0;
   #completedBytes = 0;
+  /** Of the entries before this token, none waits any more: all that did have failed at one moment. */
+  #failedBefore = 0;
 
   constructor(writer: ReplyWriter) {
     this.#writer = writer;
@@ -88,17 +90,22 @@ export class ReplyQueue {
     return this.#enter(this.#ended, DEFERRED);
   }
 
-  /** Returns whether replies became due by it. */
+  /** Returns whether replies became due by it. Ignored for one that `failAll` has failed. */
   acknowledged(token: number): boolean {
     const slot = token & this.#mask;
+    if (token < this.#failedBefore) return false;
     assert(token >= this.#oldest && token < this.#next && this.#acks[slot]! > 0, 'not held');
     this.#acks[slot]! -= 1;
     return this.#acks[slot] === 0 && token === this.#oldest;
   }
 
-  /** Gives a deferred entry its bytes, which must not change any more. Returns whether replies became due by it. */
+  /**
+   * Gives a deferred entry its bytes, which must not change any more. Returns whether replies became due by it. Ignored
+   * for an entry that `failAll` has failed.
+   */
   complete(token: number, bytes: Buffer): boolean {
     const slot = token & this.#mask;
+    if (token < this.#failedBefore) return false;
     assert(token >= this.#oldest && token < this.#next, 'no such entry');
     assert(this.#acks[slot] === DEFERRED, 'not deferred');
     return this.#replace(token, bytes);
@@ -112,6 +119,18 @@ export class ReplyQueue {
     assert(token < this.#next, 'no such entry');
     if (token < this.#oldest || this.#acks[token & this.#mask] === 0) return false;
     return this.#replace(token, bytes);
+  }
+
+  /** Puts `bytes` in the place of every reply that still waits. Returns whether there was one. */
+  failAll(bytes: Buffer): boolean {
+    let hasFailed = false;
+    this.#failedBefore = this.#next;
+    for (let token = this.#oldest; token < this.#next; token++) {
+      if (this.#acks[token & this.#mask] === 0) continue;
+      this.#replace(token, bytes);
+      hasFailed = true;
+    }
+    return hasFailed;
   }
 
   #replace(token: number, bytes: Buffer): boolean {

@@ -7,6 +7,7 @@ import { randomId, randomSeed } from '../base/random.js';
 import { VERSION } from '../base/version.js';
 import type { Address, Member, View } from '../cluster/member.js';
 import { type ClusterHost, ClusterNode } from '../cluster/node.js';
+import { OUTCOME_UNKNOWN } from '../cluster/runner.js';
 import { createCommandTable } from '../commands/all-commands.js';
 import { Dispatcher } from '../commands/dispatcher.js';
 import type { ShutdownEnded, ShutdownRequest } from '../commands/services.js';
@@ -85,6 +86,8 @@ export class TandisServer {
     mustGo: boolean;
   } | null = null;
   #isStopped = false;
+  /** Whether too few members were reached at the last tick. */
+  #wasDown = false;
 
   constructor(options: ServerOptions) {
     const { config, logger } = options;
@@ -257,7 +260,9 @@ export class TandisServer {
   }
 
   #ticked(): void {
-    const { view, self } = this.#node.state;
+    const { view, self, isDown } = this.#node.state;
+    if (isDown && !this.#wasDown) this.#wentDown();
+    this.#wasDown = isDown;
     if (view === this.#shownView) {
       this.#warnWhenAlone();
       return;
@@ -268,6 +273,14 @@ export class TandisServer {
     this.#logger.debug('members', { number: view.id.number, members });
     if (members.length > 1) this.#file?.write(view.members.filter(({ id }) => id !== self.id));
     this.#lonelyFrom = members.length > 1 ? Number.POSITIVE_INFINITY : this.#clock.monotonicMs();
+  }
+
+  /** No ack and no reply comes from the members that are cut off, and no view change ends the wait for them. */
+  #wentDown(): void {
+    this.#logger.warn('too few members are reached to serve with', {
+      members: this.#node.state.view?.members.length ?? 0,
+    });
+    for (const client of this.#clients.all()) client.failWaiting(OUTCOME_UNKNOWN);
   }
 
   /** Told of others, and serving without any: the others may be a cluster of their own. */

@@ -136,6 +136,29 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('fail' as const), which: fc.nat() }) },
 );
 
+t.test('all that waits fails, and what comes for it later is ignored', async (t) => {
+  const writer = new ReplyWriter();
+  const queue = new ReplyQueue(writer);
+  const output = outputOf(() => false);
+  const error = Buffer.from('-ERR lost\r\n');
+  t.notOk(queue.failAll(error), 'nothing waits');
+  writer.ok();
+  const held = queue.endReply(2);
+  const deferred = queue.deferReply();
+  writer.ok();
+  queue.endReply(0);
+  t.ok(queue.failAll(error));
+  t.notOk(queue.acknowledged(held));
+  t.notOk(queue.complete(deferred, Buffer.from('+late\r\n')));
+  queue.drain(output);
+  t.equal(output.text(), '-ERR lost\r\n-ERR lost\r\n+OK\r\n');
+  t.notOk(queue.acknowledged(held), 'also when it was sent');
+  t.notOk(queue.complete(deferred, Buffer.from('+late\r\n')));
+  queue.drain(output);
+  t.ok(queue.isEmpty);
+  t.equal(queue.bytes, 0);
+});
+
 t.test(
   'any order of acks and completions gives the replies in the order of the commands',
   async () => {

@@ -200,12 +200,16 @@ export class TestCluster {
     return cluster;
   }
 
-  /** One node for each list of options; none is started yet. */
-  static async prepare(t: Test, options: readonly (readonly string[])[]): Promise<TestCluster> {
+  /** One node for each list of options; none is started yet. They join each other at `host`. */
+  static async prepare(
+    t: Test,
+    options: readonly (readonly string[])[],
+    host = '127.0.0.1',
+  ): Promise<TestCluster> {
     const count = options.length;
     const ports = await freePorts(count * 2);
     const busPorts = ports.slice(count);
-    const join = count > 1 ? busPorts.flatMap((port) => ['--join', `127.0.0.1:${port}`]) : [];
+    const join = count > 1 ? busPorts.flatMap((port) => ['--join', `${host}:${port}`]) : [];
     const nodes = options.map((own, index) => {
       const all = ['--log-format', 'text', ...join, ...own];
       return new NodeProcess(ports[index]!, busPorts[index]!, all);

@@ -63,6 +63,8 @@ export interface MembershipView {
    * member that counts. Infinity when it is alone; 0 when it may not serve.
    */
   servesUntil(): number;
+  /** Under `majority`: this node serves nothing, and reaches too few members to go on with. */
+  isDown(now: number): boolean;
   /** Monotonic time up to which the short lease L of that member is held. */
   readsUntil(id: Incarnation): number;
   /** Monotonic time at which the last short lease granted *to* that member has run out; 0 with proof of its death. */

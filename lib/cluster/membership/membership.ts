@@ -15,6 +15,7 @@ import { Handshakes, type Meeting, type Outcome } from './handshakes.js';
 import { Leases } from './leases.js';
 import { everyOtherLeaves, Others } from './leaving.js';
 import { LoneFounder } from './lone-founder.js';
+import { isMajority } from './majority.js';
 import type {
   Body,
   ControlAnswer,
@@ -175,6 +176,17 @@ export class Membership implements MembershipView {
       until = Math.min(until, this.#state.leases.longHeld(id));
     }
     return until;
+  }
+
+  isDown(now: number): boolean {
+    const { view } = this;
+    const { config, departed, peers } = this.#state;
+    if (config.partitionPolicy !== 'majority' || view === null) return false;
+    if (now < this.servesUntil() || this.#saidGoodbye) return false;
+    const ids = view.members.map(({ id }) => id);
+    const isReached = (id: Incarnation): boolean =>
+      id === this.self.id || peers.get(id)?.isLost(now) === false;
+    return !isMajority(ids, new Set(ids.filter(isReached)), (id) => departed.isGone(id));
   }
 
   readsUntil(id: Incarnation): number {
