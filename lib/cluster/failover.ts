@@ -3,6 +3,7 @@ import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import { type Key, keyOf } from './key.js';
 import { bestHolding, type Lookups } from './lookups.js';
+import type { Incarnation } from './member.js';
 import type { Moves } from './moves.js';
 import type { Records } from './records.js';
 
@@ -59,7 +60,7 @@ export class Failover {
         return;
       }
       if (best !== null && (best.role === Role.Primary || (best.flags & Flag.Full) !== 0)) {
-        this.#store.remove(now);
+        this.#giveUpOrphan(now, best.holder);
       } else if (
         best === null ||
         version > best.version ||
@@ -68,6 +69,24 @@ export class Failover {
         this.#promoteNow(now);
       }
     });
+  }
+
+  /**
+   * Another node holds the key. An anchor keeps a record of that: whoever holds it *full* may not have promoted itself yet,
+   * and so has told nobody; with no entry here the key would be said not to exist.
+   */
+  #giveUpOrphan(ref: Ref, holder: Incarnation): void {
+    const store = this.#store;
+    const peer = this.#state.peerById(holder);
+    if (peer === undefined || !this.#state.keepsRecordOf(store.slot(ref))) {
+      store.remove(ref);
+      return;
+    }
+    const record = store.resize(ref, 0);
+    store.setExpireAt(record, 0);
+    store.setRole(record, Role.Record);
+    store.setFlags(record, 0);
+    store.setPeer(record, peer.index);
   }
 
   /** A record that names nobody alive: asks who has the key, and is dropped when nobody has. */
