@@ -14,7 +14,7 @@ import {
 } from './operation.js';
 import type { Queries } from './queries.js';
 import type { Routing } from './routing.js';
-import { CLUSTER_DOWN, errorReply, NOT_RUN } from './runner.js';
+import { CLUSTER_DOWN, errorReply, NO_REPLICAS, NOT_RUN } from './runner.js';
 import type { Scanning, ScanQuestion } from './scanning.js';
 import { scatter } from './scatter.js';
 import { swapDatabases } from './swap-databases.js';
@@ -72,9 +72,12 @@ export class ClusterRouter implements Router {
   }
 
   clusterWide(command: ClusterWideCommand, operation: Operation): void {
-    if (this.#state.isDown) operation.sink.complete(operation.token, errorReply(CLUSTER_DOWN));
-    else if (!this.#ask(command, operation))
-      operation.sink.complete(operation.token, errorReply(NOT_RUN));
+    const isWrite = command.kind === 'flush' || command.kind === 'swapdb';
+    const refuse = (error: string): void =>
+      operation.sink.complete(operation.token, errorReply(error));
+    if (this.#state.isDown) refuse(CLUSTER_DOWN);
+    else if (isWrite && this.#state.lacksBackups) refuse(NO_REPLICAS);
+    else if (!this.#ask(command, operation)) refuse(NOT_RUN);
   }
 
   /** A question of another member, or of this one; undefined for one that is none. */

@@ -88,6 +88,11 @@ export class ClusterState {
     return this.view?.members.length === 1;
   }
 
+  /** `min-backups-to-write`: a node that serves alone refuses to write. */
+  get lacksBackups(): boolean {
+    return this.config.minBackupsToWrite > 0 && this.isAlone;
+  }
+
   /** Monotonic time up to which a command that begins to wait now may wait. */
   deadline(): number {
     return this.now + DEADLINE_NODE_TIMEOUTS * this.config.nodeTimeoutMs;

@@ -8,7 +8,7 @@ import type { Moves } from './moves.js';
 import type { Operation, ReplySink } from './operation.js';
 import type { Peer } from './peer.js';
 import type { Routing } from './routing.js';
-import { errorReply, NOT_RUN, type Runner } from './runner.js';
+import { errorReply, NO_REPLICAS, NOT_RUN, type Runner } from './runner.js';
 import { type Task, taskOf } from './task.js';
 
 const MINUS = 45;
@@ -68,6 +68,7 @@ export class Gathering implements ReplySink {
   }
 
   run(operation: Operation): void {
+    if (this.#state.lacksBackups) return refuse(operation, NO_REPLICAS);
     const byId = new Map<string, Key>();
     for (const index of operation.keys) {
       const key = keyOfArgument(operation.db, operation.request, index);
@@ -281,6 +282,6 @@ export class Gathering implements ReplySink {
   }
 }
 
-function refuse(operation: Operation): void {
-  operation.sink.complete(operation.token, errorReply(NOT_RUN));
+function refuse(operation: Operation, error: string = NOT_RUN): void {
+  operation.sink.complete(operation.token, errorReply(error));
 }

@@ -16,7 +16,7 @@ import type { Moves } from './moves.js';
 import type { CommandTraits } from './operation.js';
 import { NOBODY, type Peer } from './peer.js';
 import type { Records } from './records.js';
-import { CLUSTER_DOWN, errorReply, NOT_RUN, type Runner } from './runner.js';
+import { CLUSTER_DOWN, errorReply, NO_REPLICAS, NOT_RUN, type Runner } from './runner.js';
 import type { TakeOver } from './take-over.js';
 import type { Task } from './task.js';
 
@@ -24,8 +24,6 @@ import type { Task } from './task.js';
 const HOPS_MAX = 8;
 /** Redirections after which a record that sends commands around in a circle is doubted. */
 const HOPS_DOUBT = 4;
-/** Redis's text for too few replicas. */
-const NO_REPLICAS = 'NOREPLICAS Not enough good replicas to write.';
 /** Commands that may wait for leases, a view or a tick; more are refused. */
 const PARKED_MAX = 100_000;
 
@@ -92,7 +90,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
   mayRun(db: number, request: Request, keyIndex: number, traits: CommandTraits): boolean {
     const state = this.#state;
     if (state.now >= state.servesUntil) return false;
-    if (traits.write && (state.flushing || this.#lacksBackups())) return false;
+    if (traits.write && (state.flushing || state.lacksBackups)) return false;
     const store = this.#store;
     const ref = store.find(db, request.buffer, request.start[keyIndex]!, request.end[keyIndex]!);
     if (!this.#isRunnable(ref, traits, db, request, keyIndex)) return false;
@@ -137,7 +135,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
   route(task: Task): void {
     const state = this.#state;
     const { operation } = task;
-    if (operation.traits.write && this.#lacksBackups()) return this.#refuse(task, NO_REPLICAS);
+    if (operation.traits.write && this.#state.lacksBackups) return this.#refuse(task, NO_REPLICAS);
     if (!state.isServing || task.hops > HOPS_MAX) return this.park(task);
     if (state.flushing && operation.traits.write) return this.park(task);
     const ref = this.#find(task.key);
@@ -318,11 +316,6 @@ export class Routing implements TaskRouter, ForwardingRouter {
   }
 
   // --- may it?
-
-  /** `min-backups-to-write`: a node that serves alone refuses to write. */
-  #lacksBackups(): boolean {
-    return this.#state.config.minBackupsToWrite > 0 && this.#state.isAlone;
-  }
 
   /** A primary reads from memory while it holds L from every node that could promote the key. */
   #mayReadPrimary(ref: Ref): boolean {

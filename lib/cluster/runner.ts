@@ -95,4 +95,7 @@ export const NOT_RUN = 'TRYAGAIN the cluster is changing and could not serve thi
 /** Too few members are reached to serve with; nothing was run. */
 export const CLUSTER_DOWN = 'CLUSTERDOWN this node reaches too few of the cluster to serve';
 
+/** Redis's text for too few replicas. */
+export const NO_REPLICAS = 'NOREPLICAS Not enough good replicas to write.';
+
 export const errorReply = (error: string): Buffer => Buffer.from(`-${error}\r\n`, 'latin1');
