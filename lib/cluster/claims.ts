@@ -1,4 +1,3 @@
-import { FRAME_HEADER_BYTES } from '../protocol/bus-frames.js';
 import { f64At } from '../protocol/bytes.js';
 import { type Ref, Role, type Store } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
@@ -33,7 +32,7 @@ interface Claim {
   readonly key: Key;
   readonly anchor: Peer;
   readonly version: number;
-  readonly offset: number;
+  offset: number;
   readonly reply: Buffer;
   readonly queue: Task[];
   isDeferred: boolean;
@@ -124,6 +123,12 @@ export class Claims implements ReplySink {
     return true;
   }
 
+  /** A claim that went in parts has its offset. */
+  ticketClosed(key: Key, ticket: number, offset: number): void {
+    const claim = this.#claims.get(key.id);
+    if (claim?.offset === ticket) claim.offset = offset;
+  }
+
   /** A command on a key whose claim is in flight runs after it. */
   enqueue(task: Task): boolean {
     const claim = this.#claims.get(task.key.id);
@@ -212,7 +217,7 @@ export class Claims implements ReplySink {
     if (!frame.read(buffer, start, end)) return false;
     this.#state.clock.observe(frame.version);
     const key = keyOf(frame.db, buffer, frame.keyStart, frame.keyEnd);
-    const offset = peer.stream.received + FRAME_HEADER_BYTES + end - start;
+    const offset = peer.stream.frameEnd;
     const verdict = this.#judge(peer, key, frame.version);
     if (verdict === 'grant') {
       this.#mirror.adopt(peer, frame);

@@ -10,4 +10,6 @@ export interface ClusterConfig {
   maxMemoryBytes: number;
   maxMemoryPolicy: 'noeviction' | 'allkeys-lru' | 'volatile-lru' | 'volatile-ttl';
   maxMemorySamples: number;
+  /** What is larger travels in parts of so many bytes. */
+  readonly partBytes: number;
 }

@@ -167,7 +167,7 @@ export class Digests {
     const store = this.#store;
     return (
       store.role(ref) === Role.Primary &&
-      (store.flags(ref) & (Flag.Busy | Flag.Moving | Flag.Held)) !== 0
+      (store.flags(ref) & (Flag.Busy | Flag.Moving | Flag.Held | Flag.Sending)) !== 0
     );
   }
 

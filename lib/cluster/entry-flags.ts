@@ -17,6 +17,8 @@ export const Flag = {
   Streak: 32,
   /** Primary: held by a command that gathers its keys; other commands on the key queue. */
   Held: 64,
+  /** Primary: its value is on its way to another member in parts. */
+  Sending: 128,
 } as const;
 
 /** A primary with any of these leaves the hot path. */

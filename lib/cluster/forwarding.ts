@@ -3,6 +3,8 @@ import { Request } from '../protocol/request.js';
 import { ACQUIRE, isAcquire } from './acquire.js';
 import type { ClusterState } from './cluster-state.js';
 import { FrameType } from './frames.js';
+import type { Body } from './large-frame.js';
+import type { LargeSender } from './large-sender.js';
 import type { Incarnation } from './member.js';
 import type { Executor, Operation, ReplySink } from './operation.js';
 import type { Peer } from './peer.js';
@@ -24,6 +26,8 @@ const Answer = {
   Refused: 4,
 } as const;
 
+const FORWARD_HEADER_BYTES = 14;
+
 /** Arguments of a forwarded command, as the request parser allows a client. */
 const ARGUMENTS_MAX = 1024 * 1024;
 
@@ -41,8 +45,8 @@ export interface ForwardingRouter {
 interface Sent {
   readonly task: Task;
   readonly peer: Peer;
-  /** Where its frame ends in the peer's stream. */
-  readonly offset: number;
+  /** Where its frame ends in the peer's stream; a ticket while that is not written. */
+  offset: number;
 }
 
 /** A write that the peer may have executed: nobody knows, and it is never executed twice. */
@@ -55,15 +59,17 @@ export class Forwarding implements ReplySink {
   router!: ForwardingRouter;
   readonly #state: ClusterState;
   readonly #streams: Streams;
+  readonly #large: LargeSender;
   readonly #executor: Executor;
   readonly #sent = new Map<number, Sent>();
   readonly #received = new Map<number, { readonly peer: Peer; readonly id: number }>();
   #lastId = 0;
   #lastToken = 0;
 
-  constructor(state: ClusterState, streams: Streams, executor: Executor) {
+  constructor(state: ClusterState, streams: Streams, large: LargeSender, executor: Executor) {
     this.#state = state;
     this.#streams = streams;
+    this.#large = large;
     this.#executor = executor;
   }
 
@@ -74,24 +80,36 @@ export class Forwarding implements ReplySink {
 
   // --- at the sender
 
-  /** FORWARD: id f64, protocol u8, db u8, argument count u32, then each argument with its length u32. */
+  /** FORWARD: id f64, protocol u8, db u8, argument count u32, the length u32 of each, then the arguments. */
   send(task: Task, peer: Peer): void {
-    const { request, db, proto } = task.operation;
+    const { request } = task.operation;
     const id = ++this.#lastId;
-    let length = 8 + 1 + 1 + 4;
-    for (let i = 0; i < request.argc; i++) length += 4 + request.length(i);
+    let bytes = 0;
+    for (let i = 0; i < request.argc; i++) bytes += request.length(i);
+    this.#state.statistics.forwards++;
+    // What follows a large command on its key does not overtake it.
+    const isLarge = bytes > this.#state.config.partBytes;
+    if (isLarge || this.#large.isOrdered(peer, task.key.id)) {
+      const sent: Sent = { task, peer, offset: 0 };
+      this.#sent.set(id, sent);
+      const written = (offset: number): void => {
+        sent.offset = offset;
+      };
+      const body = forwardBody(id, task, bytes, written);
+      sent.offset = this.#large.sendBody(peer, FrameType.Forward, body);
+      return;
+    }
     const { log } = peer.stream;
-    log.begin(FrameType.Forward, length);
+    log.begin(FrameType.Forward, FORWARD_HEADER_BYTES + 4 * request.argc + bytes);
     log.f64(id);
-    log.u8(proto);
-    log.u8(db);
+    log.u8(task.operation.proto);
+    log.u8(task.operation.db);
     log.u32(request.argc);
+    for (let i = 0; i < request.argc; i++) log.u32(request.length(i));
     for (let i = 0; i < request.argc; i++) {
-      log.u32(request.length(i));
       log.bytes(request.buffer, request.start[i]!, request.end[i]!);
     }
     this.#sent.set(id, { task, peer, offset: log.endOffset });
-    this.#state.statistics.forwards++;
     this.#state.statistics.framesSent[FrameType.Forward]!++;
     this.#streams.appended(peer);
   }
@@ -224,6 +242,14 @@ export class Forwarding implements ReplySink {
     if (received === undefined) return;
     this.#received.delete(token);
     const { log } = received.peer.stream;
+    if (body.length > this.#state.config.partBytes) {
+      const head = Buffer.allocUnsafe(9);
+      head.writeDoubleLE(received.id, 0);
+      head[8] = kind;
+      const whole = { head, buffer: body, start: 0, end: body.length, order: '', written() {} };
+      this.#large.sendBody(received.peer, FrameType.Reply, whole);
+      return;
+    }
     log.begin(FrameType.Reply, 9 + body.length);
     log.f64(received.id);
     log.u8(kind);
@@ -235,6 +261,27 @@ export class Forwarding implements ReplySink {
 
 const EMPTY = Buffer.alloc(0);
 
+/** A FORWARD that goes in parts, straight from the memory of the request where its arguments are next to each other. */
+function forwardBody(
+  id: number,
+  { operation, key }: Task,
+  bytes: number,
+  written: Body['written'],
+): Body {
+  const { request, proto, db } = operation;
+  const head = Buffer.allocUnsafe(FORWARD_HEADER_BYTES + 4 * request.argc);
+  head.writeDoubleLE(id, 0);
+  head[8] = proto;
+  head[9] = db;
+  head.writeUInt32LE(request.argc, 10);
+  const isDense = request.end[request.argc - 1]! - request.start[0]! === bytes;
+  const { buffer, start } = isDense ? request : request.copy();
+  for (let i = 0; i < request.argc; i++) {
+    head.writeUInt32LE(request.length(i), FORWARD_HEADER_BYTES + 4 * i);
+  }
+  return { head, buffer, start: start[0]!, end: start[0]! + bytes, order: key.id, written };
+}
+
 /** A request that owns its bytes, or null when lengths and counts do not add up. */
 function readArguments(buffer: Buffer, start: number, end: number): Request | null {
   if (end - start < 4) return null;
@@ -244,13 +291,12 @@ function readArguments(buffer: Buffer, start: number, end: number): Request | nu
   request.buffer = Buffer.from(buffer.subarray(start, end));
   request.reserve(count);
   request.argc = count;
-  let at = 4;
+  let at = 4 + 4 * count;
   for (let i = 0; i < count; i++) {
-    if (at + 4 > request.buffer.length) return null;
-    const length = u32At(request.buffer, at);
-    if (length > request.buffer.length - at - 4) return null;
-    request.start[i] = at + 4;
-    at += 4 + length;
+    const length = u32At(request.buffer, 4 + 4 * i);
+    if (length > request.buffer.length - at) return null;
+    request.start[i] = at;
+    at += length;
     request.end[i] = at;
   }
   return at === request.buffer.length ? request : null;

@@ -1,5 +1,6 @@
 import type { FrameLog } from '../protocol/bus-frames.js';
 import { f64At, u32At } from '../protocol/bytes.js';
+import { type Ref, type Store, ValueType } from '../store/store.js';
 
 /**
  * Frames of the data plane. Types below 16 are not part of the stream: they have no offset and are never sent again.
@@ -36,6 +37,8 @@ export const FrameType = {
   Differs: 42,
   RepairBegin: 43,
   RepairEnd: 44,
+  Part: 45,
+  Whole: 46,
 } as const;
 
 export const FIRST_STREAM_TYPE = 16;
@@ -48,6 +51,15 @@ export const NO_VALUE = 64;
 
 /** Set in the flags of a key frame whose string was made by APPEND or SETRANGE. */
 export const RAW_VALUE = 128;
+
+/** Of the encoding flags of a string: it was made by APPEND or SETRANGE. */
+const RAW_ENCODING = 1;
+
+/** What the flags of a key frame say of the entry's value. */
+export function valueFlags(store: Store, ref: Ref): number {
+  if (store.type(ref) === ValueType.None) return NO_VALUE;
+  return store.encodingFlags(ref) === RAW_ENCODING ? RAW_VALUE : 0;
+}
 
 /**
  * The common form of every frame about one key: flags u8, db u8, key length u32, version f64, expiry f64, key, value.

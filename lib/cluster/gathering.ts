@@ -189,7 +189,8 @@ export class Gathering implements ReplySink {
   #handOver(task: Task, ref: Ref, to: Peer): void {
     // Who was left out meanwhile wants nothing, and hears no answer.
     if (!to.isLive) return;
-    if ((this.#store.flags(ref) & Flag.Moving) !== 0) return this.#routing.park(task);
+    const isBusy = (this.#store.flags(ref) & (Flag.Moving | Flag.Sending)) !== 0;
+    if (isBusy) return this.#routing.park(task);
     const waiting = this.#handovers.get(task.key.id);
     if (waiting !== undefined) {
       waiting.push(task);
@@ -205,17 +206,23 @@ export class Gathering implements ReplySink {
     const key = gather.keys[gather.held];
     const ref = key === undefined ? 0 : this.#find(key);
     if (key === undefined || ref === 0 || this.#holders.has(key.id)) return false;
-    if (this.#store.role(ref) !== Role.Primary) return false;
+    if (!this.#isOurs(ref)) return false;
     this.#store.setFlags(ref, this.#store.flags(ref) | Flag.Held);
     this.#holders.set(key.id, { gather, queue: [] });
     gather.held++;
     return true;
   }
 
+  /** After a view change the answer may be that for another key, and this one may be claimed by another command. */
+  #isOurs(ref: Ref): boolean {
+    const isBusy = (this.#store.flags(ref) & Flag.Busy) !== 0;
+    return this.#store.role(ref) === Role.Primary && !isBusy;
+  }
+
   /** All keys are here; their backups are brought together too, so that one frame can carry the whole change. */
   #runWhenTogether(gather: Gather): void {
     const refs = gather.keys.map((key) => this.#find(key));
-    if (refs.some((ref) => ref === 0 || this.#store.role(ref) !== Role.Primary)) {
+    if (refs.some((ref) => ref === 0 || !this.#isOurs(ref))) {
       this.#letGo(gather);
       return this.#goOn(gather);
     }
@@ -225,9 +232,12 @@ export class Gathering implements ReplySink {
     for (const key of gather.keys) {
       const ref = this.#find(key);
       const isMoving = (this.#store.flags(ref) & Flag.Moving) !== 0;
-      if (!isMoving && backup !== null && this.#store.peer(ref) === backup.index) continue;
+      const isSending = (this.#store.flags(ref) & Flag.Sending) !== 0;
+      const isThere = backup !== null && this.#store.peer(ref) === backup.index;
+      if (!isMoving && !isSending && isThere) continue;
       isTogether = false;
-      if (!isMoving) this.#moves.start(ref, backup ?? this.#state.rankedBackup(key.slot));
+      if (!isMoving && !isThere)
+        this.#moves.start(ref, backup ?? this.#state.rankedBackup(key.slot));
     }
     if (isTogether) this.#execute(gather);
   }

@@ -2,6 +2,7 @@ import type { Claims } from './claims.js';
 import type { Digests } from './digests.js';
 import type { Forwarding } from './forwarding.js';
 import { FrameType } from './frames.js';
+import type { LargeReceiver } from './large-receiver.js';
 import type { Lookups } from './lookups.js';
 import type { MirrorReceiver } from './mirror-receiver.js';
 import type { Peer } from './peer.js';
@@ -17,6 +18,7 @@ interface Receivers {
   readonly records: Records;
   readonly queries: Queries;
   readonly digests: Digests;
+  readonly large: LargeReceiver;
 }
 
 /** Hands every frame of a stream to the mechanism that it is for. */
@@ -67,6 +69,10 @@ export class Inbox implements FrameHandler {
         return to.queries.receiveQuery(peer, buffer, start, end);
       case FrameType.Answer:
         return to.queries.receiveAnswer(peer, buffer, start, end);
+      case FrameType.Part:
+        return to.large.receivePart(peer, buffer, start, end);
+      case FrameType.Whole:
+        return to.large.receiveWhole(peer, buffer, start, end);
       case FrameType.Digest:
         return to.digests.receiveDigest(peer, buffer, start, end);
       case FrameType.Differs:

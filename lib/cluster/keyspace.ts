@@ -4,22 +4,25 @@ import type { Request } from '../protocol/request.js';
 import { type Ref, Role, type Store, ValueType } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
-import { appendKeyFrame, FrameType, KEY_HEADER_BYTES, NO_VALUE, RAW_VALUE } from './frames.js';
+import { FrameType, KEY_HEADER_BYTES, valueFlags } from './frames.js';
 import { KEEP_EXPIRY, type Keyspace } from './keyspace-contract.js';
+import type { MirrorSender } from './mirror-sender.js';
 import { type Move, MoveState, type Waiter } from './move.js';
 import type { ReplySink } from './operation.js';
 import { NOBODY, type Peer } from './peer.js';
 import type { Stream } from './stream.js';
 import type { Streams } from './streams.js';
+import { isTicket } from './tickets.js';
 import type { WriteBarrier } from './write-barrier.js';
 
-const NOTHING = Buffer.alloc(0);
 const RAW_ENCODING = 1;
 
 /** What the keyspace needs of mechanisms built on it. */
 export interface KeyspaceHooks {
   /** The open change-over of a moving primary. */
   moveOf(ref: Ref): Move;
+  /** An entry is deleted of which frames are on their way in parts: who waited for those. */
+  cancelSending(ref: Ref): readonly Waiter[];
   /** A moving primary was deleted: its change-over is over. */
   moveEnded(move: Move): void;
   /** A key was changed whose backup is gone: the change-over that restores it, null where nobody can be backup. */
@@ -55,6 +58,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #streams: Streams;
+  readonly #mirror: MirrorSender;
   readonly #hooks: KeyspaceHooks;
   // What the running command's reply waits for: one offset per stream, and replies of open change-overs.
   readonly #waitStreams: Stream[] = [];
@@ -70,10 +74,11 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   /** Keys changed within `atomically`, null outside. */
   #atomic: { db: number; key: Buffer }[] | null = null;
 
-  constructor(state: ClusterState, streams: Streams, hooks: KeyspaceHooks) {
+  constructor(state: ClusterState, streams: Streams, mirror: MirrorSender, hooks: KeyspaceHooks) {
     this.#state = state;
     this.#store = state.store;
     this.#streams = streams;
+    this.#mirror = mirror;
     this.#hooks = hooks;
   }
 
@@ -248,6 +253,8 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     const version = this.#state.clock.next();
     const isMoving = (store.flags(ref) & Flag.Moving) !== 0;
     const move = isMoving ? this.#hooks.moveOf(ref) : null;
+    const isSending = (store.flags(ref) & Flag.Sending) !== 0;
+    const sending = isSending ? this.#hooks.cancelSending(ref) : [];
     // While a change-over is open, the holder that may promote itself learns first, the others after its ack.
     const hasOld = move === null || move.state === MoveState.Lease;
     const holder = hasOld ? this.#state.peer(store.peer(ref)) : move.from;
@@ -256,7 +263,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
       backup === null ? 0 : this.#append(backup, FrameType.Delete, ref, version, false);
     if (backup !== null) this.#await(backup.stream, offset);
     if (!this.#state.keepsTombstones) return store.remove(ref);
-    const waiters = move === null ? [] : this.#endMove(move);
+    const waiters = move === null ? sending : [...sending, ...this.#endMove(move)];
     const tomb = this.#bury(ref, version, offset);
     store.setPeer(tomb, holder?.index ?? NOBODY);
     if (holder !== null && backup === null) store.setChangeOffset(tomb, Number.MAX_SAFE_INTEGER);
@@ -474,7 +481,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     const isDeleted = store.role(ref) === Role.Tombstone;
     log.u32(1 + KEY_HEADER_BYTES + store.keyLength(ref) + store.valueLength(ref));
     log.u8(isDeleted ? FrameType.Delete : FrameType.Set);
-    log.u8(Flag.Full | Flag.Reads | this.#valueFlags(ref));
+    log.u8(Flag.Full | Flag.Reads | valueFlags(store, ref));
     log.u8(store.db(ref));
     log.u32(store.keyLength(ref));
     log.f64(store.version(ref));
@@ -534,32 +541,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     withValue: boolean,
     grants: number = Flag.Full | Flag.Reads,
   ): number {
-    const store = this.#store;
-    const { log } = peer.stream;
-    const keyStart = store.keyStart(ref);
-    const valueStart = withValue ? store.valueStart(ref) : 0;
-    appendKeyFrame(
-      log,
-      type,
-      grants | this.#valueFlags(ref),
-      store.db(ref),
-      store.keyBuffer(ref),
-      keyStart,
-      keyStart + store.keyLength(ref),
-      version,
-      store.expireAt(ref),
-      withValue ? store.valueBuffer(ref) : NOTHING,
-      valueStart,
-      withValue ? valueStart + store.valueLength(ref) : 0,
-    );
-    this.#state.statistics.framesSent[type]!++;
-    this.#streams.appended(peer);
-    return log.endOffset;
-  }
-
-  #valueFlags(ref: Ref): number {
-    if (this.#store.type(ref) === ValueType.None) return NO_VALUE;
-    return this.#store.encodingFlags(ref) === RAW_ENCODING ? RAW_VALUE : 0;
+    return this.#mirror.append(peer, type, ref, version, withValue, grants);
   }
 
   /** Sends the whole entry as one frame of the given type; returns the end of it. */
@@ -579,8 +561,10 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
 
   #await(stream: Stream, offset: number): void {
     for (let i = 0; i < this.#waits; i++) {
-      if (this.#waitStreams[i] !== stream) continue;
-      if (this.#waitOffsets[i]! < offset) this.#waitOffsets[i] = offset;
+      const other = this.#waitOffsets[i]!;
+      // Of two tickets the larger one need not be written last.
+      if (this.#waitStreams[i] !== stream || (isTicket(offset) && isTicket(other))) continue;
+      if (other < offset) this.#waitOffsets[i] = offset;
       return;
     }
     this.#waitStreams[this.#waits] = stream;

@@ -4,9 +4,18 @@ import { type Ref, Role, type Store } from '../store/store.js';
 import type { Claims } from './claims.js';
 import type { Forgets } from './forgets.js';
 import { FrameType, KeyFrame } from './frames.js';
+import type { Key } from './key.js';
+import { WHOLE_HEADER_BYTES } from './large-frame.js';
 import type { Moves } from './moves.js';
 import type { ReplySink } from './operation.js';
 import type { Peer } from './peer.js';
+
+/** Frames about a key that may come in parts. */
+const KEY_TYPES: ReadonlySet<number> = new Set<number>([
+  FrameType.Set,
+  FrameType.Copy,
+  FrameType.Claim,
+]);
 
 interface Waiting {
   readonly sink: ReplySink;
@@ -44,6 +53,7 @@ export function drainLostAcks(
   moves: Moves,
   forgets: Forgets,
   claims: Claims,
+  sending: ReadonlyMap<number, Key>,
 ): void {
   const { stream } = peer;
   const waiting = new Map<number, Waiting[]>();
@@ -53,6 +63,7 @@ export function drainLostAcks(
     if (others === undefined) waiting.set(offset, [{ sink, token }]);
     else others.push({ sink, token });
   });
+  awaitUnsent(peer, store, moves, forgets, claims, sending);
   if (waiting.size === 0) return;
   stream.log.eachFrame(stream.acked, (type, buffer, start, end, endOffset) => {
     const those = waiting.get(endOffset);
@@ -70,12 +81,35 @@ export function drainLostAcks(
   }
 }
 
+/** The same for frames that were still on their way in parts. */
+function awaitUnsent(
+  { stream }: Peer,
+  store: Store,
+  moves: Moves,
+  forgets: Forgets,
+  claims: Claims,
+  sending: ReadonlyMap<number, Key>,
+): void {
+  stream.tickets.drain((ticket, sink, token) => {
+    if (sink === moves || sink === forgets || sink === claims) return;
+    const { db, bytes } = sending.get(ticket)!;
+    const together = new Together(1, { sink, token });
+    awaitKey(store.find(db, bytes, 0, bytes.length), together, store, moves, forgets);
+  });
+}
+
 function awaitKey(ref: Ref, sink: ReplySink, store: Store, moves: Moves, forgets: Forgets): void {
   if (ref !== 0 && store.role(ref) === Role.Tombstone) forgets.add(ref).add(sink, 0);
   else moves.awaitCopy(ref, sink, 0);
 }
 
 function keysOf(type: number, buffer: Buffer, start: number, end: number, store: Store): Ref[] {
+  if (type === FrameType.Part) return [];
+  if (type === FrameType.Whole) {
+    const isOfKey = KEY_TYPES.has(buffer[start + WHOLE_HEADER_BYTES - 1]!);
+    const head = start + WHOLE_HEADER_BYTES;
+    return isOfKey ? keysOf(FrameType.Set, buffer, head, end, store) : [];
+  }
   const frame = new KeyFrame();
   const find = () => store.find(frame.db, frame.buffer, frame.keyStart, frame.keyEnd);
   if (type !== FrameType.Atomic) return frame.read(buffer, start, end) ? [find()] : [];

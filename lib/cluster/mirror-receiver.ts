@@ -55,7 +55,7 @@ export class MirrorReceiver {
     if (frame.version < (this.#state.floors[frame.db] ?? 0)) return;
     // A COPY comes from who is primary now: it also replaces what a lost primary, ahead in its clock, has left here.
     if (type === FrameType.Copy) {
-      this.#put(peer, frame, ref, 0);
+      this.#put(peer, frame, ref, frame.flags & GRANTS);
       this.#listener.copied(peer, frame);
       return;
     }

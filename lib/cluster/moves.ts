@@ -146,6 +146,15 @@ export class Moves implements ReplySink {
     }
   }
 
+  /** A frame that went in parts has its offset. */
+  ticketClosed(key: Key, ticket: number, offset: number): void {
+    const move = this.#moves.get(key.id);
+    if (move === undefined) return;
+    if (move.fromOffset === ticket) move.fromOffset = offset;
+    if (move.toOffset === ticket) move.toOffset = offset;
+    if (move.copyOffset === ticket) move.copyOffset = offset;
+  }
+
   /** The key was deleted or is no longer ours: whoever waited for its copy has its answer in the streams. */
   end(move: Move): void {
     this.#end(move);
@@ -213,7 +222,10 @@ export class Moves implements ReplySink {
     store.setPeer(ref, to.index);
     store.setChangeOffset(ref, move.toOffset);
     this.#end(move);
-    if (successor !== null && successor === to && successor.isLive) this.swap(ref, successor);
+    // SWAP must not overtake a value on its way.
+    const isSending = (store.flags(ref) & Flag.Sending) !== 0;
+    if (isSending || successor === null || successor !== to) return;
+    if (successor.isLive) this.swap(ref, successor);
   }
 
   #sourceLost(move: Move, peer: Peer): void {

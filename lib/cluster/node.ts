@@ -14,6 +14,8 @@ import { Gathering } from './gathering.js';
 import { Inbox } from './inbox.js';
 import type { Key } from './key.js';
 import { type KeyspaceHooks, LiveKeyspace } from './keyspace.js';
+import { LargeReceiver } from './large-receiver.js';
+import { LargeSender, type TicketKeeper } from './large-sender.js';
 import { Locations } from './locations.js';
 import { Lookups } from './lookups.js';
 import { drainLostAcks } from './lost-acks.js';
@@ -27,6 +29,7 @@ import type {
 import { Membership } from './membership/membership.js';
 import type { ControlMessage } from './membership/messages.js';
 import { MirrorReceiver } from './mirror-receiver.js';
+import { MirrorSender } from './mirror-sender.js';
 import type { Waiter } from './move.js';
 import { Moves } from './moves.js';
 import type { Executor } from './operation.js';
@@ -82,6 +85,9 @@ export class ClusterNode implements MembershipListener {
   readonly #reclaiming: Reclaiming;
   readonly #digests: Digests;
   readonly #redundancy: Redundancy;
+  readonly #largeSender: LargeSender;
+  readonly #largeReceiver: LargeReceiver;
+  readonly #ticketKeepers: TicketKeeper[] = [];
   readonly #departure: Departure;
   #movesEnded = false;
   #toldFarAhead = false;
@@ -100,12 +106,15 @@ export class ClusterNode implements MembershipListener {
     this.state = state;
     state.now = now;
     const inbox = new Inbox();
+    this.#largeReceiver = new LargeReceiver(state, inbox);
     this.#streams = new Streams(state, host, inbox);
     this.#forgets = new Forgets(state, this.#streams);
     this.#records = new Records(state, this.#streams, this.#forgets, {
       apply: (db, floor) => this.#flushing.apply(db, floor),
     });
-    this.keyspace = new LiveKeyspace(state, this.#streams, this.#keyspaceHooks());
+    this.#largeSender = new LargeSender(state, this.#streams, this.#ticketKeepers);
+    const mirror = new MirrorSender(state, this.#streams, this.#largeSender);
+    this.keyspace = new LiveKeyspace(state, this.#streams, mirror, this.#keyspaceHooks());
     this.moves = new Moves(state, this.keyspace, this.#records, {
       moveDone: () => {
         this.#movesEnded = true;
@@ -130,7 +139,7 @@ export class ClusterNode implements MembershipListener {
       this.#mirror,
       this.moves,
     );
-    this.#forwarding = new Forwarding(state, this.#streams, executor);
+    this.#forwarding = new Forwarding(state, this.#streams, this.#largeSender, executor);
     this.#failover = new Failover(state, this.moves, this.#lookups, this.#records);
     const takeOver = new TakeOver(state, this.moves);
     this.#routing = new Routing({
@@ -155,20 +164,23 @@ export class ClusterNode implements MembershipListener {
       flushEnded: () => this.#routing.retryParked(),
     });
     this.#gathering = new Gathering(state, this.keyspace, this.#runner, this.moves, this.#routing);
-    const scanning = new Scanning(state, this.queries);
-    this.router = new ClusterRouter(
-      state,
-      this.#routing,
-      this.#gathering,
-      scanning,
-      this.#flushing,
-      this.queries,
-      host,
-    );
+    this.router = this.#makeRouter();
     this.#digests = new Digests(state, this.#streams, this.keyspace, host);
     this.#reclaiming = new Reclaiming(state, this.keyspace, () => host.random());
     this.membership = new Membership(membership, self, host, this, now);
     this.#connect(inbox);
+  }
+
+  #makeRouter(): ClusterRouter {
+    return new ClusterRouter(
+      this.state,
+      this.#routing,
+      this.#gathering,
+      new Scanning(this.state, this.queries),
+      this.#flushing,
+      this.queries,
+      this.#host,
+    );
   }
 
   /** The executor is made after this node, which is part of what it works on. */
@@ -182,6 +194,7 @@ export class ClusterNode implements MembershipListener {
   #keyspaceHooks(): KeyspaceHooks {
     return {
       moveOf: (ref) => this.moves.moveOf(ref),
+      cancelSending: (ref) => this.#largeSender.cancelAll(ref),
       moveEnded: (move) => this.moves.end(move),
       restore: (ref) => this.#restore(ref),
       forget: (ref, also) => this.#forgets.add(ref, also),
@@ -191,6 +204,7 @@ export class ClusterNode implements MembershipListener {
   }
 
   #connect(inbox: Inbox): void {
+    this.#ticketKeepers.push(this.moves, this.#claims);
     this.queries.evaluate = (question) => this.router.evaluate(question);
     inbox.connect({
       mirror: this.#mirror,
@@ -200,6 +214,7 @@ export class ClusterNode implements MembershipListener {
       records: this.#records,
       queries: this.queries,
       digests: this.#digests,
+      large: this.#largeReceiver,
     });
   }
 
@@ -253,7 +268,8 @@ export class ClusterNode implements MembershipListener {
       this.#movesEnded = false;
       this.#gathering.tick();
     }
-    const goesOn = this.#records.step() || this.settling.step();
+    const settlingGoesOn = this.#records.step() || this.settling.step();
+    const goesOn = this.#largeSender.pump() || settlingGoesOn;
     this.#streams.flush();
     if (goesOn) this.#streams.wantFlush();
   }
@@ -299,6 +315,8 @@ export class ClusterNode implements MembershipListener {
 
   dataReceived(link: number, chunk: Buffer, length: number): void {
     this.#streams.dataReceived(link, chunk, length);
+    // An ack may have made room for the next parts.
+    if (this.#largeSender.open > 0) this.#streams.wantFlush();
   }
 
   // --- leaving
@@ -356,7 +374,8 @@ export class ClusterNode implements MembershipListener {
     for (const peer of [...state.peers]) {
       if (peer === null) continue;
       this.#streams.end(peer);
-      peer.stream.acks.drain((_offset, sink, token) => sink.fail(token, OUTCOME_UNKNOWN));
+      this.#largeReceiver.peerLost(peer);
+      peer.stream.drain((_offset, sink, token) => sink.fail(token, OUTCOME_UNKNOWN));
       state.end(peer);
     }
     state.leaveView();
@@ -370,6 +389,7 @@ export class ClusterNode implements MembershipListener {
     this.#runner.clear();
     this.#locations.clear();
     this.#records.clear();
+    this.#largeSender.clear();
     this.#store.clear();
     for (const task of tasks) this.#routing.route(task);
     this.#routing.dropForwarded();
@@ -388,10 +408,12 @@ export class ClusterNode implements MembershipListener {
 
   /** Who is left out leaves commands, claims and change-overs behind: each mechanism takes its own up again. */
   #peerLost(peer: Peer): void {
+    const sending = this.#largeSender.peerLost(peer);
+    this.#largeReceiver.peerLost(peer);
     this.#routing.peerLost(peer);
     this.moves.peerLost(peer);
     this.#forgets.peerLost();
-    drainLostAcks(peer, this.#store, this.moves, this.#forgets, this.#claims);
+    drainLostAcks(peer, this.#store, this.moves, this.#forgets, this.#claims, sending);
     this.#claims.peerLost(peer);
     this.#forwarding.peerLost(peer);
     this.#digests.peerLost(peer);
@@ -457,6 +479,7 @@ export class ClusterNode implements MembershipListener {
     return {
       claims: this.#claims.open,
       moves: this.moves.open,
+      large: this.#largeSender.open,
       forgets: this.#forgets.open,
       lookups: this.#lookups.open,
       failovers: this.#failover.open,

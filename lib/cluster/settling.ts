@@ -171,7 +171,7 @@ export class Settling {
       this.#moves.start(ref, ranked, state.isLeaving ? ranked : null);
     } else if (state.isLeaving && !ranked.member.leaving) {
       this.#unsettled++;
-      this.#moves.swap(ref, ranked);
+      if ((store.flags(ref) & Flag.Sending) === 0) this.#moves.swap(ref, ranked);
     }
   }
 

@@ -14,6 +14,8 @@ export class ClusterStatistics {
   outcomeUnknown = 0;
   /** Slots whose two copies were found to differ; more than 0 is a fault in the protocol. */
   slotsRepaired = 0;
+  /** Bytes taken by frames whose parts are coming in; not a count, but what they take now. */
+  assemblyBytes = 0;
   evicted = 0;
   expired = 0;
   keyspaceHits = 0;

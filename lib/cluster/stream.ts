@@ -1,6 +1,7 @@
 import { FrameLog, FrameReader } from '../protocol/bus-frames.js';
 import { AckQueue } from './ack-queue.js';
 import type { ReplySink } from './operation.js';
+import { isTicket, Tickets } from './tickets.js';
 
 /** Written early, before the end of the turn, when this much waits: the peer can start while the turn goes on. */
 export const EARLY_FLUSH_BYTES = 48 * 1024;
@@ -23,6 +24,8 @@ export class Stream {
   readonly log: FrameLog = new FrameLog();
   reader: FrameReader = new FrameReader(FRAME_BYTES_MAX);
   readonly acks: AckQueue = new AckQueue();
+  /** Offsets-to-be of frames that travel in parts. */
+  readonly tickets: Tickets = new Tickets();
   /** The data connection in use, 0 when there is none. */
   link = 0;
   /** The peer's RESUME has come on this link: sending may go on. */
@@ -33,6 +36,8 @@ export class Stream {
   #sentMost = 0;
   /** Bytes of the peer's stream that were processed. */
   received = 0;
+  /** Where the frame that is being processed ends in the peer's stream. */
+  frameEnd = 0;
   /** Something was processed since the last ACK. */
   ackDue = false;
   /** The last ACK said less than was processed, or a HELD is to be told. */
@@ -61,9 +66,22 @@ export class Stream {
     return this.log.pendingBytes > BACKLOG_BYTES_MAX;
   }
 
-  /** The reply `token` of `sink` waits for everything that was appended up to `offset`. */
+  /** The reply `token` of `sink` waits for everything that was appended up to `offset`, which may be a ticket. */
   awaitAck(offset: number, sink: ReplySink, token: number): void {
-    this.acks.push(offset, sink, token);
+    if (!isTicket(offset)) this.acks.push(offset, sink, token);
+    else if (!this.tickets.add(offset, sink, token)) this.awaitAll(sink, token);
+  }
+
+  /** The reply waits for all that is appended now, be it nothing: a ticket that is closed stood for some of that. */
+  awaitAll(sink: ReplySink, token: number): void {
+    if (this.log.pendingBytes === 0) sink.acknowledged(token);
+    else this.acks.push(this.log.endOffset, sink, token);
+  }
+
+  /** Everybody who waits for an ack or a ticket. */
+  drain(visit: (offset: number, sink: ReplySink, token: number) => void): void {
+    this.acks.drain(visit);
+    this.tickets.drain(visit);
   }
 
   /** The peer has processed everything up to `offset`. False when that cannot be. */

@@ -181,8 +181,9 @@ export class Streams {
       if (type < FIRST_STREAM_TYPE) {
         if (!this.#control(peer, type, buffer, start, end)) return this.#dropLink(peer);
       } else {
+        stream.frameEnd = stream.received + FRAME_HEADER_BYTES + end - start;
         if (!this.#sequenced(peer, type, buffer, start, end)) return this.#dropLink(peer);
-        stream.received += FRAME_HEADER_BYTES + end - start;
+        stream.received = stream.frameEnd;
         if (!stream.ackDue) {
           stream.ackDue = true;
           this.wantFlush();

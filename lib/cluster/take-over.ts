@@ -49,7 +49,7 @@ export class TakeOver {
   }
 
   #begin(ref: Ref, key: Key, to: Peer): void {
-    if ((this.#store.flags(ref) & Flag.Moving) !== 0) return;
+    if ((this.#store.flags(ref) & (Flag.Moving | Flag.Sending)) !== 0) return;
     this.#streaks.delete(key.id);
     this.#store.setFlags(ref, this.#store.flags(ref) & ~(Flag.Streak | Flag.Eager));
     if (this.#store.peer(ref) === to.index) this.#moves.swap(ref, to);

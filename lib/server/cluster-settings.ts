@@ -1,5 +1,6 @@
 import type { Config } from '../base/config.js';
 import type { ClusterConfig } from '../cluster/cluster-config.js';
+import { PART_BYTES } from '../cluster/large-frame.js';
 
 const SECOND_MS = 1000;
 
@@ -16,6 +17,7 @@ export function clusterSettings(config: Config): ClusterConfig {
     maxMemoryBytes: 0,
     maxMemoryPolicy: 'noeviction',
     maxMemorySamples: 0,
+    partBytes: PART_BYTES,
   };
   config.watch(
     [

@@ -58,7 +58,9 @@ export function checkRedundancy(
     const { node, name } = claimer;
     const ids = node.state.view?.members.map(({ id }) => id) ?? [];
     const members = processes.filter(({ incarnation }) => ids.includes(incarnation));
-    const isDown = members.length < ids.length || members.some(({ isPaused }) => isPaused);
+    const isElsewhere = ({ isPaused, node: other }: Process) =>
+      isPaused || other.state.view?.id.number !== node.state.view?.id.number;
+    const isDown = members.length < ids.length || members.some(isElsewhere);
     if (isDown || ids.length < 2 || node.state.isChanging) continue;
     if (node.settling.keysWithoutBackup > 0) continue;
     const speaksForAll = node.keysWithoutBackup() === 0;

@@ -34,6 +34,7 @@ export interface ProcessOptions {
   readonly nodeTimeoutMs: number;
   readonly partitionPolicy: 'available' | 'majority';
   readonly takeOverAfter: number;
+  readonly partBytes: number;
   readonly join: readonly Address[];
 }
 
@@ -344,6 +345,7 @@ export class Process implements LinkOwner, ClusterHost {
       maxMemoryBytes: 0,
       maxMemoryPolicy: 'noeviction',
       maxMemorySamples: 5,
+      partBytes: this.#options.partBytes,
     };
   }
 

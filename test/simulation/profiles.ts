@@ -1,3 +1,4 @@
+import { PART_BYTES } from '../../lib/cluster/large-frame.js';
 import type { FaultKind } from './faults.js';
 
 /** What is done to a cluster, and how much of it. */
@@ -23,6 +24,10 @@ export interface Profile {
   readonly thinkMsMax: number;
   /** Share of deliveries whose bytes come in pieces. */
   readonly cutShare: number;
+  /** Values that are larger travel in parts of so many bytes. */
+  readonly partBytes: number;
+  /** Share of large values that are sent as they are drawn; others are made small. */
+  readonly largeShare: number;
 }
 
 const BASE: Profile = {
@@ -41,6 +46,8 @@ const BASE: Profile = {
   keys: 4,
   thinkMsMax: 25,
   cutShare: 0.15,
+  partBytes: PART_BYTES,
+  largeShare: 0.2,
 };
 
 export const PROFILES: Readonly<Record<string, Profile>> = {
@@ -55,6 +62,17 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   joins: { ...BASE, spares: 2, faults: { join: 1, leave: 1, crash: 1 }, durationMs: 20_000 },
   rolling: { ...BASE, faults: { leave: 1 }, faultEveryMs: 800, durationMs: 20_000 },
   skew: { ...BASE, clockSkewMs: 500, faults: { crash: 1, pause: 0.5, clock: 1 } },
+  large: {
+    ...BASE,
+    spares: 1,
+    partBytes: 300,
+    largeShare: 1,
+    keys: 2,
+    thinkMsMax: 6,
+    durationMs: 8000,
+    faults: { crash: 1, reset: 2, join: 0.5, leave: 0.3 },
+    faultEveryMs: 800,
+  },
   mixed: {
     ...BASE,
     nodes: 4,

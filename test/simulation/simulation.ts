@@ -305,11 +305,12 @@ export class Simulation implements Victims, Nodes, World {
   start(machine: number): void {
     const place = this.machines[machine]!;
     if (place.process !== null) return;
-    const { nodeTimeoutMs, partitionPolicy, takeOverAfter } = this.#profile;
+    const { nodeTimeoutMs, partitionPolicy, takeOverAfter, partBytes } = this.#profile;
     const options: ProcessOptions = {
       nodeTimeoutMs,
       partitionPolicy,
       takeOverAfter,
+      partBytes,
       join: this.machines.map(({ address }) => address),
     };
     const process = new Process(this, place, ++this.#lives[machine]!, options);

@@ -11,6 +11,8 @@ export interface WorkloadOptions {
   /** Keys of each of the kinds. */
   readonly keys: number;
   readonly thinkMsMax: number;
+  /** Share of large values that are sent as they are drawn; others are made small. */
+  readonly largeShare: number;
 }
 
 /** Where the clients find nodes. */
@@ -174,7 +176,7 @@ function pairCommand(random: Random, value: string): readonly string[] {
 
 function makeCommand(random: Random, workload: Workload): readonly string[] {
   const key = random.pick(workload.keys);
-  const value = makeValue(random, workload.calls.length);
+  const value = makeValue(random, workload.calls.length, workload.options.largeShare);
   if (random.next() < PAIR_SHARE) return pairCommand(random, value);
   if (key.startsWith('r') && random.next() < MSET_SHARE) {
     const other = random.pick(workload.keys.filter((one) => one.startsWith('r') && one !== key));
@@ -191,10 +193,10 @@ function makeCommand(random: Random, workload: Workload): readonly string[] {
 }
 
 /** No two commands write the same value, so that a read says whose write it saw. */
-function makeValue(random: Random, id: number): string {
+function makeValue(random: Random, id: number, largeShare: number): string {
   const text = `v${id}.`;
   const bytes = random.pick(PAD_BYTES);
-  return bytes > 200 && random.next() < 0.8 ? text : text.padEnd(bytes, 'x');
+  return bytes > 200 && random.next() < 1 - largeShare ? text : text.padEnd(bytes, 'x');
 }
 
 function counterCommand(random: Random, key: string): readonly string[] {

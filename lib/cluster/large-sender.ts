@@ -1,0 +1,318 @@
+import { type Ref, Role, type Store } from '../store/store.js';
+import type { ClusterState } from './cluster-state.js';
+import { Flag } from './entry-flags.js';
+import { FrameType, KEY_HEADER_BYTES, valueFlags } from './frames.js';
+import { type Key, keyOf } from './key.js';
+import {
+  type Body,
+  Lane,
+  type LargeFrame,
+  PART_HEADER_BYTES,
+  WHOLE_HEADER_BYTES,
+} from './large-frame.js';
+import type { Waiter } from './move.js';
+import type { Peer } from './peer.js';
+import type { Streams } from './streams.js';
+
+/** Parts are sent while less than this of a stream is not acked, so that small frames wait behind no more. */
+const WINDOW_BYTES = 512 * 1024;
+/** Parts to one member in one turn. */
+const PARTS_PER_TURN = 4;
+
+/** Who keeps offsets of entries' frames: a ticket is replaced when its frame is written. */
+export interface TicketKeeper {
+  ticketClosed(key: Key, ticket: number, offset: number): void;
+}
+
+/**
+ * Sends frames that are too large to be sent at once, part by part straight from the entry. What changes of the entry
+ * meanwhile is in the last part; a new value begins anew. So there is at most one frame per key and member on its way,
+ * and it stands for all that came before it.
+ */
+export class LargeSender {
+  readonly #state: ClusterState;
+  readonly #store: Store;
+  readonly #streams: Streams;
+  readonly #keepers: readonly TicketKeeper[];
+  readonly #lanes = new Map<Peer, LargeFrame[][]>();
+  readonly #byKey = new Map<string, LargeFrame[]>();
+  /** End of the last part in each stream. */
+  readonly #lastPart = new Map<Peer, number>();
+  #lastNumber = 0;
+
+  /** `keepers` is filled later by those who are made of this. */
+  constructor(state: ClusterState, streams: Streams, keepers: readonly TicketKeeper[]) {
+    this.#state = state;
+    this.#store = state.store;
+    this.#streams = streams;
+    this.#keepers = keepers;
+  }
+
+  /** Frames on their way. */
+  get open(): number {
+    let count = 0;
+    for (const lanes of this.#lanes.values()) for (const lane of lanes) count += lane.length;
+    return count;
+  }
+
+  /** The frame of this entry that is on its way to the peer. */
+  find(peer: Peer, ref: Ref): LargeFrame | undefined {
+    return this.#byKey.get(this.#keyOf(ref).id)?.find((frame) => frame.peer === peer);
+  }
+
+  /** Whether a frame of this order is on its way, so that the next one has to queue behind it. */
+  isOrdered(peer: Peer, order: string): boolean {
+    const lane = this.#lanes.get(peer)?.[Lane.Front] ?? [];
+    return lane.some((frame) => frame.body?.order === order);
+  }
+
+  /** The value of the entry goes to the peer; returns the ticket that stands for the end of it. */
+  sendEntry(peer: Peer, type: number, ref: Ref, flags: number): number {
+    const open = this.find(peer, ref);
+    if (open !== undefined) {
+      // COPY replaces whatever is there: what it is followed by must not do less.
+      if (open.type !== FrameType.Copy) open.type = type;
+      open.flags = flags;
+      this.#restart(open, this.#store.valueLength(ref));
+      return open.ticket;
+    }
+    const key = this.#keyOf(ref);
+    const lane = type === FrameType.Copy ? Lane.Paced : Lane.Front;
+    const frame = this.#begin(peer, lane, type, key, null, this.#store.valueLength(ref));
+    frame.flags = flags;
+    const others = this.#byKey.get(key.id);
+    if (others === undefined) this.#byKey.set(key.id, [frame]);
+    else others.push(frame);
+    this.#store.setFlags(ref, this.#store.flags(ref) | Flag.Sending);
+    return frame.ticket;
+  }
+
+  /** Bytes that are not of the store. */
+  sendBody(peer: Peer, type: number, body: Body): number {
+    return this.#begin(peer, Lane.Front, type, null, body, body.end - body.start).ticket;
+  }
+
+  /** Another frame, which ends at `offset`, takes the place of this one: who waited for it waits for that. */
+  replace(frame: LargeFrame, ref: Ref, offset: number): void {
+    const waiters = this.#cancel(frame, ref);
+    this.#closed(frame, ref, offset);
+    for (const { sink, token } of waiters) frame.peer.stream.awaitAck(offset, sink, token);
+  }
+
+  #cancel(frame: LargeFrame, ref: Ref): readonly Waiter[] {
+    const { peer, lane, key } = frame;
+    if (frame.sent > 0 && peer.isLive) this.#appendPart(frame, null, 0, 0);
+    const queue = this.#lanes.get(peer)?.[lane] ?? [];
+    queue.splice(queue.indexOf(frame), 1);
+    if (key !== null) this.#forget(frame, key, ref);
+    return peer.stream.tickets.close(frame.ticket);
+  }
+
+  /** All frames of an entry that is about to be deleted. */
+  cancelAll(ref: Ref): readonly Waiter[] {
+    const frames = this.#byKey.get(this.#keyOf(ref).id) ?? [];
+    return [...frames].flatMap((frame) => this.#cancel(frame, ref));
+  }
+
+  /** Sends what may be sent in this turn; true when there is more. */
+  pump(): boolean {
+    let goesOn = false;
+    for (const [peer, lanes] of this.#lanes) {
+      if (!peer.isLive || !peer.stream.resumed) continue;
+      let parts = 0;
+      for (; parts < PARTS_PER_TURN && this.#mayAppend(peer); parts++) {
+        // In turn, so that neither lane waits for the other one.
+        const [front, paced] = [lanes[Lane.Front]![0], lanes[Lane.Paced]![0]];
+        const frame = parts % 2 === 0 ? (front ?? paced) : (paced ?? front);
+        if (frame === undefined) break;
+        this.#sendPart(frame);
+      }
+      goesOn ||= parts === PARTS_PER_TURN;
+    }
+    return goesOn;
+  }
+
+  /** A member was left out: the keys by the tickets of what was on its way to it. */
+  peerLost(peer: Peer): ReadonlyMap<number, Key> {
+    const keys = new Map<number, Key>();
+    for (const frame of (this.#lanes.get(peer) ?? []).flat()) {
+      if (frame.key === null) continue;
+      keys.set(frame.ticket, frame.key);
+      this.#forget(frame, frame.key, this.#find(frame.key));
+    }
+    this.#lanes.delete(peer);
+    this.#lastPart.delete(peer);
+    return keys;
+  }
+
+  /** Forgets everything: this incarnation was left out. */
+  clear(): void {
+    this.#lanes.clear();
+    this.#byKey.clear();
+    this.#lastPart.clear();
+  }
+
+  #begin(
+    peer: Peer,
+    lane: Lane,
+    type: number,
+    key: Key | null,
+    body: Body | null,
+    bytes: number,
+  ): LargeFrame {
+    const ticket = peer.stream.tickets.take();
+    const frame: LargeFrame = {
+      peer,
+      lane,
+      ticket,
+      key,
+      body,
+      type,
+      flags: 0,
+      number: this.#nextNumber(),
+      sent: 0,
+      bytes,
+    };
+    let lanes = this.#lanes.get(peer);
+    if (lanes === undefined) {
+      lanes = [[], []];
+      this.#lanes.set(peer, lanes);
+    }
+    lanes[lane]!.push(frame);
+    this.#streams.wantFlush();
+    return frame;
+  }
+
+  #restart(frame: LargeFrame, bytes: number): void {
+    frame.number = this.#nextNumber();
+    frame.sent = 0;
+    frame.bytes = bytes;
+  }
+
+  #nextNumber(): number {
+    this.#lastNumber = (this.#lastNumber + 1) >>> 0;
+    return this.#lastNumber;
+  }
+
+  /** One part may always be on its way, however much else is. */
+  #mayAppend(peer: Peer): boolean {
+    const { log, acked } = peer.stream;
+    return log.pendingBytes < WINDOW_BYTES || (this.#lastPart.get(peer) ?? 0) <= acked;
+  }
+
+  #sendPart(frame: LargeFrame): void {
+    const { body, key, sent } = frame;
+    const ref = key === null ? 0 : this.#find(key);
+    if (key !== null && !this.#isThere(frame, ref)) {
+      // Flushed, or another one's by now: what waited for it waits for all that was sent so far.
+      const { stream } = frame.peer;
+      const waiters = this.#cancel(frame, ref);
+      this.#closed(frame, ref, stream.log.endOffset);
+      for (const { sink, token: waiting } of waiters) stream.awaitAll(sink, waiting);
+      return;
+    }
+    const until = Math.min(frame.bytes, sent + this.#state.config.partBytes);
+    const source = body === null ? this.#store.valueBuffer(ref) : body.buffer;
+    const start = body === null ? this.#store.valueStart(ref) : body.start;
+    this.#appendPart(frame, source, start + sent, start + until);
+    frame.sent = until;
+    if (until < frame.bytes) return;
+    this.#lanes.get(frame.peer)![frame.lane]!.shift();
+    if (body === null) this.#appendEntryEnd(frame, ref);
+    else this.#appendBodyEnd(frame, body);
+  }
+
+  #isThere(frame: LargeFrame, ref: Ref): boolean {
+    if (ref === 0 || this.#store.role(ref) !== Role.Primary) return false;
+    return this.#store.valueLength(ref) === frame.bytes;
+  }
+
+  #headBytes({ key, body }: LargeFrame): number {
+    return body === null ? KEY_HEADER_BYTES + key!.bytes.length : body.head.length;
+  }
+
+  /** Without a source: what was sent of the frame is to be dropped. */
+  #appendPart(frame: LargeFrame, source: Buffer | null, start: number, end: number): void {
+    const { log } = frame.peer.stream;
+    const head = this.#headBytes(frame);
+    log.begin(FrameType.Part, PART_HEADER_BYTES + end - start);
+    log.u8(frame.lane);
+    log.u32(source === null ? 0 : frame.number);
+    log.u32(source === null ? 0 : head);
+    log.u32(source === null ? 0 : head + frame.bytes);
+    if (source !== null && end > start) log.bytes(source, start, end);
+    this.#lastPart.set(frame.peer, log.endOffset);
+    this.#appended(frame.peer, FrameType.Part);
+  }
+
+  #appendEntryEnd(frame: LargeFrame, ref: Ref): void {
+    const { peer, ticket } = frame;
+    const key = frame.key!;
+    const store = this.#store;
+    const { log } = peer.stream;
+    this.#beginWhole(frame);
+    log.u8(frame.flags | valueFlags(store, ref));
+    log.u8(key.db);
+    log.u32(key.bytes.length);
+    log.f64(store.version(ref));
+    log.f64(store.expireAt(ref));
+    log.bytes(key.bytes, 0, key.bytes.length);
+    this.#appended(peer, FrameType.Whole);
+    const offset = log.endOffset;
+    this.#forget(frame, key, ref);
+    this.#closed(frame, ref, offset);
+    for (const { sink, token } of peer.stream.tickets.close(ticket)) {
+      peer.stream.awaitAck(offset, sink, token);
+    }
+  }
+
+  /** Nobody is to keep the ticket in the place of an offset. */
+  #closed({ key, ticket }: LargeFrame, ref: Ref, offset: number): void {
+    const store = this.#store;
+    if (ref !== 0 && store.changeOffset(ref) === ticket) store.setChangeOffset(ref, offset);
+    for (const keeper of this.#keepers) keeper.ticketClosed(key!, ticket, offset);
+  }
+
+  #appendBodyEnd(frame: LargeFrame, { head, written }: Body): void {
+    const { peer } = frame;
+    this.#beginWhole(frame);
+    peer.stream.log.bytes(head, 0, head.length);
+    this.#appended(peer, FrameType.Whole);
+    peer.stream.tickets.close(frame.ticket);
+    written(peer.stream.log.endOffset);
+  }
+
+  #beginWhole(frame: LargeFrame): void {
+    const { log } = frame.peer.stream;
+    log.begin(FrameType.Whole, WHOLE_HEADER_BYTES + this.#headBytes(frame));
+    log.u8(frame.lane);
+    log.u32(frame.number);
+    log.u8(frame.type);
+  }
+
+  #appended(peer: Peer, type: number): void {
+    this.#state.statistics.framesSent[type]!++;
+    this.#streams.appended(peer);
+  }
+
+  #forget(frame: LargeFrame, key: Key, ref: Ref): void {
+    const rest = (this.#byKey.get(key.id) ?? []).filter((each) => each !== frame);
+    if (rest.length > 0) this.#byKey.set(key.id, rest);
+    else {
+      this.#byKey.delete(key.id);
+      if (ref !== 0 && this.#store.role(ref) === Role.Primary) {
+        this.#store.setFlags(ref, this.#store.flags(ref) & ~Flag.Sending);
+      }
+    }
+  }
+
+  #find(key: Key): Ref {
+    return this.#store.find(key.db, key.bytes, 0, key.bytes.length);
+  }
+
+  #keyOf(ref: Ref): Key {
+    const start = this.#store.keyStart(ref);
+    const end = start + this.#store.keyLength(ref);
+    return keyOf(this.#store.db(ref), this.#store.keyBuffer(ref), start, end);
+  }
+}
