@@ -1,5 +1,6 @@
-import type { Address, Incarnation, Install, Member, NodeStatus, View } from '../member.js';
+import type { Address, Incarnation, Member, NodeStatus, View } from '../member.js';
 import { Acceptance } from './acceptance.js';
+import { Answers } from './answers.js';
 import { AskedProbes } from './asked-probes.js';
 import { ClockWatch } from './clock-watch.js';
 import type {
@@ -13,30 +14,19 @@ import { Coordination } from './coordination.js';
 import { Departed, type Proof } from './departed.js';
 import { Handshakes, type Meeting, type Outcome } from './handshakes.js';
 import { Leases } from './leases.js';
-import { everyOtherLeaves, Others } from './leaving.js';
+import { everyOtherLeaves } from './leaving.js';
 import { LoneFounder } from './lone-founder.js';
-import { isMajority } from './majority.js';
-import type {
-  Body,
-  ControlAnswer,
-  ControlMessage,
-  ControlRequest,
-  Header,
-  InstallView,
-  Ping,
-  Pong,
-  Prepare,
-  Prepared,
-  Report,
-  Survey,
-  Surveyed,
-} from './messages.js';
+import type { Body, ControlAnswer, ControlMessage, ControlRequest, Header } from './messages.js';
 import { Newcomer } from './newcomer.js';
 import { Participant } from './participant.js';
+import { Participation } from './participation.js';
 import { NO_LINK, type Peer, Peers } from './peers.js';
+import { Reporting } from './reporting.js';
+import { Requests } from './requests.js';
+import { Serving } from './serving.js';
 import type { State } from './state.js';
 import { timingOf } from './timing.js';
-import { compareViewIds, idsOf, sameViewId } from './views.js';
+import { compareViewIds, idsOf } from './views.js';
 
 /**
  * The membership machine of one node (design section 5). Inputs are calls with the time; outputs
@@ -46,26 +36,16 @@ export class Membership implements MembershipView {
   readonly #state: State;
   readonly #listener: MembershipListener;
   readonly #accepted: Acceptance;
+  readonly #serving: Serving;
+  readonly #reporting: Reporting;
+  readonly #participation: Participation;
   readonly #newcomer: Newcomer;
   readonly #coordination: Coordination;
   readonly #loneFounder: LoneFounder;
-  readonly #others = new Others();
-  #clock: ClockWatch;
-  #certainFrom = 0;
-  #installedAt = 0;
-  #boundAt = 0;
-  /** How the view was installed: told again to a member that missed it. */
-  #full = false;
-  #merge = false;
-  #saidGoodbye = false;
-  #needsReview = false;
-  #serves: number | null = null;
-  /** Wall minus monotonic time, as of the last input that told both. */
-  #wallOffsetMs = 0;
-  #report: Report | null = null;
-  #reportedAt = Number.NaN;
-  #reports = 0;
   readonly #askedProbes: AskedProbes;
+  readonly #requests: Requests;
+  readonly #answers: Answers;
+  #clock: ClockWatch;
 
   constructor(
     config: MembershipConfig,
@@ -74,6 +54,56 @@ export class Membership implements MembershipView {
     listener: MembershipListener,
     now: number,
   ) {
+    const state = this.#makeState(config, self, host);
+    const { timing } = state;
+    this.#state = state;
+    this.#listener = listener;
+    this.#accepted = new Acceptance(timing, (link) => host.close(link));
+    this.#clock = new ClockWatch(timing, now, now);
+    this.#askedProbes = new AskedProbes(timing, (link, target, result) => {
+      const asker = this.#accepted.dialler(link);
+      if (asker !== undefined) this.#send(link, asker.id, { kind: 'probed', target, result });
+    });
+    this.#serving = new Serving(state);
+    this.#reporting = new Reporting(state, {
+      status: () => listener.status(),
+      reach: (at) => this.#coordination.reach(at),
+      toName: () => this.#coordination.toName(),
+      heard: (peer, { candidates }, at) => this.#heard(peer, candidates, at),
+    });
+    this.#participation = new Participation(state, this.#serving, {
+      listener,
+      coordination: () => this.#coordination,
+      died: (id, proof) => this.#died(id, proof),
+      joined: () => this.#newcomer.end(),
+    });
+    this.#loneFounder = new LoneFounder(state, () => {
+      const { primaries, backups } = listener.status();
+      return primaries + backups === 0;
+    });
+    this.#newcomer = new Newcomer(state, (at) => this.#participation.found(at));
+    this.#coordination = new Coordination(state, this.#proposerHooks(), (id, proof) =>
+      this.#died(id, proof),
+    );
+    const parts = {
+      state,
+      accepted: this.#accepted,
+      askedProbes: this.#askedProbes,
+      newcomer: this.#newcomer,
+      coordination: this.#coordination,
+      participation: this.#participation,
+      reporting: this.#reporting,
+      told: (header: Header, at: number) => this.#told(header, at),
+    };
+    this.#requests = new Requests({ ...parts, saidGoodbye: (id) => this.#died(id, 'goodbye') });
+    this.#answers = new Answers({
+      ...parts,
+      replaced: (peer) => this.#replaced(peer),
+      renew: () => this.#renew(),
+    });
+  }
+
+  #makeState(config: MembershipConfig, self: Member, host: MembershipHost): State {
     const timing = timingOf(config.nodeTimeoutMs);
     const leases = new Leases(timing);
     const send = (link: number, to: Incarnation, body: Body): void => this.#send(link, to, body);
@@ -83,14 +113,7 @@ export class Membership implements MembershipView {
       dial: (address: Address): number => host.dial(address),
       close: (link: number): void => host.close(link),
     };
-    this.#listener = listener;
-    this.#accepted = new Acceptance(timing, links.close);
-    this.#clock = new ClockWatch(timing, now, now);
-    this.#askedProbes = new AskedProbes(timing, (link, target, result) => {
-      const asker = this.#accepted.dialler(link);
-      if (asker !== undefined) send(link, asker.id, { kind: 'probed', target, result });
-    });
-    this.#state = {
+    return {
       self,
       config,
       timing,
@@ -100,24 +123,18 @@ export class Membership implements MembershipView {
       departed: new Departed(),
       peers: new Peers(timing, leases, {
         ...links,
-        report: (at) => this.#reportNow(at),
-        connected: (peer) => this.#connected(peer),
-        refused: (peer) => this.#refused(peer),
+        report: (at) => this.#reporting.own(at),
+        connected: (peer) => this.#probed(peer, 'alive'),
+        refused: (peer) => this.#probed(peer, 'refused'),
       }),
       handshakes: new Handshakes(timing, {
         ...links,
         met: (meeting, outcome, link, at) => this.#met(meeting, outcome, link, at),
       }),
       participant: new Participant(),
+      saidGoodbye: false,
+      needsReview: false,
     };
-    this.#loneFounder = new LoneFounder(this.#state, () => {
-      const { primaries, backups } = listener.status();
-      return primaries + backups === 0;
-    });
-    this.#newcomer = new Newcomer(this.#state, (at) => this.#foundView(at));
-    this.#coordination = new Coordination(this.#state, this.#proposerHooks(), (id, proof) =>
-      this.#died(id, proof),
-    );
   }
 
   #proposerHooks(): ConstructorParameters<typeof Coordination>[1] {
@@ -128,23 +145,19 @@ export class Membership implements MembershipView {
       send: (id, body) => void this.#state.peers.send(id, body),
       survey: (survey, now) => {
         const installed = this.view?.id ?? null;
-        return { ...this.#surveyed(survey, now), installed };
+        return { ...this.#participation.survey(survey, now), installed };
       },
-      prepare: (prepare, now) => this.#prepare(prepare, now),
+      prepare: (prepare, now) => this.#participation.prepare(prepare, now),
       install: (id, full, merge, remainsMs, now) =>
-        this.#install({ id, full, merge, remainsMs, lost: [] }, now),
+        this.#participation.install({ id, full, merge, remainsMs, lost: [] }, now),
       lost: () => this.#coordination.lost.addresses,
       isGone: (id) => departed.isGone(id),
       joinerFailed: (id, leftOut, now) => {
         if (leftOut) this.#state.participant.leaveOut(id);
         this.#coordination.candidates.failed(id, now);
       },
-      adoptBase: (view, merge, electorates, now) => {
-        if (!idsOf(view).has(this.#state.self.id)) return false;
-        this.#state.participant.adopt(view, merge, electorates);
-        this.#bound(view, now);
-        return true;
-      },
+      adoptBase: (view, merge, electorates, now) =>
+        this.#participation.adopt(view, merge, electorates, now),
       log: (event, facts) => host.log('info', event, facts),
     };
   }
@@ -159,38 +172,16 @@ export class Membership implements MembershipView {
     return this.#state.participant.installed;
   }
 
-  /** Asked for every command: computed anew only after an input. */
   servesUntil(): number {
-    this.#serves ??= this.#leasesEnd();
-    return this.#serves;
-  }
-
-  #leasesEnd(): number {
-    const { installed, prepared } = this.#state.participant;
-    if (installed === null || prepared === null || this.#saidGoodbye) return 0;
-    const bound = idsOf(prepared);
-    if (!bound.has(this.#state.self.id)) return 0;
-    let until = Number.POSITIVE_INFINITY;
-    for (const { id } of installed.members) {
-      if (id === this.#state.self.id || !bound.has(id)) continue;
-      until = Math.min(until, this.#state.leases.longHeld(id));
-    }
-    return until;
+    return this.#serving.until();
   }
 
   isDown(now: number): boolean {
-    const { view } = this;
-    const { config, departed, peers } = this.#state;
-    if (config.partitionPolicy !== 'majority' || view === null) return false;
-    if (now < this.servesUntil() || this.#saidGoodbye) return false;
-    const ids = view.members.map(({ id }) => id);
-    const isReached = (id: Incarnation): boolean =>
-      id === this.self.id || peers.get(id)?.isLost(now) === false;
-    return !isMajority(ids, new Set(ids.filter(isReached)), (id) => departed.isGone(id));
+    return this.#serving.isDown(now);
   }
 
   readsUntil(id: Incarnation): number {
-    return this.#saidGoodbye ? 0 : this.#state.leases.shortHeld(id);
+    return this.#state.saidGoodbye ? 0 : this.#state.leases.shortHeld(id);
   }
 
   grantEnds(id: Incarnation): number {
@@ -202,22 +193,20 @@ export class Membership implements MembershipView {
   }
 
   medianClockMs(wall: number): number {
-    const offsets = [0];
-    for (const { id } of this.view?.members ?? []) {
-      const heard = this.#state.peers.get(id)?.heard;
-      if (heard != null) offsets.push(heard.wallOffsetMs);
-    }
-    offsets.sort((a, b) => a - b);
-    return wall + offsets[(offsets.length - 1) >> 1]!;
+    return this.#reporting.medianClockMs(wall);
   }
 
   nobodyStays(): boolean {
     const { view } = this;
-    return view !== null && everyOtherLeaves(this.self.id, view.members) && !this.#others.died;
+    return (
+      view !== null &&
+      everyOtherLeaves(this.self.id, view.members) &&
+      !this.#participation.othersDied
+    );
   }
 
   hasLeft(): boolean {
-    if (!this.#saidGoodbye) return false;
+    if (!this.#state.saidGoodbye) return false;
     const { departed, peers, self } = this.#state;
     return (this.view?.members ?? []).every(
       ({ id }) => id === self.id || departed.has(id) || peers.get(id)?.heard?.includes === false,
@@ -233,14 +222,14 @@ export class Membership implements MembershipView {
   }
 
   #setLeaving(leaving: boolean, now: number): void {
-    if (this.self.leaving === leaving || this.#saidGoodbye) return;
+    if (this.self.leaving === leaving || this.#state.saidGoodbye) return;
     this.#state.self = { ...this.self, leaving };
     this.#tellAll(now);
   }
 
   goodbye(now: number): void {
-    this.#saidGoodbye = true;
-    this.#serves = null;
+    this.#state.saidGoodbye = true;
+    this.#serving.changed();
     this.#coordination.proposer.abandon();
     this.#sayGoodbye(now);
   }
@@ -256,9 +245,9 @@ export class Membership implements MembershipView {
 
   start(now: number, wall: number): void {
     this.#clock = new ClockWatch(this.#state.timing, now, wall);
-    this.#wallOffsetMs = wall - now;
+    this.#reporting.observe(now, wall);
     if (this.#state.config.joinListGiven) this.#newcomer.begin(now);
-    else this.#foundView(now);
+    else this.#participation.found(now);
     this.#newcomerTick(now);
   }
 
@@ -278,8 +267,8 @@ export class Membership implements MembershipView {
       this.#coordination.tick(now);
       this.#loneFounder.tick(this.view, now);
     }
-    if (this.#saidGoodbye && !this.hasLeft()) this.#sayGoodbye(now);
-    this.#needsReview = true;
+    if (this.#state.saidGoodbye && !this.hasLeft()) this.#sayGoodbye(now);
+    this.#state.needsReview = true;
     this.#review(now);
   }
 
@@ -288,7 +277,7 @@ export class Membership implements MembershipView {
    * holds no leases, and has heard nothing that counts; true when it did.
    */
   observe(now: number, wall: number): boolean {
-    this.#wallOffsetMs = wall - now;
+    this.#reporting.observe(now, wall);
     if (!this.#clock.slept(now, wall)) return false;
     const served = this.servesUntil() > now;
     this.#state.host.log('warn', 'slept', { served });
@@ -319,7 +308,7 @@ export class Membership implements MembershipView {
     const { peers, handshakes } = this.#state;
     const peer = peers.of(link);
     if (peer !== undefined) {
-      this.#needsReview = true;
+      this.#state.needsReview = true;
       peers.linkClosed(peer, link, end, now);
     } else if (handshakes.has(link)) {
       handshakes.closed(link, end, now);
@@ -333,302 +322,31 @@ export class Membership implements MembershipView {
     this.observe(now, wall);
     const { peers, handshakes } = this.#state;
     const peer = peers.of(link);
-    if (peer !== undefined) this.#answer(peer, link, message as ControlAnswer, now);
+    if (peer !== undefined) this.#answers.received(peer, link, message as ControlAnswer, now);
     else if (handshakes.has(link)) this.#shaken(link, message, now);
-    else if (this.#accepted.has(link)) this.#request(link, message as ControlRequest, now);
+    else if (this.#accepted.has(link))
+      this.#requests.received(link, message as ControlRequest, now);
     this.#review(now);
   }
-
-  // ---- answers, on links that this node dialled
 
   #shaken(link: number, message: ControlMessage, now: number): void {
     if (this.#told(message, now)) return;
     if (message.kind === 'welcome') this.#state.handshakes.welcome(link, message, now);
   }
 
-  #answer(peer: Peer, link: number, message: ControlAnswer, now: number): void {
-    const { peers } = this.#state;
-    const { from } = message;
-    if (from !== peer.member.id) {
-      this.#replaced(peer);
-      return;
-    }
-    if (message.to !== this.self.id) return;
-    if (this.#told(message, now)) return;
-    switch (message.kind) {
-      case 'welcome':
-        peers.welcome(peer, link, now);
-        break;
-      case 'pong':
-        if (!peers.pong(peer, message, now)) break;
-        this.#heard(peer, message, now);
-        if (this.view === null) this.#newcomer.granted(now);
-        break;
-      case 'joining':
-        if (this.view !== null) break;
-        if (message.leftOut) {
-          this.#newcomer.restart(now);
-          this.#renew();
-        } else if (message.view !== null) this.#newcomer.viewIs(message.view, now);
-        break;
-      case 'founding':
-        if (this.view !== null) break;
-        this.#newcomer.answered(from, message.agreed, message.hears, now);
-        break;
-      case 'probed':
-        this.#coordination.probed(message.target, from, message.result);
-        this.#needsReview = true;
-        break;
-      case 'surveyed':
-        this.#coordination.proposer.surveyed(from, message, now);
-        this.#needsReview = true;
-        break;
-      case 'prepared':
-        this.#coordination.proposer.prepared(from, message, now);
-        this.#needsReview = true;
-        break;
-    }
-  }
-
-  // ---- requests, on links that others dialled
-
-  #request(link: number, message: ControlRequest, now: number): void {
-    if (message.kind === 'hello') {
-      this.#accepted.named(link, message.member);
-    } else if (this.#accepted.dialler(link)?.id !== message.from) {
-      this.#accepted.drop(link);
-      return;
-    }
-    if (this.#told(message, now)) return;
-    if (message.kind === 'hello') {
-      this.#welcome(link, message.member, message, now);
-    } else if (message.kind === 'ping') {
-      this.#pong(link, message, now);
-    } else if (message.to === this.self.id) {
-      this.#act(link, message, now);
-    }
-  }
-
-  #act(
-    link: number,
-    message: Exclude<ControlRequest, { kind: 'hello' | 'ping' }>,
-    now: number,
-  ): void {
-    const { from } = message;
-    switch (message.kind) {
-      case 'join': {
-        const { view } = this;
-        if (view !== null) this.#coordination.metNode(this.#accepted.dialler(link)!, message, now);
-        this.#coordination.candidates.said(from, message.complete ? message.known : null, now);
-        const isNews = view !== null && !sameViewId(view.id, message.known);
-        const leftOut = this.#state.participant.hasLeftOut(from);
-        this.#send(link, from, { kind: 'joining', view: isNews ? view : null, leftOut });
-        this.#needsReview = true;
-        break;
-      }
-      case 'found': {
-        const agreed = this.view === null && this.#newcomer.mayFound(from, now);
-        this.#send(link, from, { kind: 'founding', agreed, hears: this.#newcomer.hears() });
-        break;
-      }
-      case 'invite':
-        if (this.view === null) this.#newcomer.invited(message);
-        break;
-      case 'probe':
-        this.#probe(link, from, message.target, now);
-        break;
-      case 'survey':
-        this.#send(link, from, this.#surveyed(message, now));
-        break;
-      case 'prepare':
-        this.#send(link, from, this.#prepare(message, now));
-        break;
-      case 'install':
-        this.#install(message, now);
-        break;
-      case 'goodbye':
-        this.#died(from, 'goodbye');
-        break;
-    }
-  }
-
-  #welcome(link: number, member: Member, hello: Header, now: number): void {
-    const { view } = this;
-    const given = view !== null && !idsOf(view).has(member.id) ? view : null;
-    this.#send(link, member.id, { kind: 'welcome', member: this.self, view: given });
-    if (this.#saidGoodbye || member.id === this.self.id) return;
-    if (view === null) this.#newcomer.metNode(member, hello, now);
-    else this.#coordination.metNode(member, hello, now);
-  }
-
-  #pong(link: number, ping: Ping, now: number): void {
-    const { from, sequence } = ping;
-    const peer = this.#state.peers.get(from);
-    const granted = ping.to === this.self.id && peer !== undefined && this.#mayGrant(from);
-    if (granted) {
-      const { prepared } = this.#state.participant;
-      this.#state.leases.grant(from, now, idsOf(prepared).has(from));
-    }
-    this.#send(link, from, { kind: 'pong', sequence, granted, report: this.#reportNow(now) });
-    if (peer === undefined || ping.to !== this.self.id) return;
-    peer.calledAt = now;
-    // What it said before this node slept may be long over: its next pong tells.
-    if (!peer.isStale) this.#heard(peer, ping, now);
-  }
-
-  /** Those bound to us by a view, and those about to be; nobody that a prepared view leaves out. */
-  #mayGrant(id: Incarnation): boolean {
-    const { participant, departed } = this.#state;
-    if (this.#saidGoodbye || departed.has(id)) return false;
-    const { prepared, installed } = participant;
-    if (prepared === null) return true;
-    if (idsOf(prepared).has(id)) return true;
-    return !idsOf(installed).has(id) && this.#coordination.candidates.has(id);
-  }
-
-  #probe(link: number, from: Incarnation, target: Incarnation, now: number): void {
-    const peer = this.#state.peers.get(target);
-    const isKnown = this.#state.departed.has(target) || peer?.refused === true;
-    if (isKnown || peer === undefined) {
-      const result = isKnown ? 'refused' : 'unknown';
-      this.#send(link, from, { kind: 'probed', target, result });
-      return;
-    }
-    this.#askedProbes.asked(link, target, now);
-    this.#state.peers.probe(peer, now);
-  }
-
-  // ---- changes of view, as a participant
-
-  #surveyed(survey: Body<Survey>, now: number): Body<Surveyed> {
-    const { participant, leases, self } = this.#state;
-    const { prepared } = participant;
-    const promised = participant.promise(survey.ballot);
-    const isBase = sameViewId(prepared?.id ?? null, survey.base);
-    return {
-      kind: 'surveyed',
-      ballot: survey.ballot,
-      promised,
-      highest: participant.highest,
-      prepared: prepared?.id ?? null,
-      view: isBase ? null : prepared,
-      merge: participant.merge,
-      electorates: participant.electorates,
-      known: participant.installed === null || this.#listener.isKnown(),
-      missing: survey.members.filter((id) => id !== self.id && leases.longHeld(id) <= now),
-      leftOut: survey.members.filter((id) => participant.hasLeftOut(id)),
-      departed: this.#saidGoodbye,
-    };
-  }
-
-  #prepare(prepare: Body<Prepare>, now: number): Body<Prepared> {
-    const { participant, leases, self, config } = this.#state;
-    const { view } = prepare;
-    const before = participant.prepared;
-    const accepted = participant.prepare(view, prepare.merge, prepare.electorates);
-    if (accepted) {
-      // Where a refusal proves nothing, whoever is named dead is so by a better proof.
-      const proof = config.partitionPolicy === 'majority' ? 'replaced' : 'refused';
-      for (const id of prepare.dead) if (id !== self.id) this.#died(id, proof);
-      if (participant.prepared !== before) this.#bound(view, now);
-    }
-    const until = Math.max(leases.lastGrantOutside(idsOf(view)), this.#certainFrom);
-    return { kind: 'prepared', id: view.id, accepted, remainsMs: Math.max(0, until - now) };
-  }
-
-  #bound(view: View, now: number): void {
-    this.#boundAt = now;
-    this.#serves = null;
-    const { departed, leases, peers, self } = this.#state;
-    leases.markMembers(idsOf(view));
-    // A joiner may have been given up while the view was on its way.
-    for (const member of view.members) {
-      if (member.id !== self.id && !departed.has(member.id)) peers.add(member, now);
-    }
-    this.#needsReview = true;
-    this.#listener.prepared(view);
-  }
-
-  #install(install: Omit<InstallView, keyof Header | 'kind'>, now: number): void {
-    const { participant, host } = this.#state;
-    const before = participant.installed;
-    if (!participant.install(install.id)) return;
-    const view = participant.installed!;
-    this.#certainFrom = now + install.remainsMs;
-    this.#installedAt = now;
-    this.#serves = null;
-    this.#needsReview = true;
-    this.#newcomer.end();
-    this.#keepPeersOf(before, view, now);
-    this.#rememberLost(before, view, install.lost);
-    this.#others.changed(this.self.id, before, view, (id) => this.#state.departed.saidGoodbye(id));
-    if (this.#others.died && this.self.leaving && !this.#saidGoodbye) {
-      this.#state.self = { ...this.self, leaving: false };
-      host.log('warn', 'leaving-withdrawn', { members: view.members.length });
-    }
-    const { full, merge } = install;
-    this.#full = full;
-    this.#merge = merge;
-    const told: Install = { view, full, merge, certainFrom: this.#certainFrom };
-    host.log('info', 'view-installed', {
-      number: view.id.number,
-      members: view.members.map(({ id }) => id.slice(0, 8)),
-      full,
-      merge,
-      remainsMs: Math.round(install.remainsMs),
-    });
-    this.#listener.installed(told);
-  }
-
-  #keepPeersOf(before: View | null, view: View, now: number): void {
-    const { peers, self } = this.#state;
-    const { candidates } = this.#coordination;
-    const ids = idsOf(view);
-    for (const member of view.members) {
-      candidates.remove(member.id);
-      if (member.id !== self.id) peers.add(member, now);
-    }
-    for (const [id, peer] of [...peers.byId]) {
-      if (ids.has(id) || candidates.has(id)) continue;
-      // Those that started with this node are the first to join it; those left out are not.
-      const isFellow = !idsOf(before).has(id) && !peer.heard?.installed;
-      if (!isFellow || !candidates.add(peer.member)) peers.remove(id);
-    }
-  }
-
-  #rememberLost(before: View | null, view: View, lost: readonly Address[]): void {
-    const ids = idsOf(view);
-    const known = this.#coordination.lost;
-    known.addAddresses(lost);
-    for (const member of before?.members ?? []) if (!ids.has(member.id)) known.add(member);
-    for (const member of view.members) known.found(member);
-  }
-
-  /** The first view: nobody else is in it, and it names the cluster by the seed that it draws. */
-  #foundView(now: number): void {
-    const { self, host, participant } = this.#state;
-    if (this.view !== null || participant.prepared !== null) return;
-    const seed = Number.parseInt(host.randomId().slice(0, 8), 16) || 1;
-    // Above what was promised to a coordinator that wanted this node in, and died.
-    const number = participant.highest + 1;
-    const view: View = { id: { number, coordinator: self.id }, members: [self], seed };
-    host.log('info', 'cluster-founded', { seed });
-    participant.promise(view.id);
-    participant.prepare(view, false, []);
-    this.#bound(view, now);
-    this.#install({ id: view.id, full: false, merge: false, remainsMs: 0, lost: [] }, now);
+  #heard(peer: Peer, candidates: readonly Member[], now: number): void {
+    const { id } = peer.member;
+    if (this.view === null) this.#newcomer.candidates(id, candidates, now);
+    else this.#coordination.named(id, candidates, now);
+    this.#participation.repeatInstall(peer, now);
   }
 
   // ---- what becomes of others, and of this node
 
-  #connected(peer: Peer): void {
-    this.#askedProbes.known(peer.member.id, 'alive');
-    this.#needsReview = true;
-  }
-
-  #refused(peer: Peer): void {
-    this.#askedProbes.known(peer.member.id, 'refused');
-    this.#needsReview = true;
+  /** A fresh connection has told whether anybody is there. */
+  #probed(peer: Peer, result: 'alive' | 'refused'): void {
+    this.#askedProbes.known(peer.member.id, result);
+    this.#state.needsReview = true;
   }
 
   #replaced(peer: Peer): void {
@@ -643,7 +361,7 @@ export class Membership implements MembershipView {
     leases.dropGranted(id);
     this.#coordination.candidates.remove(id);
     peers.remove(id);
-    this.#needsReview = true;
+    this.#state.needsReview = true;
   }
 
   #met(meeting: Meeting, outcome: Outcome, link: number, now: number): void {
@@ -665,7 +383,7 @@ export class Membership implements MembershipView {
     const { installed, from } = header;
     if (own === null || installed === null || header.includes || header.to !== self.id)
       return false;
-    if (this.#saidGoodbye) return false;
+    if (this.#state.saidGoodbye) return false;
     const order = compareViewIds(installed, own.id);
     if (order < 0 || (order === 0 && idsOf(own).has(self.id))) return false;
     const isOneOfUs = idsOf(own).has(from);
@@ -681,7 +399,8 @@ export class Membership implements MembershipView {
    */
   #dropStalePrepared(now: number): void {
     const { prepared } = this.#state.participant;
-    if (prepared === null || now - this.#boundAt < this.#state.timing.nodeTimeoutMs) return;
+    if (prepared === null || now - this.#participation.boundAt < this.#state.timing.nodeTimeoutMs)
+      return;
     this.#excluded(prepared, now);
   }
 
@@ -701,84 +420,21 @@ export class Membership implements MembershipView {
     this.#askedProbes.clear();
     this.#coordination.reset();
     this.#state.participant = new Participant();
-    this.#serves = null;
+    this.#serving.changed();
     this.#state.leases.clear();
-    this.#certainFrom = 0;
-    this.#report = null;
+    this.#participation.reset();
+    this.#reporting.changed();
     this.#listener.excluded(this.self);
   }
 
-  // ---- reports and messages
-
-  #heard(peer: Peer, message: Ping | Pong, now: number): void {
-    const { report, from } = message;
-    const before = peer.heard;
-    if (before !== null && report.serial < before.serial) return;
-    const wallOffsetMs = report.wallMs - (now + this.#wallOffsetMs);
-    peer.heard = {
-      serial: report.serial,
-      installed: message.installed,
-      prepared: report.prepared,
-      seed: message.seed,
-      includes: message.includes,
-      silent: setOf(report.silent),
-      lost: setOf(report.lost),
-      leaving: report.leaving,
-      status: report.status,
-      wallOffsetMs,
-    };
-    const isNews =
-      before === null ||
-      report.silent.length + report.lost.length + before.silent.size + before.lost.size > 0 ||
-      report.leaving !== before.leaving ||
-      !sameViewId(report.prepared, before.prepared);
-    if (isNews) this.#needsReview = true;
-    if (this.view === null) this.#newcomer.candidates(from, report.candidates, now);
-    else this.#coordination.named(from, report.candidates, now);
-    this.#repeatInstall(peer, report, now);
-  }
-
-  /** A member that has prepared our view and not installed it has missed the install. */
-  #repeatInstall(peer: Peer, report: Report, now: number): void {
-    const { view } = this;
-    if (view === null || !sameViewId(report.prepared, view.id)) return;
-    if (sameViewId(peer.heard?.installed ?? null, view.id)) return;
-    const { heartbeatMs } = this.#state.timing;
-    const patienceMs = this.#coordination.coordinates ? heartbeatMs : 3 * heartbeatMs;
-    if (now - this.#installedAt < patienceMs) return;
-    this.#state.peers.send(peer.member.id, {
-      kind: 'install',
-      id: view.id,
-      full: this.#full,
-      merge: this.#merge,
-      remainsMs: Math.max(0, this.#certainFrom - now),
-      lost: this.#coordination.lost.addresses,
-    });
-  }
-
-  #reportNow(now: number): Report {
-    if (this.#report !== null && this.#reportedAt === now) return this.#report;
-    const { silent, lost } = this.#coordination.reach(now);
-    this.#reportedAt = now;
-    this.#report = {
-      serial: ++this.#reports,
-      prepared: this.#state.participant.prepared?.id ?? null,
-      silent: [...silent],
-      lost: [...lost],
-      leaving: this.self.leaving,
-      status: this.#listener.status(),
-      wallMs: now + this.#wallOffsetMs,
-      candidates: this.#coordination.toName(),
-    };
-    return this.#report;
-  }
+  // ---- messages
 
   /** Something that the others should know at once. */
   #tellAll(now: number): void {
     const { peers } = this.#state;
-    this.#report = null;
+    this.#reporting.changed();
     for (const peer of peers.byId.values()) if (peer.link !== NO_LINK) peers.ping(peer, now);
-    this.#needsReview = true;
+    this.#state.needsReview = true;
     this.#review(now);
   }
 
@@ -792,14 +448,14 @@ export class Membership implements MembershipView {
   }
 
   #newcomerTick(now: number): void {
-    if (this.view === null && !this.#saidGoodbye) this.#newcomer.tick(now);
+    if (this.view === null && !this.#state.saidGoodbye) this.#newcomer.tick(now);
   }
 
   /** Ends every input. */
   #review(now: number): void {
-    this.#serves = null;
-    if (!this.#needsReview || this.#saidGoodbye) return;
-    this.#needsReview = false;
+    this.#serving.changed();
+    if (!this.#state.needsReview || this.#state.saidGoodbye) return;
+    this.#state.needsReview = false;
     this.#coordination.review(now);
   }
 
@@ -814,10 +470,4 @@ export class Membership implements MembershipView {
     };
     this.#state.host.send(link, { ...body, ...header } as ControlMessage);
   }
-}
-
-const NOBODY: ReadonlySet<Incarnation> = new Set();
-
-function setOf(ids: readonly Incarnation[]): ReadonlySet<Incarnation> {
-  return ids.length === 0 ? NOBODY : new Set(ids);
 }

@@ -19,6 +19,10 @@ export interface State {
   readonly peers: Peers;
   readonly handshakes: Handshakes;
   participant: Participant;
+  /** This node holds nothing any more, and serves nothing. */
+  saidGoodbye: boolean;
+  /** Something has happened that may call for another view: looked at when the input is over. */
+  needsReview: boolean;
 }
 
 /** Whether that node answers now: it has a link on which no pong is overdue. */

@@ -1,0 +1,111 @@
+import type { Incarnation, Member, NodeStatus } from '../member.js';
+import type { OwnReach } from './connection.js';
+import type { Ping, Pong, Report } from './messages.js';
+import type { Heard, Peer } from './peers.js';
+import type { State } from './state.js';
+import { sameViewId } from './views.js';
+
+/** What reports need of the rest of the machine. */
+export interface ReportingHooks {
+  status(): NodeStatus;
+  /** Which members this node does not hear. */
+  reach(now: number): OwnReach;
+  /** Nodes that everybody is to connect to, if this node coordinates. */
+  toName(): Member[];
+  /** A peer has said what it sees, for the first time or again. */
+  heard(peer: Peer, report: Report, now: number): void;
+}
+
+/** What members tell each other about themselves with every ping and pong. */
+export class Reporting {
+  readonly #state: State;
+  readonly #hooks: ReportingHooks;
+  /** Wall minus monotonic time, as of the last input that told both. */
+  #wallOffsetMs = 0;
+  #report: Report | null = null;
+  #reportedAt = Number.NaN;
+  #reports = 0;
+
+  constructor(state: State, hooks: ReportingHooks) {
+    this.#state = state;
+    this.#hooks = hooks;
+  }
+
+  observe(now: number, wall: number): void {
+    this.#wallOffsetMs = wall - now;
+  }
+
+  /** What was told in this moment is not what holds now. */
+  changed(): void {
+    this.#report = null;
+  }
+
+  /** The report of this node: one for all who are told at one moment. */
+  own(now: number): Report {
+    if (this.#report !== null && this.#reportedAt === now) return this.#report;
+    const { silent, lost } = this.#hooks.reach(now);
+    const { participant, self } = this.#state;
+    this.#reportedAt = now;
+    this.#report = {
+      serial: ++this.#reports,
+      prepared: participant.prepared?.id ?? null,
+      silent: [...silent],
+      lost: [...lost],
+      leaving: self.leaving,
+      status: this.#hooks.status(),
+      wallMs: now + this.#wallOffsetMs,
+      candidates: this.#hooks.toName(),
+    };
+    return this.#report;
+  }
+
+  /** A report of a peer; older ones than the last are dropped. */
+  received(peer: Peer, message: Ping | Pong, now: number): void {
+    const { report } = message;
+    const before = peer.heard;
+    if (before !== null && report.serial < before.serial) return;
+    const wallOffsetMs = report.wallMs - (now + this.#wallOffsetMs);
+    peer.heard = {
+      serial: report.serial,
+      installed: message.installed,
+      prepared: report.prepared,
+      seed: message.seed,
+      includes: message.includes,
+      silent: setOf(report.silent),
+      lost: setOf(report.lost),
+      leaving: report.leaving,
+      status: report.status,
+      wallOffsetMs,
+    };
+    if (isNews(before, report)) this.#state.needsReview = true;
+    this.#hooks.heard(peer, report, now);
+  }
+
+  /** The median of the members' wall clocks, Unix milliseconds, given our own. */
+  medianClockMs(wall: number): number {
+    const { participant, peers } = this.#state;
+    const offsets = [0];
+    for (const { id } of participant.installed?.members ?? []) {
+      const heard = peers.get(id)?.heard;
+      if (heard != null) offsets.push(heard.wallOffsetMs);
+    }
+    offsets.sort((a, b) => a - b);
+    return wall + offsets[(offsets.length - 1) >> 1]!;
+  }
+}
+
+/** Whether it may call for another view: who hears whom, who leaves, what is prepared. */
+function isNews(before: Heard | null, report: Report): boolean {
+  return (
+    before === null ||
+    report.silent.length + report.lost.length + before.silent.size + before.lost.size > 0 ||
+    report.leaving !== before.leaving ||
+    !sameViewId(report.prepared, before.prepared)
+  );
+}
+
+const NOBODY: ReadonlySet<Incarnation> = new Set();
+
+function setOf(ids: readonly Incarnation[]): ReadonlySet<Incarnation> {
+  return ids.length === 0 ? NOBODY : new Set(ids);
+}
