@@ -71,7 +71,8 @@ export class Placement {
     for (const index of this.#ranked) {
       if (index === primary || this.#zones[index] === zone) continue;
       const score = this.#scores.get(members[index]!.id)![slot]!;
-      if (best === NOBODY || isHigher(members, score, index, bestScore, best)) {
+      const isTied = score === bestScore && isBefore(members, index, best);
+      if (score > bestScore || isTied) {
         best = index;
         bestScore = score;
       }
@@ -90,13 +91,21 @@ export class Placement {
       const scores = this.#scores.get(members[index]!.id)!;
       for (let slot = 0; slot < SLOT_COUNT; slot++) {
         const score = scores[slot]!;
-        if (score < secondScores[slot]!) continue;
-        if (isHigher(members, score, index, firstScores[slot]!, first[slot]!)) {
+        const firstScore = firstScores[slot]!;
+        const secondScore = secondScores[slot]!;
+        // A view change runs this cold: scores are compared here, and a call is made only for equal ones.
+        if (
+          score > firstScore ||
+          (score === firstScore && isBefore(members, index, first[slot]!))
+        ) {
           second[slot] = first[slot]!;
-          secondScores[slot] = firstScores[slot]!;
+          secondScores[slot] = firstScore;
           first[slot] = index;
           firstScores[slot] = score;
-        } else if (isHigher(members, score, index, secondScores[slot]!, second[slot]!)) {
+        } else if (
+          score > secondScore ||
+          (score === secondScore && isBefore(members, index, second[slot]!))
+        ) {
           second[slot] = index;
           secondScores[slot] = score;
         }
@@ -106,14 +115,7 @@ export class Placement {
 }
 
 /** Equal scores are ranked by id, so that the order of the members in the view does not matter. */
-function isHigher(
-  members: readonly Member[],
-  score: number,
-  index: number,
-  otherScore: number,
-  other: number,
-): boolean {
-  if (score !== otherScore) return score > otherScore;
+function isBefore(members: readonly Member[], index: number, other: number): boolean {
   return members[index]!.id < members[other]!.id;
 }
 

@@ -93,10 +93,11 @@ export class Records {
     let seen = 0;
     while (this.#walk < SLOTS && seen < ENTRIES_PER_STEP) {
       const slot = this.#walk++;
+      const count = this.#store.countInSlot(slot);
+      if (count === 0) continue;
       const anchor = this.#state.livePeer(this.#state.anchors[slot]!);
       const isReported = anchor !== null && this.#toReport[slot] === 1;
-      const count = this.#store.countInSlot(slot);
-      if (count === 0 || (!isReported && this.#newcomers.length === 0)) continue;
+      if (!isReported && this.#newcomers.length === 0) continue;
       seen += count;
       this.#store.eachInSlot(slot, (ref) => {
         if (!this.#isReported(ref)) return false;
