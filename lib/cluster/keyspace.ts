@@ -417,6 +417,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
       move.fromOffset = this.#append(move.from, type, ref, version, withValue, Flag.Full);
       this.#await(move.from.stream, move.fromOffset);
     }
+    if (move.state === MoveState.Drop) move.isChangedSinceDrop = true;
     move.toOffset = this.#append(move.to, type, ref, version, withValue, 0);
     this.#awaitMove(move);
   }
@@ -528,9 +529,11 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     if (move.from !== null && move.from.stream.acked < move.fromOffset) {
       this.#await(move.from.stream, move.fromOffset);
     }
-    if (move.to !== null && move.toOffset > 0 && move.to.stream.acked < move.toOffset) {
-      this.#awaitMove(move);
-    }
+    const { to } = move;
+    if (to === null || move.toOffset === 0) return;
+    const isDropped = move.from === null || move.from.stream.acked >= move.dropOffset;
+    const owesDrop = move.isChangedSinceDrop && !isDropped;
+    if (owesDrop || to.stream.acked < move.toOffset) this.#awaitMove(move);
   }
 
   #append(

@@ -34,6 +34,11 @@ export interface Move {
   dropOffset: number;
   /** A change made before the old backup was lost is on one node only: reads wait too. */
   isUnacked: boolean;
+  /**
+   * There was a change since DROP was sent: only the new backup has it. Until the old one has read DROP it would promote
+   * itself without that change, so reads wait for its ack too.
+   */
+  isChangedSinceDrop: boolean;
   /** Replies that wait for the copy rather than for an offset. */
   waiters: Waiter[];
   /** The peer that becomes primary when the change-over is done. */

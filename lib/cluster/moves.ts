@@ -89,6 +89,7 @@ export class Moves implements ReplySink {
       copyOffset: 0,
       dropOffset: 0,
       isUnacked: from === null && old !== null && store.changeOffset(ref) > old.stream.acked,
+      isChangedSinceDrop: false,
       waiters: [],
       successor,
       step: 0,
@@ -253,6 +254,7 @@ export class Moves implements ReplySink {
     if (ref === 0) return this.#end(move);
     if (move.state === MoveState.Drop && move.from !== null) {
       // The old backup may have dropped its copy already. Its ack comes first; then the next backup is sent the key.
+      move.isUnacked ||= move.isChangedSinceDrop;
       move.to = to;
       move.toOffset = 0;
       move.copyOffset = 0;
