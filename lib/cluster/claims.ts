@@ -265,6 +265,15 @@ export class Claims implements ReplySink {
     }
   }
 
+  /** Sides have met, and all is at rest: what waits for an anchor of the view before begins anew when that is over. */
+  withdrawAll(): void {
+    this.#deferred = [];
+    for (const claim of [...this.#claims.values()]) {
+      this.#withdraw(claim);
+      for (const task of [claim.task, ...claim.queue]) this.router.route(task);
+    }
+  }
+
   clear(): Task[] {
     const tasks: Task[] = [];
     for (const { task, anchor, offset, queue } of this.#claims.values()) {
@@ -289,6 +298,8 @@ export class Claims implements ReplySink {
   ): 'grant' | 'defer' | 'wait' | { readonly rejected: Incarnation | '' } {
     const state = this.#state;
     if (!state.isAnchor(key.slot)) return { rejected: '' };
+    // It was flushed at its creator, or is about to be: nobody has seen it, it runs anew.
+    if (version < (state.floors[key.db] ?? 0)) return { rejected: '' };
     const ref = this.#find(key);
     // Perhaps the claimer's own claim, granted by an anchor that was lost before it could say so. All are asked.
     const isRecordOfClaim =
@@ -370,10 +381,16 @@ export class Claims implements ReplySink {
   #granted(claim: Claim): void {
     this.#forget(claim);
     const ref = this.#find(claim.key);
-    this.#store.setFlags(ref, this.#store.flags(ref) & ~Flag.Busy);
-    this.#store.setChangeOffset(ref, 0);
-    this.router.created(ref, claim.key);
-    this.#confirm(ref, claim);
+    if (ref !== 0) {
+      this.#store.setFlags(ref, this.#store.flags(ref) & ~Flag.Busy);
+      this.#store.setChangeOffset(ref, 0);
+      this.router.created(ref, claim.key);
+      this.#confirm(ref, claim);
+    } else {
+      // Created, and flushed since.
+      const { sink, token } = claim.task.operation;
+      sink.complete(token, claim.reply);
+    }
     for (const task of claim.queue) this.router.route(task);
   }
 

@@ -42,6 +42,13 @@ export class ClusterState {
   readonly anchors: Uint16Array = new Uint16Array(SLOTS);
   /** 1 where this node is the anchor and has every member's records. */
   readonly known: Uint8Array = new Uint8Array(SLOTS);
+  /**
+   * 1 where sides of a partition have met, and the slot's anchor has not decided yet what stays: nobody serves it. How
+   * many there are, and until when commands run at once: not at all while there is any.
+   */
+  readonly merging: Uint8Array = new Uint8Array(SLOTS);
+  mergingSlots = 0;
+  runsUntil = 0;
   /** Before this monotonic time a new anchor says neither "none" nor grants. */
   certainFrom = 0;
   /** How far the own wall clock is ahead of the members' median: one clock that jumps logs nobody out. */
@@ -108,7 +115,7 @@ export class ClusterState {
     if (store.role(ref) !== Role.Tombstone) return false;
     const backup = this.peer(store.peer(ref));
     if (backup === null || backup.stream.acked >= store.changeOffset(ref)) return false;
-    return backup.isLive || this.isChanging || this.membership.grantEnds(backup.id) > this.now;
+    return backup.isLive || this.isChanging || this.grantEnds(backup) > this.now;
   }
 
   /** A tombstone that is not final: its backup has not acked it, or others are yet to learn of it. */
@@ -122,6 +129,28 @@ export class ClusterState {
     const anchor = this.anchors[this.store.slot(ref)]!;
     if (this.config.locationList === 'all') return !this.isAlone;
     return anchor !== NOBODY && anchor !== this.store.peer(ref);
+  }
+
+  /**
+   * Monotonic time at which the last short lease granted to that peer has run out. One that was left out and is back (from
+   * the other side of a partition) has stood still since: what it is granted now is another matter.
+   */
+  grantEnds(peer: Peer): number {
+    const again = this.#byId.get(peer.id);
+    return again !== undefined && again !== peer ? 0 : this.membership.grantEnds(peer.id);
+  }
+
+  /** In a view that unites two sides no slot is resolved at first. */
+  setMerging(isMerging: boolean): void {
+    this.merging.fill(isMerging ? 1 : 0);
+    this.mergingSlots = isMerging ? SLOTS : 0;
+    this.runsUntil = isMerging ? 0 : this.servesUntil;
+  }
+
+  setResolved(slot: number): void {
+    if (this.merging[slot] === 0) return;
+    this.merging[slot] = 0;
+    if (--this.mergingSlots === 0) this.runsUntil = this.servesUntil;
   }
 
   get isLeaving(): boolean {
@@ -169,6 +198,11 @@ export class ClusterState {
     return this.livePeers()[0] ?? null;
   }
 
+  /** Of a primary that is number `primary` in the view's list of members, the number of its backup; -1 for nobody. */
+  rankedBackupOf(slot: number, primary: number): number {
+    return this.placement?.backupFor(slot, primary) ?? -1;
+  }
+
   /** Number of a peer in the view's list of members; -1 for one that is not in it. */
   memberIndexOf(id: Incarnation): number {
     return this.view?.members.findIndex((member) => member.id === id) ?? -1;
@@ -205,6 +239,7 @@ export class ClusterState {
   leaveView(): void {
     this.view = null;
     this.servesUntil = 0;
+    this.setMerging(false);
     this.isDown = false;
     this.placement = null;
     this.isChanging = false;
@@ -230,6 +265,7 @@ export class ClusterState {
   /** Leases have changed, or a view: what the hot path reads is computed anew. */
   refreshLeases(): void {
     this.servesUntil = this.view === null ? 0 : this.membership.servesUntil();
+    this.runsUntil = this.mergingSlots > 0 ? 0 : this.servesUntil;
     this.isDown = !this.isServing && this.membership.isDown(this.now);
     for (const peer of this.peers) {
       if (peer?.isLive) peer.readsUntil = this.membership.readsUntil(peer.id);

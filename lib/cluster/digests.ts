@@ -78,6 +78,7 @@ export class Digests {
     if (end - start !== 2) return false;
     const slot = u16At(buffer, start);
     if (slot >= SLOTS) return false;
+    if (this.#state.merging[slot] === 1) return true;
     this.#appendSlot(peer, FrameType.RepairBegin, slot);
     this.#store.eachInSlot(slot, (ref) => {
       if (!this.#isPrimaryFor(peer, ref)) return false;

@@ -5,6 +5,11 @@ export const Flag = {
   /** Backup: may answer reads while it holds the short lease of its primary. */
   Reads: 2,
   /**
+   * Primary (the same bit): sides of a partition have met, and its backup has an older copy, which is replaced before
+   * anything else.
+   */
+  Ahead: 2,
+  /**
    * Primary: provisional, its claim is in flight; commands on the key queue. Tombstone: others are yet to learn of the
    * delete, the key is not created anew before they have.
    */
@@ -22,4 +27,5 @@ export const Flag = {
 } as const;
 
 /** A primary with any of these leaves the hot path. */
-export const SLOW_PRIMARY = Flag.Busy | Flag.Moving | Flag.Streak | Flag.Held | Flag.Eager;
+export const SLOW_PRIMARY =
+  Flag.Busy | Flag.Moving | Flag.Streak | Flag.Held | Flag.Eager | Flag.Ahead;

@@ -39,7 +39,7 @@ export class Failover {
     const store = this.#store;
     const old = this.#state.peer(store.peer(ref));
     if ((store.flags(ref) & Flag.Full) === 0) return false;
-    if (old !== null && this.#state.membership.grantEnds(old.id) > this.#state.now) return false;
+    if (old !== null && this.#state.grantEnds(old) > this.#state.now) return false;
     this.#promoteNow(ref);
     return true;
   }
@@ -51,7 +51,7 @@ export class Failover {
       const now = this.#find(key);
       if (now === 0 || !this.#isOrphan(now)) return;
       const old = this.#state.peer(this.#store.peer(now));
-      if (old !== null && this.#state.membership.grantEnds(old.id) > this.#state.now) return;
+      if (old !== null && this.#state.grantEnds(old) > this.#state.now) return;
       const best = bestHolding(holdings);
       const version = this.#store.version(now);
       // Who has a newer tombstone has seen the delete of this copy.
@@ -117,7 +117,6 @@ export class Failover {
     store.setRole(ref, Role.Primary);
     store.setFlags(ref, Flag.Eager);
     store.setChangeOffset(ref, 0);
-    store.setVersion(ref, this.#state.clock.next());
     this.#state.statistics.promotions++;
     this.#records.announce(ref);
     this.#moves.start(ref, this.#state.rankedBackup(store.slot(ref)));

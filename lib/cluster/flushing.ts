@@ -65,6 +65,7 @@ export class Flushing {
   /** Drops what is older than `floor`, wherever it is; what arrives later and is older is dropped too. */
   apply(db: number | null, floor: number): void {
     const { floors, clock } = this.#state;
+    const isAboveAll = floor > clock.last;
     clock.observe(floor);
     let isNews = false;
     for (let each = db ?? 0; each <= (db ?? floors.length - 1); each++) {
@@ -73,7 +74,7 @@ export class Flushing {
       isNews = true;
     }
     if (!isNews) return;
-    if (db === null && this.#state.flushing) this.#store.clear();
+    if (db === null && isAboveAll && this.#state.flushing) this.#store.clear();
     else {
       for (let slot = 0; slot < SLOTS; slot++) {
         if (this.#store.countInSlot(slot) === 0) continue;

@@ -18,6 +18,8 @@ export interface PendingForget {
 interface Forget extends PendingForget {
   readonly key: Key;
   readonly version: number;
+  /** The version of the delete as sides of a partition compare it. */
+  readonly deletedAt: number;
   readonly also: Peer | null;
   readonly waiters: Waiter[];
   isSent: boolean;
@@ -57,6 +59,7 @@ export class Forgets implements ReplySink {
     const forget: Forget = {
       key,
       version,
+      deletedAt: this.#store.expireAt(ref),
       also,
       waiters,
       isSent: false,
@@ -139,7 +142,7 @@ export class Forgets implements ReplySink {
       0,
       key.bytes.length,
       forget.version,
-      0,
+      forget.deletedAt,
       NOTHING,
       0,
       0,

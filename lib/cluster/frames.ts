@@ -39,6 +39,10 @@ export const FrameType = {
   RepairEnd: 44,
   Part: 45,
   Whole: 46,
+  Collect: 48,
+  Holdings: 49,
+  Verdict: 50,
+  Resolved: 51,
 } as const;
 
 export const FIRST_STREAM_TYPE = 16;

@@ -272,6 +272,8 @@ export class Gathering implements ReplySink {
     const ref = this.#find(key);
     if (ref === 0 || this.#store.role(ref) !== Role.Primary) return;
     this.#store.setFlags(ref, this.#store.flags(ref) & ~Flag.Held);
+    // When sides meet the key's anchor decides, and takes the reservation for what it is.
+    if (this.#state.merging[key.slot] === 1) return;
     if (this.#store.type(ref) === ValueType.None) {
       this.#keyspace.begin();
       this.#keyspace.reclaim(ref);

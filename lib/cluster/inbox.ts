@@ -4,6 +4,7 @@ import type { Forwarding } from './forwarding.js';
 import { FrameType } from './frames.js';
 import type { LargeReceiver } from './large-receiver.js';
 import type { Lookups } from './lookups.js';
+import type { Merging } from './merging.js';
 import type { MirrorReceiver } from './mirror-receiver.js';
 import type { Peer } from './peer.js';
 import type { Queries } from './queries.js';
@@ -19,6 +20,7 @@ interface Receivers {
   readonly queries: Queries;
   readonly digests: Digests;
   readonly large: LargeReceiver;
+  readonly merging: Merging;
 }
 
 /** Hands every frame of a stream to the mechanism that it is for. */
@@ -81,6 +83,14 @@ export class Inbox implements FrameHandler {
         return to.digests.receiveRepairBegin(peer, buffer, start, end);
       case FrameType.RepairEnd:
         return to.digests.receiveRepairEnd(peer, buffer, start, end);
+      case FrameType.Collect:
+        return to.merging.receiveCollect(peer, buffer, start, end);
+      case FrameType.Holdings:
+        return to.merging.receiveHoldings(peer, buffer, start, end);
+      case FrameType.Verdict:
+        return to.merging.receiveVerdict(peer, buffer, start, end);
+      case FrameType.Resolved:
+        return to.merging.receiveResolved(buffer, start, end);
       default:
         return false;
     }

@@ -190,7 +190,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     const store = this.#store;
     let ref = this.#entry(db, request, keyIndex);
     let until = expireAt;
-    if (expireAt === KEEP_EXPIRY) until = ref !== 0 && !this.#isOver(ref) ? store.expireAt(ref) : 0;
+    if (expireAt === KEEP_EXPIRY) until = this.#hasValue(ref) ? store.expireAt(ref) : 0;
     const isNew = ref === 0 || store.role(ref) !== Role.Primary;
     if (isNew) ref = this.#create(db, request, keyIndex, ref, end - start);
     else ref = this.#room(ref, end - start);
@@ -219,7 +219,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     const length = Math.max(before, offset + end - start);
     if (isNew) ref = this.#create(db, request, keyIndex, ref, length);
     else {
-      if (this.#isOver(ref)) store.setExpireAt(ref, 0);
+      if (isBlank) store.setExpireAt(ref, 0);
       ref = this.#room(ref, length);
       if (store.type(ref) !== ValueType.String) store.setType(ref, ValueType.String);
     }
@@ -235,8 +235,11 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   /** Creates a key without a value: it is absent to every reader, and cannot be created by another node. */
   reserve(db: number, request: Request, keyIndex: number): void {
     const stale = this.#entry(db, request, keyIndex);
+    const isDeleted = stale !== 0 && this.#store.role(stale) === Role.Tombstone;
+    const deletedAt = isDeleted ? this.#store.expireAt(stale) : 0;
     const ref = this.#create(db, request, keyIndex, stale, 0);
     this.#store.setType(ref, ValueType.None);
+    this.#store.setExpireAt(ref, deletedAt);
     this.#adopt(ref);
   }
 
@@ -247,10 +250,26 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
 
   /** Deletes a primary: a tombstone stays until it can do no harm to forget it. */
   remove(ref: Ref): void {
+    if (this.#atomic !== null) return this.#removeAtomically(ref);
+    const isReserved = this.#store.type(ref) === ValueType.None;
+    const version = this.#state.clock.next();
+    // What was never there is not deleted: the tombstone tells of the delete before it, if there was one.
+    this.#remove(ref, version, isReserved ? this.#store.expireAt(ref) : version);
+  }
+
+  /**
+   * An expiry is part of the change that has set it, not a change of its own: where another side of a partition has
+   * changed the key since, that one wins, whenever the expiry was noticed here.
+   */
+  #removeExpired(ref: Ref): void {
+    if (this.#atomic !== null) return this.#removeAtomically(ref);
+    this.#remove(ref, this.#state.clock.next(), this.#store.version(ref) + 1);
+  }
+
+  #remove(ref: Ref, version: number, deletedAt: number): void {
     const store = this.#store;
     this.#foundRequest = null;
-    if (this.#atomic !== null) return this.#removeAtomically(ref);
-    const version = this.#state.clock.next();
+    store.setExpireAt(ref, deletedAt);
     const isMoving = (store.flags(ref) & Flag.Moving) !== 0;
     const move = isMoving ? this.#hooks.moveOf(ref) : null;
     const isSending = (store.flags(ref) & Flag.Sending) !== 0;
@@ -318,11 +337,12 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     }
   }
 
-  /** Deletes a primary whose time has come, or that is evicted: not on behalf of a command. */
-  reclaim(ref: Ref): void {
+  /** Deletes a primary whose time has come, that is evicted or let go: not on behalf of a command. */
+  reclaim(ref: Ref, isExpired = false): void {
     const waits = this.#waits;
     const moves = this.#waitMoves.length;
-    this.remove(ref);
+    if (isExpired) this.#removeExpired(ref);
+    else this.remove(ref);
     this.#waits = waits;
     this.#waitMoves.length = moves;
   }
@@ -332,6 +352,11 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   #entry(db: number, request: Request, index: number): Ref {
     if (this.#foundRequest === request && this.#foundIndex === index) return this.#foundRef;
     return this.#store.find(db, request.buffer, request.start[index]!, request.end[index]!);
+  }
+
+  #hasValue(ref: Ref): boolean {
+    if (ref === 0 || this.#store.role(ref) >= Role.Record) return false;
+    return this.#store.type(ref) !== ValueType.None && !this.#isOver(ref);
   }
 
   #isOver(ref: Ref): boolean {
@@ -425,7 +450,6 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   #bury(ref: Ref, version: number, offset: number): Ref {
     const store = this.#store;
     const tomb = store.resize(ref, 0);
-    store.setExpireAt(tomb, 0);
     store.setRole(tomb, Role.Tombstone);
     store.setFlags(tomb, 0);
     store.setVersion(tomb, version);
@@ -434,6 +458,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   }
 
   #removeAtomically(ref: Ref): void {
+    this.#foundRequest = null;
     this.#noteAtomic(ref);
     this.#bury(ref, this.#store.version(ref), 0);
   }
@@ -455,7 +480,9 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     let backup: Peer | null = null;
     let length = 0;
     for (const ref of refs) {
-      store.setVersion(ref, this.#state.clock.next());
+      const version = this.#state.clock.next();
+      store.setVersion(ref, version);
+      if (store.role(ref) === Role.Tombstone) store.setExpireAt(ref, version);
       backup ??= this.#state.livePeer(store.peer(ref));
       length +=
         FRAME_HEADER_BYTES + KEY_HEADER_BYTES + store.keyLength(ref) + store.valueLength(ref);
@@ -553,8 +580,14 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   }
 
   /** Sends a frame about the entry that carries no value; returns the end of it. */
-  appendNotice(peer: Peer, type: number, ref: Ref, flags = 0): number {
-    return this.#append(peer, type, ref, this.#store.version(ref), false, flags);
+  appendNotice(
+    peer: Peer,
+    type: number,
+    ref: Ref,
+    flags = 0,
+    version = this.#store.version(ref),
+  ): number {
+    return this.#append(peer, type, ref, version, false, flags);
   }
 
   /** Gives the backup of a key all rights: to answer reads, and to promote itself. */
@@ -582,7 +615,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
       const ref = this.#entry(db, request, index);
       if (ref === 0 || this.#store.role(ref) !== Role.Primary || !this.#isOver(ref)) continue;
       this.#state.statistics.expired++;
-      this.remove(ref);
+      this.#removeExpired(ref);
     }
   }
 }

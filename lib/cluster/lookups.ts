@@ -26,6 +26,8 @@ interface Lookup {
   readonly missing: Set<Peer>;
   readonly holdings: Holding[];
   readonly answers: Answer[];
+  /** False while the slot is not resolved after a merge: who has the key is not decided yet. */
+  readonly isAsked: boolean;
 }
 
 const NO_MEMBER = 0xffff;
@@ -70,6 +72,17 @@ export class Lookups {
     this.#byKey.clear();
     this.#byId.clear();
     for (const { key, answers } of running) this.#begin(key, answers);
+  }
+
+  /** Slots were resolved after a merge: what waited for that is asked. */
+  resolved(): void {
+    for (const lookup of [...this.#byKey.values()]) {
+      const { isAsked, key, answers } = lookup;
+      if (isAsked || this.#state.merging[key.slot] === 1) continue;
+      this.#byKey.delete(key.id);
+      this.#byId.delete(lookup.id);
+      this.#begin(key, answers);
+    }
   }
 
   clear(): void {
@@ -127,9 +140,11 @@ export class Lookups {
       missing: new Set(peers),
       holdings: [],
       answers,
+      isAsked: this.#state.merging[key.slot] === 0,
     };
     this.#byKey.set(key.id, lookup);
     this.#byId.set(lookup.id, lookup);
+    if (!lookup.isAsked) return;
     for (const peer of peers) {
       const { log } = peer.stream;
       log.begin(FrameType.Lookup, 9 + key.bytes.length);

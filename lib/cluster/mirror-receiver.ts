@@ -102,7 +102,6 @@ export class MirrorReceiver {
       case FrameType.Swap:
         store.setRole(ref, Role.Primary);
         store.setFlags(ref, 0);
-        store.setVersion(ref, frame.version);
         store.setChangeOffset(ref, 0);
         this.#listener.becamePrimary(ref);
         return;
@@ -115,6 +114,7 @@ export class MirrorReceiver {
     const wasPrimary = ref !== 0 && store.role(ref) === Role.Primary;
     const wasBusy = wasPrimary && this.#isProvisional(ref);
     const length = frame.valueEnd - frame.valueStart;
+    const deletedAt = this.#deletedAt(ref);
     if (ref === 0) {
       const { db, buffer, keyStart, keyEnd } = frame;
       ref = store.create(db, buffer, keyStart, keyEnd, ValueType.String, length);
@@ -130,7 +130,8 @@ export class MirrorReceiver {
       store.valueStart(ref),
     );
     store.setEncodingFlags(ref, (frame.flags & RAW_VALUE) === 0 ? 0 : 1);
-    store.setExpireAt(ref, frame.expireAt);
+    const isReserved = type === ValueType.None;
+    store.setExpireAt(ref, isReserved ? Math.max(deletedAt, frame.expireAt) : frame.expireAt);
     store.setVersion(ref, frame.version);
     store.setPeer(ref, peer.index);
     store.setFlags(ref, flags);
@@ -148,12 +149,13 @@ export class MirrorReceiver {
   #bury(frame: KeyFrame, found: Ref): void {
     const store = this.#store;
     const { db, buffer, keyStart, keyEnd } = frame;
+    const deletedAt = Math.max(this.#deletedAt(found), frame.expireAt);
     const ref =
       found === 0
         ? store.create(db, buffer, keyStart, keyEnd, ValueType.None, 0)
         : store.resize(found, 0);
-    store.setExpireAt(ref, 0);
     store.setRole(ref, Role.Tombstone);
+    store.setExpireAt(ref, deletedAt);
     store.setFlags(ref, 0);
     store.setPeer(ref, NOBODY);
     store.setChangeOffset(ref, 0);
@@ -168,6 +170,15 @@ export class MirrorReceiver {
     store.setFlags(ref, 0);
     store.setPeer(ref, peer.index);
     store.setVersion(ref, frame.version);
+    store.setChangeOffset(ref, frame.version);
+  }
+
+  /** Version of the delete that an entry without a value tells of; 0 for any other entry. */
+  #deletedAt(ref: Ref): number {
+    if (ref === 0) return 0;
+    const store = this.#store;
+    const isReserved = store.role(ref) < Role.Record && store.type(ref) === ValueType.None;
+    return isReserved || store.role(ref) === Role.Tombstone ? store.expireAt(ref) : 0;
   }
 
   #atomic(peer: Peer, buffer: Buffer, start: number, end: number): boolean {

@@ -9,6 +9,7 @@ import type { ReplySink } from './operation.js';
 import { NOBODY, type Peer } from './peer.js';
 import type { Records } from './records.js';
 import { OUTCOME_UNKNOWN } from './runner.js';
+import { SuspendedMoves } from './suspended-moves.js';
 
 /** What others want to know of moves. */
 export interface MoveListener {
@@ -31,6 +32,7 @@ export class Moves implements ReplySink {
   readonly #moves = new Map<string, Move>();
   /** The step of a move that an ack belongs to; a step that was given up is no longer in it. */
   readonly #steps = new Map<number, Move>();
+  readonly #suspended = new SuspendedMoves();
   #lastStep = 0;
 
   constructor(
@@ -47,7 +49,7 @@ export class Moves implements ReplySink {
   }
 
   get open(): number {
-    return this.#moves.size;
+    return this.#moves.size + this.#suspended.size;
   }
 
   /** Change-overs of keys that nobody else holds in full. */
@@ -72,6 +74,8 @@ export class Moves implements ReplySink {
   start(ref: Ref, to: Peer | null, successor: Peer | null = null): void {
     const store = this.#store;
     if ((store.flags(ref) & (Flag.Moving | Flag.Busy)) !== 0) return;
+    if (this.#state.merging[store.slot(ref)] === 1) return;
+    if ((store.flags(ref) & Flag.Ahead) !== 0) return this.#catchUp(ref, to, successor);
     const old = this.#state.peer(store.peer(ref));
     const from = old?.isLive ? old : null;
     if (from === null && this.#state.isAlone && !this.#state.isChanging) {
@@ -101,6 +105,15 @@ export class Moves implements ReplySink {
     if (this.#mayCopy(old)) this.#copy(move, ref);
   }
 
+  /** What the backup has is older than what is here: it is sent the key as one that has nothing. */
+  #catchUp(ref: Ref, to: Peer | null, successor: Peer | null): void {
+    const store = this.#store;
+    const backup = this.#state.livePeer(store.peer(ref));
+    store.setFlags(ref, store.flags(ref) & ~Flag.Ahead);
+    store.setPeer(ref, NOBODY);
+    this.start(ref, backup ?? to, backup === successor ? successor : null);
+  }
+
   /** Moves that wait for a lease to run out go on; called every tick. */
   tick(): void {
     for (const move of this.#moves.values()) {
@@ -115,8 +128,9 @@ export class Moves implements ReplySink {
   /** P's role goes to its backup: P stops serving as it sends, N serves when it reads. */
   swap(ref: Ref, successor: Peer): void {
     const store = this.#store;
-    store.setVersion(ref, this.#state.clock.next());
-    this.#keyspace.appendNotice(successor, FrameType.Swap, ref);
+    // The key keeps its version: between sides of a partition the newest change wins, not the newest owner. The frame's
+    // raises the successor's clock above whatever this node has said as primary.
+    this.#keyspace.appendNotice(successor, FrameType.Swap, ref, 0, this.#state.clock.next());
     store.setRole(ref, Role.Backup);
     store.setFlags(ref, Flag.Full);
     store.setPeer(ref, successor.index);
@@ -128,6 +142,10 @@ export class Moves implements ReplySink {
   /** A reply that lost the backup it waited for waits for the key's next copy. Restores the key at once. */
   awaitCopy(ref: Ref, sink: ReplySink, token: number): void {
     if (ref === 0 || this.#store.role(ref) !== Role.Primary) return sink.acknowledged(token);
+    if (this.#state.merging[this.#store.slot(ref)] === 1) {
+      this.#suspended.add(this.#keyOfRef(ref), true, [{ sink, token }]);
+      return;
+    }
     if ((this.#store.flags(ref) & Flag.Moving) === 0) {
       this.start(ref, this.#state.rankedBackup(this.#store.slot(ref)));
     }
@@ -135,6 +153,40 @@ export class Moves implements ReplySink {
     if (move === undefined) return this.#confirmAlone({ sink, token });
     if (move.state !== MoveState.Drop) move.isUnacked = true;
     move.waiters.push({ sink, token });
+  }
+
+  /** Sides have met: who are a key's holders is decided anew. Replies that wait for a copy go on waiting. */
+  suspend(): void {
+    for (const move of this.#moves.values()) {
+      const isAlone = move.from === null && move.isUnacked;
+      this.#suspended.add(move.key, isAlone, move.waiters);
+      const ref = this.#refOf(move.key);
+      if (ref !== 0) this.#store.setFlags(ref, this.#store.flags(ref) & ~Flag.Moving);
+    }
+    this.#moves.clear();
+    this.#steps.clear();
+  }
+
+  /** Slots are resolved: keys that are still led here and have no other holder are restored, the others have two. */
+  resume(): void {
+    for (const { key, isUnacked, waiters } of this.#suspended.takeResolved(this.#state.merging)) {
+      const ref = this.#refOf(key);
+      const backup = ref === 0 ? null : this.#state.livePeer(this.#store.peer(ref));
+      // A change that lost against another side's was made all the same, and is over.
+      if (ref === 0) for (const { sink, token } of waiters) sink.acknowledged(token);
+      else if (backup !== null) {
+        this.#keyspace.grant(backup, ref);
+        for (const { sink, token } of waiters) sink.acknowledged(token);
+      } else this.#restoreUnacked(ref, isUnacked, waiters);
+    }
+  }
+
+  #restoreUnacked(ref: Ref, isUnacked: boolean, waiters: readonly Waiter[]): void {
+    this.start(ref, this.#state.rankedBackup(this.#store.slot(ref)));
+    if (isUnacked && (this.#store.flags(ref) & Flag.Moving) !== 0) {
+      this.moveOf(ref).isUnacked = true;
+    }
+    for (const { sink, token } of waiters) this.awaitCopy(ref, sink, token);
   }
 
   /** A member was left out: open moves that involve it take another way. */
@@ -164,6 +216,7 @@ export class Moves implements ReplySink {
   /** Forgets everything: this incarnation was left out. */
   clear(fail: (waiter: Waiter) => void): void {
     for (const { waiters } of this.#moves.values()) waiters.forEach(fail);
+    for (const { waiters } of this.#suspended.takeAll()) waiters.forEach(fail);
     this.#moves.clear();
     this.#steps.clear();
   }
@@ -302,7 +355,7 @@ export class Moves implements ReplySink {
   /** An old backup that is gone may answer reads until our last short lease to it has run out. */
   #mayCopy(old: Peer | null): boolean {
     if (old === null || old.isLive) return true;
-    return !this.#state.isChanging && this.#state.membership.grantEnds(old.id) <= this.#state.now;
+    return !this.#state.isChanging && this.#state.grantEnds(old) <= this.#state.now;
   }
 
   #refOf(key: Key): Ref {

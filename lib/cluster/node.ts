@@ -28,6 +28,7 @@ import type {
 } from './membership/contract.js';
 import { Membership } from './membership/membership.js';
 import type { ControlMessage } from './membership/messages.js';
+import { Merging } from './merging.js';
 import { MirrorReceiver } from './mirror-receiver.js';
 import { MirrorSender } from './mirror-sender.js';
 import type { Waiter } from './move.js';
@@ -84,6 +85,7 @@ export class ClusterNode implements MembershipListener {
   readonly #locations = new Locations();
   readonly #reclaiming: Reclaiming;
   readonly #digests: Digests;
+  readonly #merging: Merging;
   readonly #redundancy: Redundancy;
   readonly #largeSender: LargeSender;
   readonly #largeReceiver: LargeReceiver;
@@ -167,6 +169,14 @@ export class ClusterNode implements MembershipListener {
     this.router = this.#makeRouter();
     this.#digests = new Digests(state, this.#streams, this.keyspace, host);
     this.#reclaiming = new Reclaiming(state, this.keyspace, () => host.random());
+    this.#merging = new Merging(state, this.#streams, {
+      quiet: () => this.#claims.withdrawAll(),
+      isSending: () => this.#largeSender.open > 0,
+      report: () => this.#records.reportMerge(),
+      allReported: () => this.#records.allReported,
+      resolved: () => this.#slotsResolved(),
+      grant: (to, ref) => this.keyspace.grant(to, ref),
+    });
     this.membership = new Membership(membership, self, host, this, now);
     this.#connect(inbox);
   }
@@ -215,6 +225,7 @@ export class ClusterNode implements MembershipListener {
       queries: this.queries,
       digests: this.#digests,
       large: this.#largeReceiver,
+      merging: this.#merging,
     });
   }
 
@@ -246,6 +257,7 @@ export class ClusterNode implements MembershipListener {
     this.#watchClock();
     this.state.clockAheadMs = Math.max(0, wall - this.membership.medianClockMs(wall));
     this.#streams.tick();
+    this.#merging.step();
     this.#records.takeKnown();
     this.moves.tick();
     this.#forgets.tick();
@@ -268,6 +280,7 @@ export class ClusterNode implements MembershipListener {
       this.#movesEnded = false;
       this.#gathering.tick();
     }
+    this.#merging.step();
     const settlingGoesOn = this.#records.step() || this.settling.step();
     const goesOn = this.#largeSender.pump() || settlingGoesOn;
     this.#streams.flush();
@@ -354,6 +367,11 @@ export class ClusterNode implements MembershipListener {
     state.isChanging = false;
     for (const peer of lost) state.end(peer);
     const added = state.install(install.view);
+    this.#merging.installed(install);
+    if (install.merge) {
+      this.moves.suspend();
+      this.#locations.clear();
+    }
     state.refreshLeases();
     this.#streams.mark(install.view);
     this.#records.installed(install, added);
@@ -390,6 +408,7 @@ export class ClusterNode implements MembershipListener {
     this.#locations.clear();
     this.#records.clear();
     this.#largeSender.clear();
+    this.#merging.clear();
     this.#store.clear();
     for (const task of tasks) this.#routing.route(task);
     this.#routing.dropForwarded();
@@ -402,6 +421,10 @@ export class ClusterNode implements MembershipListener {
 
   isKnown(): boolean {
     return this.#records.isKnown;
+  }
+
+  isMerging(): boolean {
+    return this.state.mergingSlots > 0;
   }
 
   // --- inside
@@ -424,6 +447,16 @@ export class ClusterNode implements MembershipListener {
     this.state.refreshLeases();
     this.#streams.resumePaused();
     if (!wasServing && this.state.isServing) this.#routing.retryParked();
+  }
+
+  /** What was held up since sides have met goes on where its slot is resolved. */
+  #slotsResolved(): void {
+    this.moves.resume();
+    this.#lookups.resolved();
+    this.#streams.wantFlush();
+    if (this.state.mergingSlots > 0) return;
+    this.#records.merged();
+    this.#routing.retryParked();
   }
 
   #restore(ref: Ref): ReturnType<Moves['moveOf']> | null {
@@ -477,6 +510,7 @@ export class ClusterNode implements MembershipListener {
   /** Work in progress by mechanism: all zero on a node at rest. */
   get open(): Readonly<Record<string, number>> {
     return {
+      merging: this.#merging.open,
       claims: this.#claims.open,
       moves: this.moves.open,
       large: this.#largeSender.open,

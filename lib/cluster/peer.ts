@@ -25,6 +25,8 @@ export class Peer {
   readsUntil = 0;
   /** Number of the latest view whose marker was read in its stream. */
   markedView = 0;
+  /** When sides of a partition have met: end of what was under way in the own stream to it. */
+  markOffset = 0;
   /** Processing of its stream waits for a view or for leases. */
   isPaused = false;
   readonly unconfirmed: UnconfirmedClaim[] = [];

@@ -34,12 +34,12 @@ export class Reclaiming {
 
   /** Deletes what has expired, a bounded piece per call. */
   expire(entriesMax: number): void {
-    if (!this.#state.isServing || this.#state.flushing) return;
+    if (!this.#state.isServing || this.#state.flushing || this.#state.mergingSlots > 0) return;
     this.#keyspace.begin();
     this.#expiry.run(this.#state.expiryNow, entriesMax, (ref) => {
       if (this.#isInUse(ref)) return false;
       this.#state.statistics.expired++;
-      this.#keyspace.reclaim(ref);
+      this.#keyspace.reclaim(ref, true);
       return true;
     });
   }
@@ -76,7 +76,8 @@ export class Reclaiming {
   #isInUse(ref: Ref): boolean {
     return (
       this.#store.role(ref) !== Role.Primary ||
-      (this.#store.flags(ref) & (Flag.Busy | Flag.Held)) !== 0
+      this.#state.merging[this.#store.slot(ref)] === 1 ||
+      (this.#store.flags(ref) & (Flag.Busy | Flag.Held | Flag.Ahead)) !== 0
     );
   }
 }

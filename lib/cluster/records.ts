@@ -43,6 +43,8 @@ export class Records {
   /** The slots of this view have been marked as known. */
   #isTaken = false;
   #isFirst = true;
+  /** Sides meet: holders are asked by the anchors, slot by slot, and say only that they stand still. */
+  #isMerge = false;
   /** Members that are yet to be given the list of all locations, where everybody keeps it. */
   #newcomers: readonly Peer[] = [];
 
@@ -56,9 +58,12 @@ export class Records {
 
   /** Every slot that this node anchors is known. */
   get isKnown(): boolean {
-    return (
-      this.#missing.size === 0 && this.#walk === SLOTS && this.#state.now >= this.#state.certainFrom
-    );
+    if (this.#missing.size > 0 || this.#walk < SLOTS || this.#state.mergingSlots > 0) return false;
+    return this.#state.now >= this.#state.certainFrom;
+  }
+
+  get allReported(): boolean {
+    return this.#missing.size === 0;
   }
 
   /** A view was installed; the anchors of the state are those of the new view already. */
@@ -74,7 +79,8 @@ export class Records {
     this.#isFirst = false;
     this.#missing.clear();
     for (const peer of this.#state.livePeers()) this.#missing.add(peer);
-    this.#walk = 0;
+    this.#isMerge = install.merge;
+    this.#walk = install.merge ? SLOTS : 0;
     this.#hasReported = false;
     this.#isTaken = false;
     this.#newcomers = this.#state.config.locationList === 'all' ? added : [];
@@ -86,6 +92,20 @@ export class Records {
     this.#isFirst = true;
     this.#walk = SLOTS;
     this.#missing.clear();
+  }
+
+  /** Sides have met, and this node stands still. */
+  reportMerge(): void {
+    this.#isMerge = false;
+    this.#reportDone();
+  }
+
+  /** All slots are resolved: where everybody keeps a list, the winners are told to everybody. */
+  merged(): void {
+    if (this.#state.config.locationList !== 'all') return;
+    this.#newcomers = this.#state.livePeers();
+    this.#toReport.fill(0);
+    this.#walk = 0;
   }
 
   /** Goes on reporting; true while there is more. */
@@ -108,7 +128,7 @@ export class Records {
       });
     }
     if (this.#walk < SLOTS) return true;
-    if (!this.#hasReported) this.#reportDone();
+    if (!this.#hasReported && !this.#isMerge) this.#reportDone();
     this.takeKnown();
     return false;
   }
@@ -157,7 +177,7 @@ export class Records {
     } else if (anchor !== null && anchor.index !== backup) this.append(anchor, ref);
   }
 
-  /** RECORD is a key frame: flags are the role, the value is the primary's member number (u16). */
+  /** RECORD is a key frame: flags are the role, the value is the primary's member number (u16); expiry: see #stampOf. */
   receiveRecord(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
     const frame = this.#frame;
     if (!frame.read(buffer, start, end) || frame.valueEnd - frame.valueStart !== 2) return false;
@@ -169,17 +189,29 @@ export class Records {
     // Of one version: the delete was not decided yet when the record was written, and is by now.
     const isDecided = ref !== 0 && store.role(ref) === Role.Tombstone;
     if (isDecided && store.version(ref) === frame.version) return true;
+    if (ref !== 0 && store.role(ref) === Role.Record && this.#isOlder(frame, ref)) return true;
     if (!this.#state.keepsRecordOf(this.#slotOf(frame, ref))) return true;
     if (ref === 0) {
       ref = store.create(frame.db, buffer, frame.keyStart, frame.keyEnd, ValueType.None, 0);
     }
     const isTombstone = frame.flags === Role.Tombstone;
     store.setRole(ref, isTombstone ? Role.Tombstone : Role.Record);
+    store.setFlags(ref, 0);
     store.setVersion(ref, frame.version);
+    store.setExpireAt(ref, isTombstone ? frame.expireAt : 0);
+    store.setChangeOffset(ref, isTombstone ? 0 : frame.expireAt);
     const primary = this.#state.memberId(u16At(buffer, frame.valueStart));
     const named = primary === undefined ? peer : (this.#state.peerById(primary) ?? peer);
     store.setPeer(ref, isTombstone ? NOBODY : named.index);
     return true;
+  }
+
+  /** Of one version, what a later primary has said counts; unless that one is gone. */
+  #isOlder(frame: KeyFrame, ref: Ref): boolean {
+    const store = this.#store;
+    if (store.version(ref) < frame.version || store.changeOffset(ref) <= frame.expireAt)
+      return false;
+    return this.#state.livePeer(store.peer(ref)) !== null;
   }
 
   #slotOf(frame: KeyFrame, ref: Ref): number {
@@ -214,7 +246,7 @@ export class Records {
       start,
       start + store.keyLength(ref),
       store.version(ref),
-      0,
+      this.#stampOf(ref, isUndecided),
       this.#scratch,
       0,
       2,
@@ -222,6 +254,16 @@ export class Records {
     this.#state.statistics.framesSent[FrameType.Record]!++;
     this.#streams.appended(to);
     return to.stream.log.endOffset;
+  }
+
+  /**
+   * In the place of the expiry: of a tombstone the version of its delete; else when it was so, by the clock of the
+   * primary. Each primary's clock is above what the one before it has said.
+   */
+  #stampOf(ref: Ref, isUndecided: boolean): number {
+    const role = this.#store.role(ref);
+    if (isUndecided || role === Role.Primary) return this.#state.clock.last;
+    return role === Role.Tombstone ? this.#store.expireAt(ref) : this.#store.version(ref);
   }
 
   /** The reporter itself where the primary is gone: it will promote itself. */

@@ -89,7 +89,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
   /** The hot path: whether a command on this key may run at once. */
   mayRun(db: number, request: Request, keyIndex: number, traits: CommandTraits): boolean {
     const state = this.#state;
-    if (state.now >= state.servesUntil) return false;
+    if (state.now >= state.runsUntil) return false;
     if (traits.write && (state.flushing || state.lacksBackups)) return false;
     const store = this.#store;
     const ref = store.find(db, request.buffer, request.start[keyIndex]!, request.end[keyIndex]!);
@@ -137,6 +137,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
     const { operation } = task;
     if (operation.traits.write && this.#state.lacksBackups) return this.#refuse(task, NO_REPLICAS);
     if (!state.isServing || task.hops > HOPS_MAX) return this.park(task);
+    if (state.merging[task.key.slot] === 1) return this.park(task);
     if (state.flushing && operation.traits.write) return this.park(task);
     const ref = this.#find(task.key);
     const role = ref === 0 ? Role.Tombstone : this.#store.role(ref);
@@ -162,6 +163,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
       peer === undefined ||
       !peer.isLive ||
       !this.#state.isServing ||
+      this.#state.merging[task.key.slot] === 1 ||
       task.hops > HOPS_MAX
     ) {
       this.route(task);
@@ -178,7 +180,8 @@ export class Routing implements TaskRouter, ForwardingRouter {
     const isHere = ref !== 0 && this.#store.role(ref) !== Role.Tombstone;
     const current = this.#state.livePeer(this.#state.anchors[task.key.slot]!);
     const isOpen = ref !== 0 && this.#state.isOpenDelete(ref);
-    if (isHere || current !== anchor || !this.#state.isServing) this.route(task);
+    const isMerging = this.#state.merging[task.key.slot] === 1;
+    if (isHere || current !== anchor || isMerging || !this.#state.isServing) this.route(task);
     else if (isOpen && task.operation.traits.creates) this.park(task);
     else this.#claims.run(task, anchor, true);
   }
@@ -227,6 +230,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
   #routePrimary(task: Task, ref: Ref): void {
     const flags = this.#store.flags(ref);
     const { traits } = task.operation;
+    if ((flags & Flag.Ahead) !== 0) this.#moves.start(ref, null);
     if ((flags & Flag.Busy) !== 0 && this.#claims.enqueue(task)) return;
     if ((flags & Flag.Held) !== 0 && this.gathering.enqueue(task)) return;
     if (task.from === null && (flags & (Flag.Streak | Flag.Eager)) !== 0) {

@@ -81,6 +81,7 @@ export class Settling {
   step(): boolean {
     if (this.#isSettled || this.#isIdle) return false;
     if (this.#state.isChanging || !this.#state.isServing) return false;
+    if (this.#state.mergingSlots > 0) return false;
     let seen = 0;
     while (this.#slot < SLOTS && seen < ENTRIES_PER_STEP) {
       if (this.#moves.open >= MOVES_MAX || this.#isBacklogFull()) return false;
@@ -150,7 +151,8 @@ export class Settling {
     const state = this.#state;
     if ((store.flags(ref) & Flag.Busy) !== 0) return;
     const backup = state.livePeer(store.peer(ref));
-    const isSingle = backup === null && !state.isAlone;
+    const isAhead = (store.flags(ref) & Flag.Ahead) !== 0;
+    const isSingle = (backup === null || isAhead) && !state.isAlone;
     if (isSingle) this.#single++;
     if ((store.flags(ref) & Flag.Held) !== 0) {
       if (isSingle) this.#unsettled++;
@@ -161,6 +163,11 @@ export class Settling {
       return;
     }
     const ranked = state.rankedBackup(store.slot(ref));
+    if (isAhead) {
+      this.#unsettled++;
+      this.#moves.start(ref, ranked);
+      return;
+    }
     if (ranked === null) {
       if (backup === null) store.setPeer(ref, NOBODY);
       return;

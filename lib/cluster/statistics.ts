@@ -10,6 +10,8 @@ export class ClusterStatistics {
   promotions = 0;
   claims = 0;
   claimsRejected = 0;
+  /** Copies given up when sides of a partition met, since another side had a newer change. */
+  mergeDropped = 0;
   changeOvers = 0;
   outcomeUnknown = 0;
   /** Slots whose two copies were found to differ; more than 0 is a fault in the protocol. */

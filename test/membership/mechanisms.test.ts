@@ -226,6 +226,7 @@ class Bench {
       excluded: () => {},
       status: () => STATUS,
       isKnown: () => true,
+      isMerging: () => false,
     };
     const config = {
       nodeTimeoutMs: 2000,

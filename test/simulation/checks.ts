@@ -1,7 +1,7 @@
 import { Flag } from '../../lib/cluster/entry-flags.js';
 import { MoveState } from '../../lib/cluster/move.js';
 import type { Peer } from '../../lib/cluster/peer.js';
-import { type Ref, Role, type Store } from '../../lib/store/store.js';
+import { type Ref, Role, type Store, ValueType } from '../../lib/store/store.js';
 import type { Process } from './process.js';
 
 export interface Found {
@@ -18,6 +18,7 @@ function find(store: Store, key: string): Ref {
 function mayAct(process: Process, ref: Ref): boolean {
   const { store, node } = process;
   if (!process.serves || process.isPaused) return false;
+  if (node.state.merging[store.slot(ref)] === 1) return false;
   if (store.role(ref) !== Role.Primary || (store.flags(ref) & Flag.Busy) !== 0) return false;
   const now = process.monotonic;
   const holds = (peer: Peer | null): boolean => peer === null || now < peer.readsUntil;
@@ -28,10 +29,19 @@ function mayAct(process: Process, ref: Ref): boolean {
   return holds(node.state.livePeer(store.peer(ref)));
 }
 
-/** Two nodes that both act as primary of one key (I1). */
+/** Each counts the other as a member. */
+function areTogether(one: Process, other: Process): boolean {
+  if (one === other) return false;
+  const counts = (a: Process, b: Process): boolean =>
+    a.node.state.view?.members.some(({ id }) => id === b.incarnation) ?? false;
+  return counts(one, other) && counts(other, one);
+}
+
+/** Two nodes that both act as primary of one key (I1); two sides of a partition may each have one. */
 export function checkPrimaries(
   processes: readonly Process[],
   keys: readonly string[],
+  isSplit: boolean,
 ): Found | null {
   for (const key of keys) {
     const acting = processes.filter((process) => {
@@ -39,7 +49,11 @@ export function checkPrimaries(
       return ref !== 0 && mayAct(process, ref);
     });
     if (acting.length < 2) continue;
-    const names = acting.map(({ name }) => name).join(' and ');
+    const others = isSplit
+      ? acting.filter((one) => acting.some((other) => areTogether(one, other)))
+      : acting;
+    if (others.length === 0) continue;
+    const names = others.map(({ name }) => name).join(' and ');
     return { what: `${names} are both primary of ${key}`, key };
   }
   return null;
@@ -59,7 +73,9 @@ export function checkRedundancy(
     const ids = node.state.view?.members.map(({ id }) => id) ?? [];
     const members = processes.filter(({ incarnation }) => ids.includes(incarnation));
     const isElsewhere = ({ isPaused, node: other }: Process) =>
-      isPaused || other.state.view?.id.number !== node.state.view?.id.number;
+      isPaused ||
+      other.state.flushing ||
+      other.state.view?.id.number !== node.state.view?.id.number;
     const isDown = members.length < ids.length || members.some(isElsewhere);
     if (isDown || ids.length < 2 || node.state.isChanging) continue;
     if (node.settling.keysWithoutBackup > 0) continue;
@@ -119,6 +135,8 @@ export class CalmChecks {
     });
     if (copies.length === 0) return this.#checkAbsent(key);
     const primaries = copies.filter(({ process, ref }) => process.store.role(ref) === Role.Primary);
+    // It has just expired: its backup is about to learn of it.
+    if (primaries.length === 0 && this.#isBeingDeleted(key)) return null;
     if (primaries.length !== 1) return `${key} has ${primaries.length} primaries`;
     const { process, ref } = primaries[0]!;
     const { store } = process;
@@ -134,6 +152,13 @@ export class CalmChecks {
     );
   }
 
+  #isBeingDeleted(key: string): boolean {
+    return this.#processes.some((process) => {
+      const ref = find(process.store, key);
+      return ref !== 0 && process.node.state.isOpenDelete(ref);
+    });
+  }
+
   #comparePair(key: string, p: Process, ref: Ref, b: Process, copy: Ref): string | null {
     const { store } = p;
     if (p.node.state.peer(store.peer(ref))?.id !== b.incarnation) {
@@ -144,6 +169,8 @@ export class CalmChecks {
     }
     if ((b.store.flags(copy) & Flag.Full) === 0) return `${key}: the backup has not all rights`;
     if (store.version(ref) !== b.store.version(copy)) return `${key}: versions differ`;
+    // Of a key that is only reserved, each remembers the delete that it knows of.
+    if (store.type(ref) === ValueType.None && b.store.type(copy) === ValueType.None) return null;
     if (store.expireAt(ref) !== b.store.expireAt(copy)) return `${key}: expiries differ`;
     if (value(store, ref) !== value(b.store, copy)) return `${key}: values differ`;
     return null;

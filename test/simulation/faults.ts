@@ -86,6 +86,12 @@ export class FaultDriver {
     this.#isOn = false;
   }
 
+  goOn(): void {
+    if (this.#isOn) return;
+    this.#isOn = true;
+    this.#look();
+  }
+
   #look(): void {
     const victims = this.#victims;
     victims.at(LOOK_MS, () => {

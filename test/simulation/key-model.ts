@@ -96,6 +96,8 @@ export class KeyModel implements Model {
         return { state: ABSENT, reply: isThere ? ':1' : ':0' };
       case 'FLUSHALL':
         return { state: ABSENT, reply: '+OK' };
+      case 'VANISH':
+        return { state: ABSENT, reply: '' };
       case 'EXISTS':
         return { state, reply: isThere ? ':1' : ':0' };
       case 'STRLEN':

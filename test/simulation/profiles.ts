@@ -16,6 +16,8 @@ export interface Profile {
   readonly faultEveryMs: number;
   /** The next failure comes only when the last one is overcome: nothing may be lost. */
   readonly oneAtATime: boolean;
+  /** The cluster is cut in two so many times, each for longer than node-timeout. */
+  readonly splits: number;
   /** Faults and clients go on for so long. */
   readonly durationMs: number;
   readonly clients: number;
@@ -41,6 +43,7 @@ const BASE: Profile = {
   faults: {},
   faultEveryMs: 1500,
   oneAtATime: true,
+  splits: 0,
   durationMs: 15_000,
   clients: 6,
   keys: 4,
@@ -93,6 +96,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     durationMs: 25_000,
     clients: 8,
   },
+  partition: { ...BASE, nodes: 4, faults: { reset: 1, clock: 0.3 }, clockSkewMs: 20, splits: 3 },
   majority: {
     ...BASE,
     nodes: 5,

@@ -1,4 +1,5 @@
 import { sameViewId } from '../../lib/cluster/membership/views.js';
+import type { Random } from '../support/control-network.js';
 import { CalmChecks, checkPrimaries, checkRedundancy } from './checks.js';
 import { FaultDriver, type Victims } from './faults.js';
 import { type Call, showCall } from './history.js';
@@ -8,6 +9,7 @@ import { Network } from './network.js';
 import { type Machine, Process, type ProcessOptions, type World } from './process.js';
 import type { Profile } from './profiles.js';
 import { Scheduler } from './scheduler.js';
+import { Splits, type Stage } from './splits.js';
 import { KeyTrace, Trace } from './trace.js';
 import { Client, type Nodes, Workload } from './workload.js';
 
@@ -102,11 +104,8 @@ export class Simulation implements Victims, Nodes, World {
   run(): Result {
     let failure: Failure | null = null;
     try {
-      this.#runUntil(this.#profile.durationMs);
-      this.#calmDown();
-      this.#checkCalm();
-      this.#readEverything();
-      this.#checkHistory();
+      if (this.#profile.splits > 0) this.#runSplits();
+      else this.#runWhole();
     } catch (error) {
       const key = error instanceof Violation ? error.key : null;
       const what = error instanceof Violation ? error.message : String((error as Error).stack);
@@ -122,6 +121,74 @@ export class Simulation implements Victims, Nodes, World {
       counts: this.#counts,
       failure,
       lines: trace instanceof KeyTrace ? trace.lines : [],
+    };
+  }
+
+  #runWhole(): void {
+    this.#runUntil(this.#profile.durationMs);
+    this.#calmDown();
+    this.#checkCalm();
+    this.#readEverything();
+    this.#checkHistory();
+  }
+
+  #runSplits(): void {
+    const random = this.scheduler.random('splits');
+    const { nodeTimeoutMs, splits } = this.#profile;
+    this.#runUntil(3000);
+    this.#calmDown();
+    new Splits(this.#stage(random), random, nodeTimeoutMs).run(splits);
+    for (const call of this.workload.calls) this.#count(call.outcome);
+  }
+
+  #stage(random: Random): Stage {
+    const simulation = this;
+    const client = new Client(this.workload, 2000, random);
+    const run = (process: Process, args: readonly string[], done: () => void): void =>
+      new Client(this.workload, 2001, random).run(process, args, done);
+    return {
+      get now() {
+        return simulation.now;
+      },
+      keys: this.workload.keys,
+      calls: this.workload.calls,
+      processes: () => this.processes(),
+      run: (forMs, look = () => undefined) => {
+        const until = this.now + forMs;
+        while (this.scheduler.step(until)) {
+          this.#look();
+          look();
+        }
+      },
+      cut: (one, other) => this.cut(one, other, false),
+      heal: () => this.heal(),
+      go: () => {
+        this.#faults.goOn();
+        this.workload.start();
+      },
+      calmDown: (look) => this.#calmDown(look),
+      checkWhole: () => {
+        this.#checkCalm();
+        this.#readEverything();
+      },
+      command: (args) => {
+        let isOpen = true;
+        client.run(random.pick(this.processes()), args, () => {
+          isOpen = false;
+        });
+        if (!this.#runWhile(() => isOpen, ANSWER_MS_MAX)) throw new Violation('no answer in calm');
+      },
+      send: (machines, args) => {
+        const process = this.processes().find(({ machine }) => machines.includes(machine))!;
+        run(process, args, () => undefined);
+      },
+      check: (what, key, histories) => this.#checkKey(what, key, histories),
+      violated: (what, key) => {
+        throw new Violation(what, key);
+      },
+      toTrueTime: (unixMs) => unixMs - UNIX_MS - this.#profile.clockSkewMs / 2,
+      note: (text) => this.note(text),
+      count: (what) => this.#count(what),
     };
   }
 
@@ -148,7 +215,7 @@ export class Simulation implements Victims, Nodes, World {
   #look(): void {
     if (this.#violation !== null) throw this.#violation;
     if (this.scheduler.events % LOOK_EVENTS === 0 && this.#profile.oneAtATime) {
-      const found = checkPrimaries(this.processes(), this.workload.keys);
+      const found = checkPrimaries(this.processes(), this.workload.keys, this.#profile.splits > 0);
       if (found !== null) throw new Violation(found.what, found.key);
     }
     if (this.scheduler.events % REDUNDANCY_EVENTS === 0) this.#checkRedundancy();
@@ -175,7 +242,7 @@ export class Simulation implements Victims, Nodes, World {
     }
   }
 
-  #calmDown(): void {
+  #calmDown(look: () => void = () => undefined): void {
     this.#faults.stop();
     this.workload.stop();
     this.network.heal();
@@ -183,6 +250,7 @@ export class Simulation implements Victims, Nodes, World {
     let since = this.now;
     // Quiet is what stays so: machines may still be about to start.
     const isOver = (): boolean => {
+      look();
       const isKnown = this.processes().every(({ node }) => node.isKnown());
       const isOpen = this.workload.pending.length > 0 || this.#faults.open > 0;
       if (isOpen || !isKnown || !this.isQuiet()) {
@@ -230,19 +298,24 @@ export class Simulation implements Victims, Nodes, World {
       this.#count(call.outcome);
       for (const key of call.keys) byKey.get(key)!.push(call);
     }
-    for (const [key, calls] of byKey) {
-      const model = new KeyModel(this.#profile.clockSkewMs + 200);
-      const verdict = linearize(calls, model);
-      if (verdict.kind === 'undecided') this.#count('undecided');
-      if (verdict.kind !== 'violation') continue;
-      const order = verdict.order.slice(-12).map(showCall);
-      const blocked = verdict.blocked.map(showCall);
-      throw new Violation(
-        `key ${key} is not linearizable. The longest order ends with\n  ${order.join('\n  ')}\n` +
-          `and leaves ${model.show(verdict.state)}; none of these fits on:\n  ${blocked.join('\n  ')}`,
-        key,
-      );
-    }
+    for (const [key, calls] of byKey) this.#checkKey(`key ${key}`, key, [calls]);
+  }
+
+  /** One of these must be linearizable: more than one where it cannot be known which of two changes won. */
+  #checkKey(what: string, key: string, histories: readonly (readonly Call[])[]): void {
+    const model = new KeyModel(this.#profile.clockSkewMs + 200);
+    const verdicts = histories.map((calls) => linearize(calls, model));
+    if (verdicts.some(({ kind }) => kind === 'undecided')) this.#count('undecided');
+    if (verdicts.some(({ kind }) => kind !== 'violation')) return;
+    const verdict = verdicts[0]!;
+    if (verdict.kind !== 'violation') return;
+    const order = verdict.order.slice(-12).map(showCall);
+    const blocked = verdict.blocked.map(showCall);
+    throw new Violation(
+      `${what} is not linearizable. The longest order ends with\n  ${order.join('\n  ')}\n` +
+        `and leaves ${model.show(verdict.state)}; none of these fits on:\n  ${blocked.join('\n  ')}`,
+      key,
+    );
   }
 
   #count(what: string): void {

@@ -50,6 +50,7 @@ export class Workload {
   }
 
   start(): void {
+    this.isOn = true;
     for (const client of this.clients) client.think();
   }
 

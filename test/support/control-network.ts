@@ -590,6 +590,7 @@ export class ControlNetwork {
       },
       status: () => ({ ...STATUS, primaries: node.keys }),
       isKnown: () => node.known,
+      isMerging: () => false,
     };
   }
 

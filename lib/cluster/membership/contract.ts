@@ -51,6 +51,8 @@ export interface MembershipListener {
   status(): NodeStatus;
   /** Whether every slot that this node anchors in the installed view is known. */
   isKnown(): boolean;
+  /** Whether sides of a partition have met, and some slot is not resolved here yet. */
+  isMerging(): boolean;
 }
 
 /** What the rest of the node asks membership. Times are monotonic milliseconds. */

@@ -65,7 +65,7 @@ export class Participation {
       highest: participant.highest,
       prepared: prepared?.id ?? null,
       view: isBase ? null : prepared,
-      merge: participant.merge,
+      merge: participant.merge || this.#hooks.listener.isMerging(),
       electorates: participant.electorates,
       known: participant.installed === null || this.#hooks.listener.isKnown(),
       missing: survey.members.filter((id) => id !== self.id && leases.longHeld(id) <= now),

@@ -274,8 +274,8 @@ export class Proposer {
       this.#fail(now, 'nothing to change', {});
       return;
     }
-    const before = surveyed.get(this.#hooks.self())!;
-    const merge = plan.other !== null || (before.merge && !settled);
+    // A merge goes on through views until it is resolved everywhere.
+    const merge = plan.other !== null || old.some((answer) => answer.merge);
     attempt.full = merge || !settled || old.some((answer) => !answer.known);
     const proposal: Body<Prepare> = {
       kind: 'prepare',
