@@ -53,6 +53,8 @@ export class ClusterState {
   certainFrom = 0;
   /** How far the own wall clock is ahead of the members' median: one clock that jumps logs nobody out. */
   clockAheadMs = 0;
+  /** A member has reported a limit of its memory. */
+  isMemoryLimited = false;
   /** A FLUSH is under way: backups answer no reads, anchors grant nothing. */
   flushing = false;
 

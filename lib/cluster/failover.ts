@@ -1,6 +1,7 @@
 import { type Ref, Role, type Store } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
+import { entryBytes, roomAt } from './headroom.js';
 import { type Key, keyOf } from './key.js';
 import { bestHolding, type Lookups } from './lookups.js';
 import type { Incarnation } from './member.js';
@@ -119,7 +120,11 @@ export class Failover {
     store.setChangeOffset(ref, 0);
     this.#state.statistics.promotions++;
     this.#records.announce(ref);
-    this.#moves.start(ref, this.#state.rankedBackup(store.slot(ref)));
+    const backup = this.#state.rankedBackup(store.slot(ref));
+    // Where that one is full the walk of settling waits for room.
+    if (backup === null || roomAt(backup) >= entryBytes(store, ref)) {
+      this.#moves.start(ref, backup);
+    }
   }
 
   /** False when the key is being asked for already, or too many are. */

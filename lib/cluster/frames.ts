@@ -39,6 +39,7 @@ export const FrameType = {
   RepairEnd: 44,
   Part: 45,
   Whole: 46,
+  Full: 47,
   Collect: 48,
   Holdings: 49,
   Verdict: 50,

@@ -8,6 +8,7 @@ import type { Merging } from './merging.js';
 import type { MirrorReceiver } from './mirror-receiver.js';
 import type { Peer } from './peer.js';
 import type { Queries } from './queries.js';
+import type { Reclaiming } from './reclaiming.js';
 import type { Records } from './records.js';
 import type { FrameHandler } from './streams.js';
 
@@ -20,6 +21,7 @@ interface Receivers {
   readonly queries: Queries;
   readonly digests: Digests;
   readonly large: LargeReceiver;
+  readonly reclaiming: Reclaiming;
   readonly merging: Merging;
 }
 
@@ -75,6 +77,8 @@ export class Inbox implements FrameHandler {
         return to.large.receivePart(peer, buffer, start, end);
       case FrameType.Whole:
         return to.large.receiveWhole(peer, buffer, start, end);
+      case FrameType.Full:
+        return to.reclaiming.receiveFull(peer, buffer, start, end);
       case FrameType.Digest:
         return to.digests.receiveDigest(peer, buffer, start, end);
       case FrameType.Differs:

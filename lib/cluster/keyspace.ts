@@ -5,10 +5,11 @@ import { type Ref, Role, type Store, ValueType } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import { FrameType, KEY_HEADER_BYTES, valueFlags } from './frames.js';
+import { ENTRY_OVERHEAD_BYTES, entryBytes, roomAt } from './headroom.js';
 import { KEEP_EXPIRY, type Keyspace } from './keyspace-contract.js';
 import type { MirrorSender } from './mirror-sender.js';
 import { type Move, MoveState, type Waiter } from './move.js';
-import type { ReplySink } from './operation.js';
+import type { Operation, ReplySink } from './operation.js';
 import { NOBODY, type Peer } from './peer.js';
 import type { Stream } from './stream.js';
 import type { Streams } from './streams.js';
@@ -33,6 +34,8 @@ export interface KeyspaceHooks {
   created(ref: Ref): void;
   /** Evicts by policy; true when memory is still full. */
   makeRoom(): boolean;
+  /** Whether a member that seems full may be sent more, perhaps after evicting by policy what it holds. */
+  admits(backup: Peer): boolean;
 }
 
 export interface PendingForget {
@@ -71,6 +74,8 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   #foundRequest: Request | null = null;
   #foundIndex = 0;
   #foundRef: Ref = 0;
+  /** Bytes by which the running command has made entries larger, until that is counted for their backup. */
+  #grown = 0;
   /** Keys changed within `atomically`, null outside. */
   #atomic: { db: number; key: Buffer }[] | null = null;
 
@@ -109,7 +114,25 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
 
   outOfMemory(): boolean {
     const limit = this.#state.config.maxMemoryBytes;
-    return limit > 0 && this.#store.usedBytes > limit && this.#hooks.makeRoom();
+    if (limit > 0 && this.#store.usedBytes > limit && this.#hooks.makeRoom()) return true;
+    if (!this.#state.isMemoryLimited) return false;
+    const backup = this.#backupToBe();
+    return backup !== null && roomAt(backup) <= 0 && !this.#hooks.admits(backup);
+  }
+
+  /** Who will get a copy of what the command leaves in the key that was noted. */
+  #backupToBe(): Peer | null {
+    if (this.provisional !== null) return this.provisional.anchor;
+    const ref = this.#foundRef;
+    const request = this.#foundRequest;
+    if (request === null) return null;
+    const isHere = ref !== 0 && this.#store.role(ref) === Role.Primary;
+    const backup = isHere ? this.#state.livePeer(this.#store.peer(ref)) : null;
+    if (backup !== null) return backup;
+    const index = this.#foundIndex;
+    return this.#state.rankedBackup(
+      this.#state.slotOf(request.buffer, request.start[index]!, request.end[index]!),
+    );
   }
 
   // --- looking
@@ -119,6 +142,13 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     this.#foundRequest = request;
     this.#foundIndex = index;
     this.#foundRef = ref;
+  }
+
+  /** The same for a command that comes from elsewhere than the hot path. */
+  note({ db, request, keys }: Operation): void {
+    const index = keys[0]!;
+    const { buffer, start, end } = request;
+    this.noteFound(request, index, this.#store.find(db, buffer, start[index]!, end[index]!));
   }
 
   find(db: number, request: Request, index: number): Ref {
@@ -341,8 +371,12 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   reclaim(ref: Ref, isExpired = false): void {
     const waits = this.#waits;
     const moves = this.#waitMoves.length;
+    const atomic = this.#atomic;
+    // Memory may be made for a command on several keys: what is evicted for it is no part of its change.
+    this.#atomic = null;
     if (isExpired) this.#removeExpired(ref);
     else this.remove(ref);
+    this.#atomic = atomic;
     this.#waits = waits;
     this.#waitMoves.length = moves;
   }
@@ -367,6 +401,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   #create(db: number, request: Request, index: number, stale: Ref, length: number): Ref {
     this.#foundRequest = null;
     if (stale !== 0) this.#store.remove(stale);
+    this.#grown += ENTRY_OVERHEAD_BYTES + request.end[index]! - request.start[index]! + length;
     return this.#store.create(
       db,
       request.buffer,
@@ -381,6 +416,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   #room(ref: Ref, length: number): Ref {
     if (this.#store.valueLength(ref) === length) return ref;
     this.#foundRequest = null;
+    this.#grown += length - this.#store.valueLength(ref);
     return this.#store.resize(ref, length);
   }
 
@@ -571,11 +607,16 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     withValue: boolean,
     grants: number = Flag.Full | Flag.Reads,
   ): number {
+    if (this.#grown !== 0) {
+      if (this.#grown > 0) peer.grownBytes += this.#grown;
+      this.#grown = 0;
+    }
     return this.#mirror.append(peer, type, ref, version, withValue, grants);
   }
 
   /** Sends the whole entry as one frame of the given type; returns the end of it. */
   appendWhole(peer: Peer, type: number, ref: Ref, grants: number): number {
+    peer.grownBytes += entryBytes(this.#store, ref);
     return this.#append(peer, type, ref, this.#store.version(ref), true, grants);
   }
 

@@ -61,5 +61,7 @@ export interface NodeStatus {
   readonly primaries: number;
   readonly backups: number;
   readonly memoryBytes: number;
+  /** Bytes that it may still take under `maxmemory`; 2^53 - 1 without a limit. */
+  readonly headroomBytes: number;
   readonly operationsPerSecond: number;
 }

@@ -11,6 +11,7 @@ import { Flushing } from './flushing.js';
 import { Forgets } from './forgets.js';
 import { Forwarding } from './forwarding.js';
 import { Gathering } from './gathering.js';
+import { Headroom } from './headroom.js';
 import { Inbox } from './inbox.js';
 import type { Key } from './key.js';
 import { type KeyspaceHooks, LiveKeyspace } from './keyspace.js';
@@ -87,6 +88,7 @@ export class ClusterNode implements MembershipListener {
   readonly #digests: Digests;
   readonly #merging: Merging;
   readonly #redundancy: Redundancy;
+  readonly #headroom: Headroom;
   readonly #largeSender: LargeSender;
   readonly #largeReceiver: LargeReceiver;
   readonly #ticketKeepers: TicketKeeper[] = [];
@@ -109,6 +111,7 @@ export class ClusterNode implements MembershipListener {
     state.now = now;
     const inbox = new Inbox();
     this.#largeReceiver = new LargeReceiver(state, inbox);
+    this.#headroom = new Headroom(state, (...room) => this.#reclaiming.makeRoomAt(...room));
     this.#streams = new Streams(state, host, inbox);
     this.#forgets = new Forgets(state, this.#streams);
     this.#records = new Records(state, this.#streams, this.#forgets, {
@@ -143,7 +146,6 @@ export class ClusterNode implements MembershipListener {
     );
     this.#forwarding = new Forwarding(state, this.#streams, this.#largeSender, executor);
     this.#failover = new Failover(state, this.moves, this.#lookups, this.#records);
-    const takeOver = new TakeOver(state, this.moves);
     this.#routing = new Routing({
       state,
       keyspace: this.keyspace,
@@ -153,12 +155,12 @@ export class ClusterNode implements MembershipListener {
       lookups: this.#lookups,
       moves: this.moves,
       failover: this.#failover,
-      takeOver,
+      takeOver: new TakeOver(state, this.moves),
       locations: this.#locations,
       records: this.#records,
     });
-    this.settling = new Settling(state, this.moves, this.#failover);
-    this.#redundancy = new Redundancy(state, this.#records, this.settling);
+    this.settling = new Settling(state, this.moves, this.#failover, this.#headroom);
+    this.#redundancy = new Redundancy(state, this.#records, this.settling, this.#headroom);
     this.#departure = new Departure(state, this.settling);
     this.queries = new Queries(state, this.#streams);
     this.#flushing = new Flushing(state, this.queries, {
@@ -168,7 +170,7 @@ export class ClusterNode implements MembershipListener {
     this.#gathering = new Gathering(state, this.keyspace, this.#runner, this.moves, this.#routing);
     this.router = this.#makeRouter();
     this.#digests = new Digests(state, this.#streams, this.keyspace, host);
-    this.#reclaiming = new Reclaiming(state, this.keyspace, () => host.random());
+    this.#reclaiming = new Reclaiming(state, this.#streams, this.keyspace, () => host.random());
     this.#merging = new Merging(state, this.#streams, {
       quiet: () => this.#claims.withdrawAll(),
       isSending: () => this.#largeSender.open > 0,
@@ -210,6 +212,7 @@ export class ClusterNode implements MembershipListener {
       forget: (ref, also) => this.#forgets.add(ref, also),
       created: (ref) => this.#records.announce(ref),
       makeRoom: () => this.#reclaiming.makeRoom(),
+      admits: (backup) => this.#headroom.admits(backup, 1),
     };
   }
 
@@ -225,6 +228,7 @@ export class ClusterNode implements MembershipListener {
       queries: this.queries,
       digests: this.#digests,
       large: this.#largeReceiver,
+      reclaiming: this.#reclaiming,
       merging: this.#merging,
     });
   }
@@ -259,6 +263,8 @@ export class ClusterNode implements MembershipListener {
     this.#streams.tick();
     this.#merging.step();
     this.#records.takeKnown();
+    this.#headroom.tick();
+    this.#reclaiming.askForRoom();
     this.moves.tick();
     this.#forgets.tick();
     this.#claims.tick();

@@ -29,6 +29,10 @@ export class Peer {
   markOffset = 0;
   /** Processing of its stream waits for a view or for leases. */
   isPaused = false;
+  /** Bytes that it may still take of this node, as of its last report; and what was sent since, and just before. */
+  shareBytes = 0;
+  grownBytes = 0;
+  grownBytesBefore = 0;
   readonly unconfirmed: UnconfirmedClaim[] = [];
   /** Highest offset of an acked claim of ours that is to be confirmed, 0 for none. */
   confirmOffset = 0;

@@ -1,14 +1,21 @@
+import { f64At } from '../protocol/bytes.js';
 import { evictionCandidate } from '../store/eviction.js';
 import { ExpiryCycle } from '../store/expiry.js';
 import { type Ref, Role, type Store } from '../store/store.js';
 import { TombstoneReaper } from '../store/tombstones.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
+import { FrameType } from './frames.js';
+import { entryBytes } from './headroom.js';
 import type { LiveKeyspace } from './keyspace.js';
+import type { Peer } from './peer.js';
+import type { Streams } from './streams.js';
 import { versionMs } from './version-clock.js';
 
 /** Keys that one command may evict. */
 const EVICTIONS_PER_COMMAND = 16;
+/** Keys looked at to relieve a member that is full. */
+const DRAWS_MAX = 64;
 /** Entries looked at for tombstones per tick. */
 const TOMBSTONES_PER_TICK = 2000;
 /** A settled cluster forgets tombstones after so many node-timeouts. */
@@ -19,14 +26,16 @@ export class Reclaiming {
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #keyspace: LiveKeyspace;
+  readonly #streams: Streams;
   readonly #random: () => number;
   readonly #expiry: ExpiryCycle;
   readonly #reaper: TombstoneReaper;
 
-  constructor(state: ClusterState, keyspace: LiveKeyspace, random: () => number) {
+  constructor(state: ClusterState, streams: Streams, keyspace: LiveKeyspace, random: () => number) {
     this.#state = state;
     this.#store = state.store;
     this.#keyspace = keyspace;
+    this.#streams = streams;
     this.#random = random;
     this.#expiry = new ExpiryCycle(state.store);
     this.#reaper = new TombstoneReaper(state.store);
@@ -59,6 +68,42 @@ export class Reclaiming {
     return this.#store.usedBytes > maxMemoryBytes;
   }
 
+  /** Evicts keys whose backup is the peer, until that has room for `bytes` more; true when it has not. */
+  makeRoomAt(peer: Peer, bytes: number): boolean {
+    const freed = this.#evict(bytes, peer.index);
+    peer.grownBytes -= freed;
+    return freed < bytes;
+  }
+
+  /**
+   * A node that others' keys have made too full takes what they have executed all the same, and asks them to evict their
+   * part; its own it evicts itself. FULL: bytes f64.
+   */
+  askForRoom(): void {
+    const { config, store, statistics } = this.#state;
+    const over = store.usedBytes - config.maxMemoryBytes;
+    if (config.maxMemoryBytes === 0 || over <= 0 || !this.#state.isServing) return;
+    const peers = this.#state.livePeers();
+    const part = over / (peers.length + 1);
+    for (const peer of peers) {
+      peer.stream.log.begin(FrameType.Full, 8);
+      peer.stream.log.f64(part);
+      statistics.framesSent[FrameType.Full]!++;
+      this.#streams.appended(peer);
+    }
+    if (this.#state.flushing) return;
+    this.#keyspace.begin();
+    this.#evict(part, null);
+  }
+
+  receiveFull(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
+    if (end - start !== 8) return false;
+    if (!this.#state.isServing || this.#state.flushing) return true;
+    this.#keyspace.begin();
+    this.makeRoomAt(peer, f64At(buffer, start));
+    return true;
+  }
+
   /**
    * Tombstones live on while a copy that does not know of the delete may turn up: for a few node-timeouts where all is
    * settled, for `tombstone-ttl` where members are missing.
@@ -71,6 +116,23 @@ export class Reclaiming {
       if (this.#state.isOpenDelete(ref)) return false;
       return versionMs(this.#store.version(ref)) < clock.wall - ageMs;
     });
+  }
+
+  /** Bytes freed by evicting primaries, those with one backup only where it is given; 0 where nothing is evicted. */
+  #evict(bytes: number, backup: number | null): number {
+    const { maxMemoryPolicy, maxMemorySamples } = this.#state.config;
+    if (maxMemoryPolicy === 'noeviction') return 0;
+    let freed = 0;
+    // Keys with another backup are drawn in vain.
+    for (let i = 0; freed < bytes && i < DRAWS_MAX; i++) {
+      const ref = evictionCandidate(this.#store, maxMemoryPolicy, this.#random, maxMemorySamples);
+      if (ref === 0) break;
+      if (this.#isInUse(ref) || (backup !== null && this.#store.peer(ref) !== backup)) continue;
+      freed += entryBytes(this.#store, ref);
+      this.#state.statistics.evicted++;
+      this.#keyspace.reclaim(ref);
+    }
+    return freed;
   }
 
   #isInUse(ref: Ref): boolean {

@@ -1,5 +1,6 @@
 import { Role } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
+import type { Headroom } from './headroom.js';
 import type { NodeStatus } from './member.js';
 import type { Peer } from './peer.js';
 import type { Records } from './records.js';
@@ -13,11 +14,13 @@ export class Redundancy {
   readonly #state: ClusterState;
   readonly #records: Records;
   readonly #settling: Settling;
+  readonly #headroom: Headroom;
 
-  constructor(state: ClusterState, records: Records, settling: Settling) {
+  constructor(state: ClusterState, records: Records, settling: Settling, headroom: Headroom) {
     this.#state = state;
     this.#records = records;
     this.#settling = settling;
+    this.#headroom = headroom;
   }
 
   status(operationsPerSecond: number): NodeStatus {
@@ -31,6 +34,7 @@ export class Redundancy {
       primaries: store.countOfRole(Role.Primary),
       backups: store.countOfRole(Role.Backup),
       memoryBytes: store.usedBytes,
+      headroomBytes: this.#headroom.own,
       operationsPerSecond,
     };
   }

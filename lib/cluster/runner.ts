@@ -37,6 +37,7 @@ export class Runner implements ReplySink {
     const writer = new ReplyWriter();
     writer.proto = operation.proto;
     if (operation.traits === ACQUIRE) return reserveKey(this.#keyspace, operation);
+    this.#keyspace.note(operation);
     if (operation.traits.denyOom && this.#keyspace.outOfMemory()) {
       writer.error("OOM command not allowed when used memory > 'maxmemory'.");
     } else {

@@ -2,8 +2,9 @@ import { type Ref, Role, type Store } from '../store/store.js';
 import { type ClusterState, SLOTS } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import type { Failover } from './failover.js';
+import { entryBytes, type Headroom, roomAt } from './headroom.js';
 import type { Moves } from './moves.js';
-import { NOBODY } from './peer.js';
+import { NOBODY, type Peer } from './peer.js';
 
 /** Entries that are looked at in one turn. */
 const ENTRIES_PER_STEP = 2000;
@@ -20,6 +21,9 @@ export class Settling {
   readonly #store: Store;
   readonly #moves: Moves;
   readonly #failover: Failover;
+  readonly #headroom: Headroom;
+  /** Who had no room for the copy of a key that has one; evicted there is between the rounds. */
+  readonly #fullAt = new Map<Peer, number>();
   #slot = SLOTS;
   /** Entries of this round that are not where they belong yet. */
   #unsettled = 0;
@@ -35,11 +39,12 @@ export class Settling {
   /** Promotions and restores first; moves for better places after them. */
   #isUrgent = true;
 
-  constructor(state: ClusterState, moves: Moves, failover: Failover) {
+  constructor(state: ClusterState, moves: Moves, failover: Failover, headroom: Headroom) {
     this.#state = state;
     this.#store = state.store;
     this.#moves = moves;
     this.#failover = failover;
+    this.#headroom = headroom;
   }
 
   /** A whole walk in this view has found nothing to do. What moves since has two copies all the time. */
@@ -84,13 +89,14 @@ export class Settling {
     if (this.#state.mergingSlots > 0) return false;
     let seen = 0;
     while (this.#slot < SLOTS && seen < ENTRIES_PER_STEP) {
-      if (this.#moves.open >= MOVES_MAX || this.#isBacklogFull()) return false;
-      const slot = this.#slot++;
       // Most slots of a small store are empty: a view change must not walk them one by one.
-      const count = this.#store.countInSlot(slot);
-      if (count === 0) continue;
-      seen += count;
-      this.#store.eachInSlot(slot, (ref) => this.#visit(ref));
+      const count = this.#store.countInSlot(this.#slot);
+      if (count > 0) {
+        if (this.#moves.open >= MOVES_MAX || this.#isBacklogFull()) return false;
+        seen += count;
+        this.#store.eachInSlot(this.#slot, (ref) => this.#visit(ref));
+      }
+      this.#slot++;
     }
     if (this.#slot < SLOTS) return true;
     if (this.#moves.open > 0) return false;
@@ -117,6 +123,8 @@ export class Settling {
   /** What is left waits for time: leases that run out, members that answer. The next round begins. */
   tick(): void {
     this.#isIdle = false;
+    for (const [peer, bytes] of this.#fullAt) if (peer.isLive) this.#headroom.admits(peer, bytes);
+    this.#fullAt.clear();
   }
 
   #isBacklogFull(): boolean {
@@ -173,13 +181,33 @@ export class Settling {
       return;
     }
     if (this.#isUrgent && backup !== null) return;
-    if (backup !== ranked) {
+    if (backup !== ranked && !this.#hasRoom(ref, backup, ranked)) {
+      // With two copies it is as well where it is; with one, any member is better than none.
+      if (backup !== null) return;
+      this.#unsettled++;
+      const other = this.#withRoomFor(ref);
+      if (other !== undefined) this.#moves.start(ref, other);
+    } else if (backup !== ranked) {
       this.#unsettled++;
       this.#moves.start(ref, ranked, state.isLeaving ? ranked : null);
     } else if (state.isLeaving && !ranked.member.leaving) {
       this.#unsettled++;
       if ((store.flags(ref) & Flag.Sending) === 0) this.#moves.swap(ref, ranked);
     }
+  }
+
+  /** Who leaves is not kept by those who stay being full. */
+  #hasRoom(ref: Ref, backup: Peer | null, ranked: Peer): boolean {
+    const isUrged = this.#state.isLeaving || (backup?.member.leaving ?? false);
+    const bytes = entryBytes(this.#store, ref);
+    if (isUrged || roomAt(ranked) >= bytes) return true;
+    if (backup === null) this.#fullAt.set(ranked, bytes);
+    return false;
+  }
+
+  #withRoomFor(ref: Ref): Peer | undefined {
+    const bytes = entryBytes(this.#store, ref);
+    return this.#state.livePeers().find((peer) => !peer.member.leaving && roomAt(peer) >= bytes);
   }
 
   #visitBackup(ref: Ref): void {

@@ -260,6 +260,7 @@ const STATUS = {
   primaries: 0,
   backups: 0,
   memoryBytes: 0,
+  headroomBytes: 0,
   operationsPerSecond: 0,
 };
 

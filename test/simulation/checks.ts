@@ -59,6 +59,19 @@ export function checkPrimaries(
   return null;
 }
 
+/** What is on its way when a member says that it is full: a few of the largest values. */
+const OVER_LIMIT_BYTES_MAX = 300_000;
+
+/** A process that goes on taking more than it may. */
+export function checkMemory(processes: readonly Process[]): Found | null {
+  for (const { name, node, store } of processes) {
+    const limit = node.state.config.maxMemoryBytes;
+    if (limit === 0 || store.usedBytes <= limit + OVER_LIMIT_BYTES_MAX) continue;
+    return { what: `${name} takes ${store.usedBytes} bytes, ${limit} allowed`, key: null };
+  }
+  return null;
+}
+
 /**
  * A process that says that every key has two copies, and a key that has one (I5); each also speaks for the copies that it
  * holds itself. Who has not learned of a death yet may say so for a moment longer; what was not acknowledged yet does

@@ -27,18 +27,21 @@ const ABSENT: State = { value: null, expiry: -1 };
 export class KeyModel implements Model {
   readonly initial: string;
   readonly #skewMs: number;
+  readonly #isEvicting: boolean;
   readonly #setters = new Map<number, { readonly call: Call; readonly ttlMs: number }>();
   /** Values by number, so that states are short. */
   readonly #values: string[] = [];
   readonly #numbers = new Map<string, number>();
 
-  constructor(skewMs: number) {
+  /** `isEvicting`: a key may vanish at any time. */
+  constructor(skewMs: number, isEvicting = false) {
     this.#skewMs = skewMs;
+    this.#isEvicting = isEvicting;
     this.initial = this.#encode(ABSENT);
   }
 
   isRead(call: Call): boolean {
-    return READS.has(call.args[0]!);
+    return READS.has(call.args[0]!) && !this.#isEvicting;
   }
 
   step(encoded: string, call: Call): string[] {
@@ -60,11 +63,12 @@ export class KeyModel implements Model {
     return `${value.slice(0, 60)}${expiry < 0 ? '' : `, expires by #${expiry}`}`;
   }
 
-  /** With an expiry that is due for some clocks the key may be there or not. */
+  /** With an expiry that is due for some clocks the key may be there or not; so where keys are evicted. */
   #possible(state: State, call: Call): State[] {
-    if (state.expiry < 0) return [state];
+    const present = this.#isEvicting && state.value !== null ? [state, ABSENT] : [state];
+    if (state.expiry < 0) return present;
     const { from, until } = this.#window(state.expiry);
-    if (call.returnedAt < from) return [state];
+    if (call.returnedAt < from) return present;
     if (call.invokedAt > until) return [ABSENT];
     return [state, ABSENT];
   }

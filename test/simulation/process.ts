@@ -35,6 +35,8 @@ export interface ProcessOptions {
   readonly partitionPolicy: 'available' | 'majority';
   readonly takeOverAfter: number;
   readonly partBytes: number;
+  readonly maxMemoryBytes: number;
+  readonly maxMemoryPolicy: ClusterConfig['maxMemoryPolicy'];
   readonly join: readonly Address[];
 }
 
@@ -342,8 +344,8 @@ export class Process implements LinkOwner, ClusterHost {
       takeOverAfter,
       tombstoneTtlMs: 3_600_000,
       leaveTimeoutMs: 30_000,
-      maxMemoryBytes: 0,
-      maxMemoryPolicy: 'noeviction',
+      maxMemoryBytes: this.#options.maxMemoryBytes,
+      maxMemoryPolicy: this.#options.maxMemoryPolicy,
       maxMemorySamples: 5,
       partBytes: this.#options.partBytes,
     };

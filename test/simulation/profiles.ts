@@ -28,6 +28,9 @@ export interface Profile {
   readonly cutShare: number;
   /** Values that are larger travel in parts of so many bytes. */
   readonly partBytes: number;
+  /** 0 for no limit. */
+  readonly maxMemoryBytes: number;
+  readonly maxMemoryPolicy: 'noeviction' | 'allkeys-lru' | 'volatile-lru' | 'volatile-ttl';
   /** Share of large values that are sent as they are drawn; others are made small. */
   readonly largeShare: number;
 }
@@ -50,6 +53,8 @@ const BASE: Profile = {
   thinkMsMax: 25,
   cutShare: 0.15,
   partBytes: PART_BYTES,
+  maxMemoryBytes: 0,
+  maxMemoryPolicy: 'noeviction',
   largeShare: 0.2,
 };
 
@@ -75,6 +80,25 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     durationMs: 8000,
     faults: { crash: 1, reset: 2, join: 0.5, leave: 0.3 },
     faultEveryMs: 800,
+  },
+  memory: {
+    ...BASE,
+    largeShare: 1,
+    keys: 40,
+    thinkMsMax: 10,
+    durationMs: 8000,
+    maxMemoryBytes: 600_000,
+    faults: { crash: 1, reset: 0.5 },
+  },
+  evict: {
+    ...BASE,
+    largeShare: 1,
+    keys: 40,
+    thinkMsMax: 10,
+    durationMs: 8000,
+    maxMemoryBytes: 600_000,
+    maxMemoryPolicy: 'allkeys-lru',
+    faults: { crash: 1, reset: 0.5 },
   },
   mixed: {
     ...BASE,

@@ -1,6 +1,6 @@
 import { sameViewId } from '../../lib/cluster/membership/views.js';
 import type { Random } from '../support/control-network.js';
-import { CalmChecks, checkPrimaries, checkRedundancy } from './checks.js';
+import { CalmChecks, checkMemory, checkPrimaries, checkRedundancy } from './checks.js';
 import { FaultDriver, type Victims } from './faults.js';
 import { type Call, showCall } from './history.js';
 import { KeyModel } from './key-model.js';
@@ -223,6 +223,8 @@ export class Simulation implements Victims, Nodes, World {
   }
 
   #checkRedundancy(): void {
+    const full = checkMemory(this.processes());
+    if (full !== null) throw new Violation(full.what, full.key);
     if (this.#profile.oneAtATime) {
       const found = checkRedundancy(this.processes(), this.workload.keys);
       if (found !== null) throw new Violation(found.what, found.key);
@@ -296,14 +298,19 @@ export class Simulation implements Victims, Nodes, World {
     const byKey = new Map<string, Call[]>(this.workload.keys.map((key) => [key, []]));
     for (const call of this.workload.calls) {
       this.#count(call.outcome);
+      if (call.reply?.type === '-' && call.reply.text.startsWith('OOM')) this.#count('oom');
       for (const key of call.keys) byKey.get(key)!.push(call);
     }
+    for (const { node } of this.processes()) this.#count('evicted', node.state.statistics.evicted);
     for (const [key, calls] of byKey) this.#checkKey(`key ${key}`, key, [calls]);
   }
 
   /** One of these must be linearizable: more than one where it cannot be known which of two changes won. */
   #checkKey(what: string, key: string, histories: readonly (readonly Call[])[]): void {
-    const model = new KeyModel(this.#profile.clockSkewMs + 200);
+    const model = new KeyModel(
+      this.#profile.clockSkewMs + 200,
+      this.#profile.maxMemoryPolicy !== 'noeviction',
+    );
     const verdicts = histories.map((calls) => linearize(calls, model));
     if (verdicts.some(({ kind }) => kind === 'undecided')) this.#count('undecided');
     if (verdicts.some(({ kind }) => kind !== 'violation')) return;
@@ -318,8 +325,8 @@ export class Simulation implements Victims, Nodes, World {
     );
   }
 
-  #count(what: string): void {
-    this.#counts[what] = (this.#counts[what] ?? 0) + 1;
+  #count(what: string, by = 1): void {
+    if (by > 0) this.#counts[what] = (this.#counts[what] ?? 0) + by;
   }
 
   // --- Nodes
@@ -379,11 +386,15 @@ export class Simulation implements Victims, Nodes, World {
     const place = this.machines[machine]!;
     if (place.process !== null) return;
     const { nodeTimeoutMs, partitionPolicy, takeOverAfter, partBytes } = this.#profile;
+    const { maxMemoryBytes, maxMemoryPolicy } = this.#profile;
     const options: ProcessOptions = {
       nodeTimeoutMs,
       partitionPolicy,
       takeOverAfter,
       partBytes,
+      // Unequal nodes: what one may take the other one need not have room for.
+      maxMemoryBytes: machine === 0 ? maxMemoryBytes / 4 : maxMemoryBytes,
+      maxMemoryPolicy,
       join: this.machines.map(({ address }) => address),
     };
     const process = new Process(this, place, ++this.#lives[machine]!, options);

@@ -146,6 +146,7 @@ const STATUS: NodeStatus = {
   primaries: 0,
   backups: 0,
   memoryBytes: 0,
+  headroomBytes: 0,
   operationsPerSecond: 0,
 };
 

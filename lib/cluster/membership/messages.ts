@@ -263,6 +263,7 @@ const isStatus = shapeOf({
   primaries: isNumber,
   backups: isNumber,
   memoryBytes: isNumber,
+  headroomBytes: isNumber,
   operationsPerSecond: isNumber,
 });
 const isReport = shapeOf({
