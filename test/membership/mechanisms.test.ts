@@ -178,10 +178,15 @@ t.test('one that nobody hears is gone; one that others hear is cut off from us',
   const lostC = { silent: new Set([C]), lost: new Set([C]), calling: nobody };
   const hearsAll = { silent: nobody, lost: nobody };
   const stays = (calling: Set<string>, reports: [string, typeof hearsAll][]): readonly string[] =>
-    whoStays([C, A, B], A, { ...lostC, calling }, new Map(reports), false).stay;
+    whoStays([C, A, B], A, { ...lostC, calling }, new Map(reports), [], false).stay;
   t.same(stays(nobody, [[B, lostC]]), [A, B], 'gone, though it is the oldest');
   t.same(stays(nobody, [[B, hearsAll]]), [C, B], 'B hears it: the younger of A and C goes');
   t.same(stays(new Set([C]), [[B, lostC]]), [A, B], 'it calls us, but neither hears it');
+
+  const pair = (joiners: Set<string>[]): readonly string[] =>
+    whoStays([C, A], A, { ...lostC, calling: nobody }, new Map(), joiners, false).stay;
+  t.same(pair([]), [A], 'one that nobody hears is gone');
+  t.same(pair([nobody, new Set([C])]), [C], 'a joiner hears it: it is the older one, and goes on');
 });
 
 t.test('a majority is more than half, or half with the oldest', async () => {
@@ -269,6 +274,7 @@ const REPORT = {
   prepared: null,
   silent: [],
   lost: [],
+  hears: [],
   leaving: false,
   status: STATUS,
   wallMs: 0,

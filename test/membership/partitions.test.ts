@@ -146,3 +146,22 @@ t.test('majority: of two, the younger one waits for the older one', async () => 
     net.within(4500, 'the older one serves alone', () => net.agree([first]));
   });
 });
+
+t.test('available: a link cut right after another one healed makes no two sides', async () => {
+  eachSeed(200, {}, (net) => {
+    const nodes = net.form(3);
+    const byAge = nodes[0]!.view!.members.map(
+      ({ host }) => nodes.find(({ name }) => name === host)!,
+    );
+    const [oldest, second, third] = byAge as [ControlNode, ControlNode, ControlNode];
+    net.cut(oldest, second);
+    // It heals at about the time at which it costs the younger one its place.
+    net.run(net.random.between(2050, 2350));
+    net.heal();
+    net.runUntil(() => net.agree(nodes), 300);
+    net.cut(oldest, third);
+    net.run(4000);
+    net.heal();
+    net.within(9000, 'one again', () => net.agree(nodes));
+  });
+});

@@ -30,7 +30,8 @@ export interface Staying {
  * The members (given oldest first) that stay in the next view, as this node sees it.
  *
  * 1. Whoever is lost to us, does not ping us and is heard by nobody we hear is gone, or on the other
- *    side of a partition: out.
+ *    side of a partition: out. Nodes outside the view that answer are witnesses too (`outsiders`:
+ *    whom each of them hears): of two members whose one link is cut, each would go on without the other.
  * 2. Of the others, who cannot reach each other cannot be in one view: the fewest that restore full
  *    connection are left out; of equally few, the youngest.
  *
@@ -41,6 +42,7 @@ export function whoStays(
   self: Incarnation,
   own: OwnReach,
   reports: ReadonlyMap<Incarnation, Reach>,
+  outsiders: readonly ReadonlySet<Incarnation>[],
   mayWait: boolean,
 ): Staying {
   if (own.lost.size === 0 && !anyLost(reports)) return { stay: members, isPending: false };
@@ -49,7 +51,8 @@ export function whoStays(
     (id) =>
       !own.lost.has(id) ||
       own.calling.has(id) ||
-      witnesses.some((witness) => hears(reports.get(witness), id)),
+      witnesses.some((witness) => hears(reports.get(witness), id)) ||
+      outsiders.some((heard) => heard.has(id)),
   );
   const reachOf = (id: Incarnation): Reach | undefined => {
     if (id === self) return own;

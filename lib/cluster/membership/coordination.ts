@@ -5,7 +5,7 @@ import type { Meeting, Outcome } from './handshakes.js';
 import { LostMembers } from './lost-members.js';
 import { areSides, leads } from './merging.js';
 import type { Header, ProbeResult } from './messages.js';
-import { NO_LINK } from './peers.js';
+import { type Heard, NO_LINK } from './peers.js';
 import { Proofs } from './proof.js';
 import { holdsAll, type State } from './state.js';
 import { type Plan, Proposer, type ProposerHooks } from './view-change.js';
@@ -214,10 +214,42 @@ export class Coordination {
       if (heard != null) reports.set(id, heard);
     }
     const mayWait = now - this.#pendingSince < this.#state.timing.redialMs;
-    const { stay, isPending } = whoStays(alive, self.id, this.reach(now), reports, mayWait);
+    const { stay, isPending } = whoStays(
+      alive,
+      self.id,
+      this.reach(now),
+      reports,
+      this.#outsiders(base),
+      mayWait,
+    );
     if (!isPending) this.#pendingSince = Number.POSITIVE_INFINITY;
     else this.#pendingSince = Math.min(this.#pendingSince, now);
     return stay;
+  }
+
+  /**
+   * Whom others hear that are not in the view but answer: nodes that are about to join, and members that this view leaves
+   * out and that do not know it yet.
+   */
+  #outsiders(base: View): ReadonlySet<Incarnation>[] {
+    const { participant, peers } = this.#state;
+    const { installed } = participant;
+    const heardOf = (id: Incarnation): Heard | null => {
+      const peer = peers.get(id);
+      return peer === undefined || peer.isSilent ? null : peer.heard;
+    };
+    const sets: ReadonlySet<Incarnation>[] = [];
+    for (const { id } of this.candidates.members) {
+      const heard = heardOf(id);
+      if (heard !== null) sets.push(heard.hears);
+    }
+    for (const { id } of installed?.members ?? []) {
+      const heard = idsOf(base).has(id) ? null : heardOf(id);
+      if (heard === null || !sameViewId(heard.installed, installed!.id)) continue;
+      const ids = base.members.map((member) => member.id);
+      sets.push(new Set(ids.filter((one) => !heard.silent.has(one) && !heard.lost.has(one))));
+    }
+    return sets;
   }
 
   /** Which members of the prepared view this node does not hear. */

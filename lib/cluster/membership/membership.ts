@@ -68,6 +68,7 @@ export class Membership implements MembershipView {
     this.#reporting = new Reporting(state, {
       status: () => listener.status(),
       reach: (at) => this.#coordination.reach(at),
+      hears: () => (this.view === null ? this.#newcomer.hearsMembers() : []),
       toName: () => this.#coordination.toName(),
       heard: (peer, { candidates }, at) => this.#heard(peer, candidates, at),
     });

@@ -29,6 +29,8 @@ export interface Report {
   readonly silent: readonly Incarnation[];
   /** Members that have not answered such a probe for node-timeout, or whose link is broken. */
   readonly lost: readonly Incarnation[];
+  /** From a node in no view: the members of the view that it wants to join which answer it. */
+  readonly hears: readonly Incarnation[];
   readonly leaving: boolean;
   readonly status: NodeStatus;
   /** The sender's wall clock, Unix milliseconds. */
@@ -271,6 +273,7 @@ const isReport = shapeOf({
   prepared: nullOr(isViewId),
   silent: isIncarnations,
   lost: isIncarnations,
+  hears: isIncarnations,
   leaving: isBoolean,
   status: isStatus,
   wallMs: isNumber,

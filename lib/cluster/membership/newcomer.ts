@@ -133,6 +133,12 @@ export class Newcomer {
     return [...this.#fellows.keys()].filter((id) => isHeard(this.#state, id));
   }
 
+  /** The members that answer, of the view that this node wants to join. */
+  hearsMembers(): Incarnation[] {
+    const members = this.#joining.view?.members ?? [];
+    return members.map(({ id }) => id).filter((id) => isHeard(this.#state, id));
+  }
+
   answered(from: Incarnation, agreed: boolean, hears: readonly Incarnation[], now: number): void {
     const { self, config } = this.#state;
     const all = this.#founding.answered(self.id, from, agreed, new Set(hears), config.expect, now);

@@ -4,7 +4,7 @@ import type { Coordination } from './coordination.js';
 import type { Proof } from './departed.js';
 import { Others } from './leaving.js';
 import type { Body, Header, InstallView, Prepare, Prepared, Survey, Surveyed } from './messages.js';
-import type { Peer } from './peers.js';
+import { NO_LINK, type Peer } from './peers.js';
 import type { Serving } from './serving.js';
 import type { State } from './state.js';
 import { idsOf, sameViewId } from './views.js';
@@ -167,7 +167,10 @@ export class Participation {
       if (ids.has(id) || candidates.has(id)) continue;
       // Those that started with this node are the first to join it; those left out are not.
       const isFellow = !idsOf(before).has(id) && !peer.heard?.installed;
-      if (!isFellow || !candidates.add(peer.member)) peers.remove(id);
+      if (isFellow && candidates.add(peer.member)) continue;
+      // One that hears us, while we do not hear it, is told that the others go on without it.
+      if (peer.link !== NO_LINK) peers.ping(peer, now);
+      peers.remove(id);
     }
   }
 

@@ -22,6 +22,7 @@ export interface Heard {
   readonly includes: boolean;
   readonly silent: ReadonlySet<Incarnation>;
   readonly lost: ReadonlySet<Incarnation>;
+  readonly hears: ReadonlySet<Incarnation>;
   readonly leaving: boolean;
   readonly status: NodeStatus;
   /** Its wall clock minus ours. */

@@ -3,13 +3,15 @@ import type { OwnReach } from './connection.js';
 import type { Ping, Pong, Report } from './messages.js';
 import type { Heard, Peer } from './peers.js';
 import type { State } from './state.js';
-import { sameViewId } from './views.js';
+import { compareViewIds, sameViewId } from './views.js';
 
 /** What reports need of the rest of the machine. */
 export interface ReportingHooks {
   status(): NodeStatus;
   /** Which members this node does not hear. */
   reach(now: number): OwnReach;
+  /** Of the view that this node wants to join: who answers it. */
+  hears(): Incarnation[];
   /** Nodes that everybody is to connect to, if this node coordinates. */
   toName(): Member[];
   /** A peer has said what it sees, for the first time or again. */
@@ -51,6 +53,7 @@ export class Reporting {
       prepared: participant.prepared?.id ?? null,
       silent: [...silent],
       lost: [...lost],
+      hears: this.#hooks.hears(),
       leaving: self.leaving,
       status: this.#hooks.status(),
       wallMs: now + this.#wallOffsetMs,
@@ -73,12 +76,23 @@ export class Reporting {
       includes: message.includes,
       silent: setOf(report.silent),
       lost: setOf(report.lost),
+      hears: this.#hasGoneOn(message) ? (before?.hears ?? NOBODY) : setOf(report.hears),
       leaving: report.leaving,
       status: report.status,
       wallOffsetMs,
     };
     if (isNews(before, report)) this.#state.needsReview = true;
     this.#hooks.heard(peer, report, now);
+  }
+
+  /**
+   * A node that was about to join is in a view without this one. Whom it heard of ours then went on with it, so far as is
+   * known here.
+   */
+  #hasGoneOn(message: Ping | Pong): boolean {
+    const { prepared } = this.#state.participant;
+    if (message.installed === null || message.includes || prepared === null) return false;
+    return message.seed === prepared.seed && compareViewIds(message.installed, prepared.id) > 0;
   }
 
   /** The median of the members' wall clocks, Unix milliseconds, given our own. */
