@@ -164,17 +164,12 @@ export class FaultDriver {
     }
   }
 
-  /**
-   * Undone after a time; until then nothing counts as quiet, and for a moment longer: a connection that is whole again is
-   * not known to be so before it was tried, and another one that is cut meanwhile makes two failures of it.
-   */
+  /** Undone after a time; until then nothing counts as quiet. */
   #later(delayMs: number, undo: () => void): void {
     this.#open++;
     this.#victims.at(delayMs, () => {
       undo();
-      this.#victims.at(this.#profile.nodeTimeoutMs / 2, () => {
-        this.#open--;
-      });
+      this.#open--;
     });
   }
 
