@@ -1,10 +1,10 @@
-import { FRAME_HEADER_BYTES, type FrameLog } from '../protocol/bus-frames.js';
 import { copyBytes } from '../protocol/bytes.js';
 import type { Request } from '../protocol/request.js';
 import { type Ref, Role, type Store, ValueType } from '../store/store.js';
+import { AtomicFrames } from './atomic-frames.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
-import { FrameType, KEY_HEADER_BYTES, valueFlags } from './frames.js';
+import { FrameType } from './frames.js';
 import { ENTRY_OVERHEAD_BYTES, entryBytes, roomAt } from './headroom.js';
 import { KEEP_EXPIRY, type Keyspace } from './keyspace-contract.js';
 import type { MirrorSender } from './mirror-sender.js';
@@ -60,8 +60,8 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   provisional: Provisional | null = null;
   readonly #state: ClusterState;
   readonly #store: Store;
-  readonly #streams: Streams;
   readonly #mirror: MirrorSender;
+  readonly #atomicFrames: AtomicFrames;
   readonly #hooks: KeyspaceHooks;
   // What the running command's reply waits for: one offset per stream, and replies of open change-overs.
   readonly #waitStreams: Stream[] = [];
@@ -82,8 +82,8 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   constructor(state: ClusterState, streams: Streams, mirror: MirrorSender, hooks: KeyspaceHooks) {
     this.#state = state;
     this.#store = state.store;
-    this.#streams = streams;
     this.#mirror = mirror;
+    this.#atomicFrames = new AtomicFrames(state, streams);
     this.#hooks = hooks;
   }
 
@@ -506,31 +506,13 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     this.#atomic!.push({ db: store.db(ref), key: Buffer.from(key) });
   }
 
-  /**
-   * One frame with the state of all keys that were changed: the backup applies all or none. Gathering has brought them
-   * here and given them one backup.
-   */
   #appendAtomic(changed: readonly { db: number; key: Buffer }[]): void {
     const store = this.#store;
     const refs = new Set(changed.map(({ db, key }) => store.find(db, key, 0, key.length)));
-    let backup: Peer | null = null;
-    let length = 0;
-    for (const ref of refs) {
-      const version = this.#state.clock.next();
-      store.setVersion(ref, version);
-      if (store.role(ref) === Role.Tombstone) store.setExpireAt(ref, version);
-      backup ??= this.#state.livePeer(store.peer(ref));
-      length +=
-        FRAME_HEADER_BYTES + KEY_HEADER_BYTES + store.keyLength(ref) + store.valueLength(ref);
-    }
+    const backup = this.#atomicFrames.append(refs);
     if (backup !== null) {
-      const { log } = backup.stream;
-      log.begin(FrameType.Atomic, length);
-      for (const ref of refs) this.#putNested(log, ref);
-      this.#state.statistics.framesSent[FrameType.Atomic]!++;
-      this.#streams.appended(backup);
-      for (const ref of refs) store.setChangeOffset(ref, log.endOffset);
-      this.#await(backup.stream, log.endOffset);
+      this.#countGrowth(backup);
+      this.#await(backup.stream, backup.stream.log.endOffset);
     }
     for (const { db, key } of changed) {
       const ref = store.find(db, key, 0, key.length);
@@ -538,26 +520,6 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
       if (!this.#state.keepsTombstones) store.remove(ref);
       else if (this.#state.mustForget(ref)) this.#waitMoves.push(this.#hooks.forget(ref, null));
     }
-  }
-
-  #putNested(log: FrameLog, ref: Ref): void {
-    const store = this.#store;
-    const isDeleted = store.role(ref) === Role.Tombstone;
-    log.u32(1 + KEY_HEADER_BYTES + store.keyLength(ref) + store.valueLength(ref));
-    log.u8(isDeleted ? FrameType.Delete : FrameType.Set);
-    log.u8(Flag.Full | Flag.Reads | valueFlags(store, ref));
-    log.u8(store.db(ref));
-    log.u32(store.keyLength(ref));
-    log.f64(store.version(ref));
-    log.f64(store.expireAt(ref));
-    log.bytes(
-      store.keyBuffer(ref),
-      store.keyStart(ref),
-      store.keyStart(ref) + store.keyLength(ref),
-    );
-    if (store.valueLength(ref) === 0) return;
-    const start = store.valueStart(ref);
-    log.bytes(store.valueBuffer(ref), start, start + store.valueLength(ref));
   }
 
   /** Until the old backup has dropped its copy it is the one that would promote: changes wait for that too. */
@@ -607,11 +569,13 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     withValue: boolean,
     grants: number = Flag.Full | Flag.Reads,
   ): number {
-    if (this.#grown !== 0) {
-      if (this.#grown > 0) peer.grownBytes += this.#grown;
-      this.#grown = 0;
-    }
+    if (this.#grown !== 0) this.#countGrowth(peer);
     return this.#mirror.append(peer, type, ref, version, withValue, grants);
+  }
+
+  #countGrowth(backup: Peer): void {
+    if (this.#grown > 0) backup.grownBytes += this.#grown;
+    this.#grown = 0;
   }
 
   /** Sends the whole entry as one frame of the given type; returns the end of it. */

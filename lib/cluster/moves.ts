@@ -114,6 +114,12 @@ export class Moves implements ReplySink {
     this.start(ref, backup ?? to, backup === successor ? successor : null);
   }
 
+  /** Begins to make the copy that a primary lacks; null where nobody can be its backup. */
+  restore(ref: Ref): Move | null {
+    this.start(ref, this.#state.rankedBackup(this.#store.slot(ref)));
+    return (this.#store.flags(ref) & Flag.Moving) === 0 ? null : this.moveOf(ref);
+  }
+
   /** Moves that wait for a lease to run out go on; called every tick. */
   tick(): void {
     for (const move of this.#moves.values()) {
@@ -137,6 +143,21 @@ export class Moves implements ReplySink {
     store.setChangeOffset(ref, 0);
     this.#state.statistics.takeOvers++;
     this.#listener.swapped(this.#keyOfRef(ref));
+  }
+
+  /** SWAP was read: the old primary is the backup now, and the backup moves on to where the ranking wants it. */
+  swappedIn(ref: Ref): void {
+    const state = this.#state;
+    const old = state.livePeer(this.#store.peer(ref));
+    const ranked = state.rankedBackup(this.#store.slot(ref));
+    state.statistics.takeOvers++;
+    if (old === null || ranked === null || ranked === old) {
+      if (old !== null) this.#keyspace.grant(old, ref);
+      this.#records.announce(ref);
+    } else {
+      this.#keyspace.grant(old, ref);
+      this.start(ref, ranked);
+    }
   }
 
   /** A reply that lost the backup it waited for waits for the key's next copy. Restores the key at once. */

@@ -1,11 +1,11 @@
-import type { Ref, Store } from '../store/store.js';
+import type { Store } from '../store/store.js';
 import { Claims } from './claims.js';
+import { ClockWarning } from './clock-warning.js';
 import type { ClusterConfig } from './cluster-config.js';
 import { ClusterRouter } from './cluster-router.js';
 import { ClusterState } from './cluster-state.js';
 import { Departure, type DepartureHooks } from './departure.js';
 import { Digests } from './digests.js';
-import { Flag } from './entry-flags.js';
 import { Failover } from './failover.js';
 import { Flushing } from './flushing.js';
 import { Forgets } from './forgets.js';
@@ -34,7 +34,7 @@ import { MirrorReceiver } from './mirror-receiver.js';
 import { MirrorSender } from './mirror-sender.js';
 import type { Waiter } from './move.js';
 import { Moves } from './moves.js';
-import type { Executor } from './operation.js';
+import { type Executor, lateExecutor } from './operation.js';
 import type { Peer } from './peer.js';
 import { Queries } from './queries.js';
 import { Reclaiming } from './reclaiming.js';
@@ -89,12 +89,12 @@ export class ClusterNode implements MembershipListener {
   readonly #merging: Merging;
   readonly #redundancy: Redundancy;
   readonly #headroom: Headroom;
+  readonly #clockWarning: ClockWarning;
   readonly #largeSender: LargeSender;
   readonly #largeReceiver: LargeReceiver;
   readonly #ticketKeepers: TicketKeeper[] = [];
   readonly #departure: Departure;
   #movesEnded = false;
-  #toldFarAhead = false;
 
   constructor(
     store: Store,
@@ -109,6 +109,7 @@ export class ClusterNode implements MembershipListener {
     const state = new ClusterState(store, config, () => this.membership);
     this.state = state;
     state.now = now;
+    this.#clockWarning = new ClockWarning(state.clock, (...line) => host.log(...line));
     const inbox = new Inbox();
     this.#largeReceiver = new LargeReceiver(state, inbox);
     this.#headroom = new Headroom(state, (...room) => this.#reclaiming.makeRoomAt(...room));
@@ -129,11 +130,11 @@ export class ClusterNode implements MembershipListener {
     });
     this.#lookups = new Lookups(state, this.#streams);
     this.#mirror = new MirrorReceiver(state, {
-      becamePrimary: (ref) => this.#becamePrimary(ref),
+      becamePrimary: (ref) => this.moves.swappedIn(ref),
       copied: (peer, frame) => this.#digests.named(peer, frame),
       primaryLost: (key, wasBusy) => this.#primaryLost(key, wasBusy),
     });
-    const executor = this.#lateExecutor();
+    const executor = lateExecutor(() => this.executor);
     this.#runner = new Runner(this.keyspace, executor);
     this.#claims = new Claims(
       state,
@@ -171,7 +172,13 @@ export class ClusterNode implements MembershipListener {
     this.router = this.#makeRouter();
     this.#digests = new Digests(state, this.#streams, this.keyspace, host);
     this.#reclaiming = new Reclaiming(state, this.#streams, this.keyspace, () => host.random());
-    this.#merging = new Merging(state, this.#streams, {
+    this.#merging = this.#makeMerging();
+    this.membership = new Membership(membership, self, host, this, now);
+    this.#connect(inbox);
+  }
+
+  #makeMerging(): Merging {
+    return new Merging(this.state, this.#streams, {
       quiet: () => this.#claims.withdrawAll(),
       isSending: () => this.#largeSender.open > 0,
       report: () => this.#records.reportMerge(),
@@ -179,8 +186,6 @@ export class ClusterNode implements MembershipListener {
       resolved: () => this.#slotsResolved(),
       grant: (to, ref) => this.keyspace.grant(to, ref),
     });
-    this.membership = new Membership(membership, self, host, this, now);
-    this.#connect(inbox);
   }
 
   #makeRouter(): ClusterRouter {
@@ -195,20 +200,12 @@ export class ClusterNode implements MembershipListener {
     );
   }
 
-  /** The executor is made after this node, which is part of what it works on. */
-  #lateExecutor(): Executor {
-    return {
-      classify: (request) => this.executor.classify(request),
-      execute: (request, db, reply) => this.executor.execute(request, db, reply),
-    };
-  }
-
   #keyspaceHooks(): KeyspaceHooks {
     return {
       moveOf: (ref) => this.moves.moveOf(ref),
       cancelSending: (ref) => this.#largeSender.cancelAll(ref),
       moveEnded: (move) => this.moves.end(move),
-      restore: (ref) => this.#restore(ref),
+      restore: (ref) => this.moves.restore(ref),
       forget: (ref, also) => this.#forgets.add(ref, also),
       created: (ref) => this.#records.announce(ref),
       makeRoom: () => this.#reclaiming.makeRoom(),
@@ -258,7 +255,7 @@ export class ClusterNode implements MembershipListener {
     for (const { id } of this.state.view.members) {
       this.state.clock.observe(this.membership.statusOf(id)?.version ?? 0);
     }
-    this.#watchClock();
+    this.#clockWarning.tick();
     this.state.clockAheadMs = Math.max(0, wall - this.membership.medianClockMs(wall));
     this.#streams.tick();
     this.#merging.step();
@@ -465,42 +462,12 @@ export class ClusterNode implements MembershipListener {
     this.#routing.retryParked();
   }
 
-  #restore(ref: Ref): ReturnType<Moves['moveOf']> | null {
-    this.moves.start(ref, this.state.rankedBackup(this.#store.slot(ref)));
-    return (this.#store.flags(ref) & Flag.Moving) === 0 ? null : this.moves.moveOf(ref);
-  }
-
-  /** SWAP was read: the old primary is the backup now, and the backup moves on to where the ranking wants it. */
-  #becamePrimary(ref: Ref): void {
-    const { state } = this;
-    const old = state.livePeer(this.#store.peer(ref));
-    const ranked = state.rankedBackup(this.#store.slot(ref));
-    state.statistics.takeOvers++;
-    if (old === null || ranked === null || ranked === old) {
-      if (old !== null) this.keyspace.grant(old, ref);
-      this.#records.announce(ref);
-    } else {
-      this.keyspace.grant(old, ref);
-      this.moves.start(ref, ranked);
-    }
-  }
-
   #primaryLost(key: Key, wasBusy: boolean): void {
     if (wasBusy) this.#claims.lost(key);
     else {
       this.#host.log('warn', 'another primary took over a key of this node', { db: key.db });
       const move = this.moves.find(key);
       if (move !== undefined) this.moves.end(move);
-    }
-  }
-
-  /** A clock far in the future drives all versions ahead of it: told once, until it has passed. */
-  #watchClock(): void {
-    const { clock } = this.state;
-    if (clock.isFarAhead === this.#toldFarAhead) return;
-    this.#toldFarAhead = clock.isFarAhead;
-    if (clock.isFarAhead) {
-      this.#host.log('warn', 'versions run ahead of the wall clock', { version: clock.last });
     }
   }
 

@@ -58,6 +58,12 @@ export interface Executor {
   execute(request: Request, db: number, reply: ReplyWriter): void;
 }
 
+/** For those who are made before the executor. */
+export const lateExecutor = (executor: () => Executor): Executor => ({
+  classify: (request) => executor().classify(request),
+  execute: (request, db, reply) => executor().execute(request, db, reply),
+});
+
 /** The cluster as the dispatcher sees it. */
 export interface Router {
   /**
