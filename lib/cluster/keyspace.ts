@@ -316,7 +316,8 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     const tomb = this.#bury(ref, version, offset);
     store.setPeer(tomb, holder?.index ?? NOBODY);
     if (holder !== null && backup === null) store.setChangeOffset(tomb, Number.MAX_SAFE_INTEGER);
-    const also = move !== null && move.state !== MoveState.Lease ? move.to : null;
+    // Whoever has been sent a copy, also when the change-over has lost its old backup since and waits for a lease.
+    const also = move !== null && move.copyOffset > 0 ? move.to : null;
     // A backup that was left out may answer reads for a while yet: the delete is not shown before that is over.
     const isRead = backup === null && this.#state.isUnackedDelete(tomb);
     const mustForget = also !== null || isRead || this.#state.mustForget(tomb);

@@ -64,4 +64,8 @@ export interface NodeStatus {
   /** Bytes that it may still take under `maxmemory`; 2^53 - 1 without a limit. */
   readonly headroomBytes: number;
   readonly operationsPerSecond: number;
+  /** Members that this node misses without a proof of their death, under `available`. */
+  readonly membersMissing: number;
+  /** 1 when this node has forgotten deletes since some are missing: they must discard what they hold. */
+  readonly deletesForgotten: number;
 }

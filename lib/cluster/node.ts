@@ -46,6 +46,7 @@ import { Scanning } from './scanning.js';
 import { Settling } from './settling.js';
 import { type DataHost, Streams } from './streams.js';
 import { TakeOver } from './take-over.js';
+import { TombstoneKeeping } from './tombstone-keeping.js';
 
 /** The outside of a node's cluster part. */
 export interface ClusterHost extends MembershipHost, DataHost {
@@ -87,6 +88,7 @@ export class ClusterNode implements MembershipListener {
   readonly #reclaiming: Reclaiming;
   readonly #digests: Digests;
   readonly #merging: Merging;
+  readonly #tombstones: TombstoneKeeping;
   readonly #redundancy: Redundancy;
   readonly #headroom: Headroom;
   readonly #clockWarning: ClockWarning;
@@ -172,6 +174,7 @@ export class ClusterNode implements MembershipListener {
     this.router = this.#makeRouter();
     this.#digests = new Digests(state, this.#streams, this.keyspace, host);
     this.#reclaiming = new Reclaiming(state, this.#streams, this.keyspace, () => host.random());
+    this.#tombstones = new TombstoneKeeping(state);
     this.#merging = this.#makeMerging();
     this.membership = new Membership(membership, self, host, this, now);
     this.#connect(inbox);
@@ -269,7 +272,7 @@ export class ClusterNode implements MembershipListener {
     this.settling.tick();
     this.#routing.retryParked();
     const isSettled = this.#redundancy.isSettled;
-    this.#reclaiming.reapTombstones(isSettled);
+    this.#tombstones.reap(isSettled);
     this.#claims.beforeFlush();
     if (isSettled && !this.state.flushing) this.#digests.tick();
     this.#departure.step();
@@ -419,7 +422,10 @@ export class ClusterNode implements MembershipListener {
   }
 
   status(): NodeStatus {
-    return this.#redundancy.status(this.operationsPerSecond);
+    return {
+      ...this.#redundancy.status(this.operationsPerSecond),
+      ...this.#tombstones.status(),
+    };
   }
 
   isKnown(): boolean {
@@ -428,6 +434,10 @@ export class ClusterNode implements MembershipListener {
 
   isMerging(): boolean {
     return this.state.mergingSlots > 0;
+  }
+
+  mayMerge(): boolean {
+    return this.#tombstones.mayMerge;
   }
 
   // --- inside

@@ -2,7 +2,6 @@ import { f64At } from '../protocol/bytes.js';
 import { evictionCandidate } from '../store/eviction.js';
 import { ExpiryCycle } from '../store/expiry.js';
 import { type Ref, Role, type Store } from '../store/store.js';
-import { TombstoneReaper } from '../store/tombstones.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import { FrameType } from './frames.js';
@@ -10,18 +9,13 @@ import { entryBytes } from './headroom.js';
 import type { LiveKeyspace } from './keyspace.js';
 import type { Peer } from './peer.js';
 import type { Streams } from './streams.js';
-import { versionMs } from './version-clock.js';
 
 /** Keys that one command may evict. */
 const EVICTIONS_PER_COMMAND = 16;
 /** Keys looked at to relieve a member that is full. */
 const DRAWS_MAX = 64;
-/** Entries looked at for tombstones per tick. */
-const TOMBSTONES_PER_TICK = 2000;
-/** A settled cluster forgets tombstones after so many node-timeouts. */
-const TOMBSTONE_NODE_TIMEOUTS = 5;
 
-/** Gives back what expired keys, keys to evict and old tombstones occupy; keys only where this node is their primary. */
+/** Gives back what expired keys and keys to evict occupy, where this node is their primary. */
 export class Reclaiming {
   readonly #state: ClusterState;
   readonly #store: Store;
@@ -29,7 +23,6 @@ export class Reclaiming {
   readonly #streams: Streams;
   readonly #random: () => number;
   readonly #expiry: ExpiryCycle;
-  readonly #reaper: TombstoneReaper;
 
   constructor(state: ClusterState, streams: Streams, keyspace: LiveKeyspace, random: () => number) {
     this.#state = state;
@@ -38,7 +31,6 @@ export class Reclaiming {
     this.#streams = streams;
     this.#random = random;
     this.#expiry = new ExpiryCycle(state.store);
-    this.#reaper = new TombstoneReaper(state.store);
   }
 
   /** Deletes what has expired, a bounded piece per call. */
@@ -102,20 +94,6 @@ export class Reclaiming {
     this.#keyspace.begin();
     this.makeRoomAt(peer, f64At(buffer, start));
     return true;
-  }
-
-  /**
-   * Tombstones live on while a copy that does not know of the delete may turn up: for a few node-timeouts where all is
-   * settled, for `tombstone-ttl` where members are missing.
-   */
-  reapTombstones(isSettledEverywhere: boolean): void {
-    const { config, clock } = this.#state;
-    const calmMs = TOMBSTONE_NODE_TIMEOUTS * config.nodeTimeoutMs;
-    const ageMs = isSettledEverywhere ? calmMs : Math.max(config.tombstoneTtlMs, calmMs);
-    this.#reaper.run(TOMBSTONES_PER_TICK, (ref) => {
-      if (this.#state.isOpenDelete(ref)) return false;
-      return versionMs(this.#store.version(ref)) < clock.wall - ageMs;
-    });
   }
 
   /** Bytes freed by evicting primaries, those with one backup only where it is given; 0 where nothing is evicted. */

@@ -23,7 +23,7 @@ export class Redundancy {
     this.#headroom = headroom;
   }
 
-  status(operationsPerSecond: number): NodeStatus {
+  status(operationsPerSecond: number): Omit<NodeStatus, 'membersMissing' | 'deletesForgotten'> {
     const { store, clock, view, isChanging } = this.#state;
     const viewNumber = view === null || isChanging ? 0 : view.id.number;
     return {

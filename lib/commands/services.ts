@@ -49,6 +49,17 @@ export interface TandisFacts {
   readonly forwards: number;
   readonly takeOvers: number;
   readonly promotions: number;
+  /** Deletes remembered, and how many are kept at most while members are missing. */
+  readonly tombstones: number;
+  readonly tombstonesMax: number;
+  /** Members that may be serving on the other side of a partition. */
+  readonly membersMissing: number;
+  /** Deletes were forgotten since: the other side will have to discard what it holds. */
+  readonly deletesForgotten: boolean;
+  /** Slots that nobody serves until it is decided whose copies stay, since two sides have met. */
+  readonly mergingSlots: number;
+  /** Copies given up here since another side had a newer change. */
+  readonly mergeDropped: number;
   /** Bytes sent and received on the bus, and messages sent by kind. */
   readonly busOutputBytes: number;
   readonly busInputBytes: number;

@@ -1,6 +1,7 @@
 import { FrameType } from '../cluster/frames.js';
 import type { Incarnation, Member } from '../cluster/member.js';
 import type { ClusterNode } from '../cluster/node.js';
+import { TOMBSTONES_MAX } from '../cluster/tombstone-keeping.js';
 import type { ClusterFacts, KeyLocation, SlotRange, TandisFacts } from '../commands/services.js';
 import { keySlot, SLOTS } from '../protocol/crc16.js';
 import { Role, type Store } from '../store/store.js';
@@ -100,6 +101,12 @@ export class NodeClusterFacts implements ClusterFacts {
       forwards: statistics.forwards,
       takeOvers: statistics.takeOvers,
       promotions: statistics.promotions,
+      tombstones: this.#store.countOfRole(Role.Tombstone),
+      tombstonesMax: TOMBSTONES_MAX,
+      membersMissing: this.#node.membership.membersMissing(),
+      deletesForgotten: !this.#node.mayMerge(),
+      mergingSlots: this.#node.state.mergingSlots,
+      mergeDropped: statistics.mergeDropped,
       busOutputBytes: statistics.busBytesSent,
       busInputBytes: statistics.busBytesReceived,
       busMessages: new Map(

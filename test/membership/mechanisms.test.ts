@@ -232,6 +232,7 @@ class Bench {
       status: () => STATUS,
       isKnown: () => true,
       isMerging: () => false,
+      mayMerge: () => true,
     };
     const config = {
       nodeTimeoutMs: 2000,
@@ -267,6 +268,8 @@ const STATUS = {
   memoryBytes: 0,
   headroomBytes: 0,
   operationsPerSecond: 0,
+  membersMissing: 0,
+  deletesForgotten: 0,
 };
 
 const REPORT = {

@@ -34,6 +34,7 @@ export interface ProcessOptions {
   readonly nodeTimeoutMs: number;
   readonly partitionPolicy: 'available' | 'majority';
   readonly takeOverAfter: number;
+  readonly tombstoneTtlMs: number;
   readonly partBytes: number;
   readonly maxMemoryBytes: number;
   readonly maxMemoryPolicy: ClusterConfig['maxMemoryPolicy'];
@@ -342,7 +343,7 @@ export class Process implements LinkOwner, ClusterHost {
       locationList: 'anchor',
       minBackupsToWrite: 0,
       takeOverAfter,
-      tombstoneTtlMs: 3_600_000,
+      tombstoneTtlMs: this.#options.tombstoneTtlMs,
       leaveTimeoutMs: 30_000,
       maxMemoryBytes: this.#options.maxMemoryBytes,
       maxMemoryPolicy: this.#options.maxMemoryPolicy,

@@ -18,6 +18,9 @@ export interface Profile {
   readonly oneAtATime: boolean;
   /** The cluster is cut in two so many times, each for longer than node-timeout. */
   readonly splits: number;
+  /** How long a cut lasts at least and at most, in node-timeouts. */
+  readonly splitLasts: readonly [number, number];
+  readonly tombstoneTtlMs: number;
   /** Faults and clients go on for so long. */
   readonly durationMs: number;
   readonly clients: number;
@@ -47,6 +50,8 @@ const BASE: Profile = {
   faultEveryMs: 1500,
   oneAtATime: true,
   splits: 0,
+  splitLasts: [1.7, 5],
+  tombstoneTtlMs: 3_600_000,
   durationMs: 15_000,
   clients: 6,
   keys: 4,
@@ -121,6 +126,17 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     clients: 8,
   },
   partition: { ...BASE, nodes: 4, faults: { reset: 1, clock: 0.3 }, clockSkewMs: 20, splits: 3 },
+  // Apart for longer than deletes are remembered.
+  forgotten: {
+    ...BASE,
+    nodes: 4,
+    nodeTimeoutMs: 500,
+    splits: 2,
+    splitLasts: [10, 20],
+    tombstoneTtlMs: 1000,
+    faults: { reset: 1 },
+    keys: 2,
+  },
   majority: {
     ...BASE,
     nodes: 5,

@@ -134,10 +134,12 @@ export class Simulation implements Victims, Nodes, World {
 
   #runSplits(): void {
     const random = this.scheduler.random('splits');
-    const { nodeTimeoutMs, splits } = this.#profile;
+    const { nodeTimeoutMs, splits, splitLasts } = this.#profile;
+    const [shortest, longest] = splitLasts;
     this.#runUntil(3000);
     this.#calmDown();
-    new Splits(this.#stage(random), random, nodeTimeoutMs).run(splits);
+    const lasts = [nodeTimeoutMs * shortest, nodeTimeoutMs * longest] as const;
+    new Splits(this.#stage(random), random, lasts).run(splits);
     for (const call of this.workload.calls) this.#count(call.outcome);
   }
 
@@ -388,6 +390,7 @@ export class Simulation implements Victims, Nodes, World {
     const { nodeTimeoutMs, partitionPolicy, takeOverAfter, partBytes } = this.#profile;
     const { maxMemoryBytes, maxMemoryPolicy } = this.#profile;
     const options: ProcessOptions = {
+      tombstoneTtlMs: this.#profile.tombstoneTtlMs,
       nodeTimeoutMs,
       partitionPolicy,
       takeOverAfter,

@@ -30,6 +30,9 @@ export class SplitRound {
   readonly held: readonly ReadonlySet<string>[];
   readonly newestOfSide: Map<string, Newest>[] = [];
   isFlushed = false;
+  /** When all were in one view again. */
+  unitedAt = Number.POSITIVE_INFINITY;
+  readonly #incarnations: ReadonlySet<string>;
   readonly #keys: readonly string[];
   #questions = 0;
 
@@ -44,6 +47,7 @@ export class SplitRound {
     this.cutAt = cutAt;
     this.sides = sides;
     this.#keys = keys;
+    this.#incarnations = new Set(processes.map(({ incarnation }) => incarnation));
     this.held = sides.map((side) => {
       const own = processes.filter(({ machine }) => side.includes(machine));
       return new Set(keys.filter((key) => own.some((process) => holdsCopy(process, key))));
@@ -67,6 +71,10 @@ export class SplitRound {
   /** Looked at after every event: the last moment counts at which everybody stands still and no anchor has asked. */
   look(now: number, processes: readonly Process[]): void {
     const view = processes[0]?.node.state.view ?? null;
+    const isUnited =
+      view?.members.length === processes.length &&
+      processes.every(({ node }) => sameViewId(node.state.view?.id ?? null, view.id));
+    if (isUnited) this.unitedAt = Math.min(this.unitedAt, now);
     const isFrozen = processes.every(
       ({ node }) =>
         node.state.mergingSlots === SLOTS && sameViewId(node.state.view?.id ?? null, view!.id),
@@ -79,6 +87,35 @@ export class SplitRound {
       const own = ofSide(processes, side);
       this.newestOfSide[index] = new Map(this.#keys.map((key) => [key, newestOf(own, key)]));
     });
+  }
+
+  /** The side whose nodes have kept what they had, while all of the other one began anew; -1 when it is not so. */
+  survivor(processes: readonly Process[]): number {
+    const kept = this.sides.map((side) =>
+      ofSide(processes, side).filter(({ incarnation }) => this.#incarnations.has(incarnation)),
+    );
+    return this.sides.findIndex(
+      (side, index) => kept[index]!.length === side.length && kept[1 - index]!.length === 0,
+    );
+  }
+
+  /** What the clients of that side saw all along, and the others before the cut and after their nodes began anew. */
+  survivorHistory(
+    side: number,
+    key: string,
+    calls: readonly Call[],
+    sideOf: (call: Call) => number,
+  ): Call[] {
+    const history: Call[] = [];
+    for (const call of calls.filter(({ keys }) => keys.includes(key))) {
+      const isWhole = sideOf(call) === side || call.returnedAt <= this.cutAt;
+      if (isWhole || call.invokedAt >= this.unitedAt) history.push(call);
+      else if (call.invokedAt < this.cutAt || call.returnedAt > this.healAt) {
+        history.push(unknown(call));
+      }
+    }
+    if (!this.held[side]!.has(key)) history.push(pseudo(['VANISH', key], this.cutAt, null));
+    return history;
   }
 
   /** What the clients of one side saw of a key until the sides met, beginning with what all saw before the cut. */

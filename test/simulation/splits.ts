@@ -37,12 +37,12 @@ const FLUSH_SHARE = 0.25;
 export class Splits {
   readonly #stage: Stage;
   readonly #random: Random;
-  readonly #nodeTimeoutMs: number;
+  readonly #lastsMs: readonly [number, number];
 
-  constructor(stage: Stage, random: Random, nodeTimeoutMs: number) {
+  constructor(stage: Stage, random: Random, lastsMs: readonly [number, number]) {
     this.#stage = stage;
     this.#random = random;
-    this.#nodeTimeoutMs = nodeTimeoutMs;
+    this.#lastsMs = lastsMs;
   }
 
   run(rounds: number): void {
@@ -59,7 +59,8 @@ export class Splits {
     stage.run(random.between(200, 2500));
     const round = this.#cut(firstCall);
     // Detection takes up to node-timeout and a little more; some cuts are healed soon after.
-    const lastsMs = this.#nodeTimeoutMs * random.between(1.7, random.next() < 0.5 ? 2.2 : 5);
+    const [shortest, longest] = this.#lastsMs;
+    const lastsMs = random.between(shortest, random.next() < 0.5 ? 1.3 * shortest : longest);
     const flushes = random.next() < FLUSH_SHARE;
     stage.run(lastsMs * 0.8);
     if (flushes) stage.send(random.pick(round.sides), ['FLUSHALL']);
@@ -92,14 +93,23 @@ export class Splits {
   #check(round: SplitRound, isSplit: boolean): void {
     const stage = this.#stage;
     const calls = stage.calls.slice(round.firstCall);
+    const sideOf = (call: Call): number =>
+      round.sides.findIndex((side) => side.includes(Number(/^n(\d+)\./.exec(call.node)![1])));
+    const survivor = isSplit && round.frozenAt === 0 ? round.survivor(stage.processes()) : -1;
+    if (survivor >= 0) {
+      stage.count('discards');
+      for (const key of stage.keys) {
+        const history = round.survivorHistory(survivor, key, calls, sideOf);
+        stage.check(`${key} on the side that stayed`, key, [history]);
+      }
+      return;
+    }
     if (!isSplit || round.frozenAt === 0) {
       // One side was left out before it knew of the cut, and has come back empty.
       stage.count('unsplit');
       return;
     }
     stage.count('merges');
-    const sideOf = (call: Call): number =>
-      round.sides.findIndex((side) => side.includes(Number(/^n(\d+)\./.exec(call.node)![1])));
     for (const key of stage.keys) {
       if (!round.isKeptBySoleChanger(key, calls, sideOf)) {
         stage.violated(`${key} was changed on one side only, and is not what it was there`, key);

@@ -148,6 +148,8 @@ const STATUS: NodeStatus = {
   memoryBytes: 0,
   headroomBytes: 0,
   operationsPerSecond: 0,
+  membersMissing: 0,
+  deletesForgotten: 0,
 };
 
 /** A node of the simulated network: one machine, and the membership machine of the process on it. */
@@ -592,6 +594,7 @@ export class ControlNetwork {
       status: () => ({ ...STATUS, primaries: node.keys }),
       isKnown: () => node.known,
       isMerging: () => false,
+      mayMerge: () => true,
     };
   }
 

@@ -53,6 +53,8 @@ export interface MembershipListener {
   isKnown(): boolean;
   /** Whether sides of a partition have met, and some slot is not resolved here yet. */
   isMerging(): boolean;
+  /** Whether all deletes are known since the members that are missing were lost: else those must discard what they hold. */
+  mayMerge(): boolean;
 }
 
 /** What the rest of the node asks membership. Times are monotonic milliseconds. */
@@ -71,6 +73,8 @@ export interface MembershipView {
   readsUntil(id: Incarnation): number;
   /** Monotonic time at which the last short lease granted *to* that member has run out; 0 with proof of its death. */
   grantEnds(id: Incarnation): number;
+  /** Members left out without a proof of death, which may be serving on the other side of a partition. */
+  membersMissing(): number;
   /** The last status heard from a member. */
   statusOf(id: Incarnation): NodeStatus | undefined;
   /** The stream to that member was stuck twice: the link counts as broken. */

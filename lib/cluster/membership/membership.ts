@@ -1,4 +1,4 @@
-import type { Address, Incarnation, Member, NodeStatus, View } from '../member.js';
+import type { Address, Incarnation, Member, NodeStatus, View, ViewId } from '../member.js';
 import { Acceptance } from './acceptance.js';
 import { Answers } from './answers.js';
 import { AskedProbes } from './asked-probes.js';
@@ -17,6 +17,7 @@ import { Leases } from './leases.js';
 import { everyOtherLeaves } from './leaving.js';
 import { LoneFounder } from './lone-founder.js';
 import type { Body, ControlAnswer, ControlMessage, ControlRequest, Header } from './messages.js';
+import { Missing } from './missing.js';
 import { Newcomer } from './newcomer.js';
 import { Participant } from './participant.js';
 import { Participation } from './participation.js';
@@ -26,7 +27,7 @@ import { Requests } from './requests.js';
 import { Serving } from './serving.js';
 import type { State } from './state.js';
 import { timingOf } from './timing.js';
-import { compareViewIds, idsOf } from './views.js';
+import { compareViewIds, idsOf, sameViewId } from './views.js';
 
 /**
  * The membership machine of one node (design section 5). Inputs are calls with the time; outputs
@@ -96,7 +97,11 @@ export class Membership implements MembershipView {
       reporting: this.#reporting,
       told: (header: Header, at: number) => this.#told(header, at),
     };
-    this.#requests = new Requests({ ...parts, saidGoodbye: (id) => this.#died(id, 'goodbye') });
+    this.#requests = new Requests({
+      ...parts,
+      saidGoodbye: (id) => this.#died(id, 'goodbye'),
+      discard: (view, now) => this.#discard(view, now),
+    });
     this.#answers = new Answers({
       ...parts,
       replaced: (peer) => this.#replaced(peer),
@@ -122,6 +127,7 @@ export class Membership implements MembershipView {
       send,
       leases,
       departed: new Departed(),
+      missing: new Missing(),
       peers: new Peers(timing, leases, {
         ...links,
         report: (at) => this.#reporting.own(at),
@@ -187,6 +193,11 @@ export class Membership implements MembershipView {
 
   grantEnds(id: Incarnation): number {
     return this.#state.leases.shortGranted(id);
+  }
+
+  membersMissing(): number {
+    const { config, missing, departed } = this.#state;
+    return config.partitionPolicy === 'available' ? missing.count(departed) : 0;
   }
 
   statusOf(id: Incarnation): NodeStatus | undefined {
@@ -405,6 +416,16 @@ export class Membership implements MembershipView {
     this.#excluded(prepared, now);
   }
 
+  /** The other side cannot merge with what is held here. Only who still is in the view that it has seen gives that up. */
+  #discard(id: ViewId, now: number): void {
+    const { participant, config, host } = this.#state;
+    const { installed, prepared } = participant;
+    if (config.partitionPolicy !== 'available' || installed === null) return;
+    if (!sameViewId(installed.id, id) || !sameViewId(prepared?.id ?? null, id)) return;
+    host.log('warn', 'discarding', { reason: 'the sides of a partition were apart for too long' });
+    this.#excluded(installed, now);
+  }
+
   #excluded(own: View, now: number): void {
     this.#newcomer.excluded(own, now);
     this.#renew();
@@ -421,6 +442,7 @@ export class Membership implements MembershipView {
     this.#askedProbes.clear();
     this.#coordination.reset();
     this.#state.participant = new Participant();
+    this.#state.missing.clear();
     this.#serving.changed();
     this.#state.leases.clear();
     this.#participation.reset();

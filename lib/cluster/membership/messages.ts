@@ -141,6 +141,8 @@ export interface Surveyed extends Header {
   readonly leftOut: readonly Incarnation[];
   /** The sender has said goodbye: it counts for nothing any more. */
   readonly departed: boolean;
+  /** Whether the sender knows of all deletes since the members that it misses were lost. */
+  readonly mayMerge: boolean;
 }
 
 /** Second step: binds the receiver to the view. */
@@ -172,6 +174,12 @@ export interface InstallView extends Header {
   readonly lost: readonly Address[];
 }
 
+/** To a member of the other side of a partition: what it holds in that view must not be merged, it begins anew. */
+export interface Discard extends Header {
+  readonly kind: 'discard';
+  readonly view: ViewId;
+}
+
 export interface Goodbye extends Header {
   readonly kind: 'goodbye';
 }
@@ -186,6 +194,7 @@ export type ControlRequest =
   | Survey
   | Prepare
   | InstallView
+  | Discard
   | Goodbye;
 export type ControlAnswer = Welcome | Pong | Joining | Founding | Probed | Surveyed | Prepared;
 export type ControlMessage = ControlRequest | ControlAnswer;
@@ -267,6 +276,8 @@ const isStatus = shapeOf({
   memoryBytes: isNumber,
   headroomBytes: isNumber,
   operationsPerSecond: isNumber,
+  membersMissing: isNumber,
+  deletesForgotten: isNumber,
 });
 const isReport = shapeOf({
   serial: isCount,
@@ -314,6 +325,7 @@ const BODIES: ReadonlyMap<string, Check> = new Map<ControlMessage['kind'], Check
       missing: isIncarnations,
       leftOut: isIncarnations,
       departed: isBoolean,
+      mayMerge: isBoolean,
     }),
   ],
   [
@@ -331,6 +343,7 @@ const BODIES: ReadonlyMap<string, Check> = new Map<ControlMessage['kind'], Check
       lost: listOf(isAddress, ADDRESSES_MAX),
     }),
   ],
+  ['discard', shapeOf({ view: isViewId })],
   ['goodbye', shapeOf({})],
 ]);
 

@@ -71,6 +71,7 @@ export class Participation {
       missing: survey.members.filter((id) => id !== self.id && leases.longHeld(id) <= now),
       leftOut: survey.members.filter((id) => participant.hasLeftOut(id)),
       departed: saidGoodbye,
+      mayMerge: participant.installed === null || this.#hooks.listener.mayMerge(),
     };
   }
 
@@ -177,6 +178,7 @@ export class Participation {
   #rememberLost(before: View | null, view: View, lost: readonly Address[]): void {
     const ids = idsOf(view);
     const known = this.#hooks.coordination().lost;
+    this.#state.missing.changed(before, view);
     known.addAddresses(lost);
     for (const member of before?.members ?? []) if (!ids.has(member.id)) known.add(member);
     for (const member of view.members) known.found(member);

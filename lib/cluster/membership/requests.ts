@@ -1,4 +1,4 @@
-import type { Incarnation, Member } from '../member.js';
+import type { Incarnation, Member, ViewId } from '../member.js';
 import type { Acceptance } from './acceptance.js';
 import type { AskedProbes } from './asked-probes.js';
 import type { Coordination } from './coordination.js';
@@ -20,6 +20,8 @@ export interface RequestParts {
   readonly reporting: Reporting;
   /** Looks at the view that a message tells of; true if this node is another incarnation since. */
   told(header: Header, now: number): boolean;
+  /** What is held here, in that view, is not to be merged. */
+  discard(view: ViewId, now: number): void;
   /** That member has nothing left to hand over. */
   saidGoodbye(id: Incarnation): void;
 }
@@ -83,6 +85,9 @@ export class Requests {
         break;
       case 'install':
         participation.install(message, now);
+        break;
+      case 'discard':
+        this.#parts.discard(message.view, now);
         break;
       case 'goodbye':
         this.#parts.saidGoodbye(from);

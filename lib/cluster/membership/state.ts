@@ -3,6 +3,7 @@ import type { MembershipConfig, MembershipHost } from './contract.js';
 import type { Departed } from './departed.js';
 import type { Handshakes } from './handshakes.js';
 import type { Leases } from './leases.js';
+import type { Missing } from './missing.js';
 import type { Participant } from './participant.js';
 import type { Peers, Send } from './peers.js';
 import type { Timing } from './timing.js';
@@ -16,6 +17,7 @@ export interface State {
   readonly send: Send;
   readonly leases: Leases;
   readonly departed: Departed;
+  readonly missing: Missing;
   readonly peers: Peers;
   readonly handshakes: Handshakes;
   participant: Participant;

@@ -200,6 +200,10 @@ export class Proposer {
       this.#fail(now, 'sides not ready', {});
       return true;
     }
+    if (plan.other !== null && [...surveyed.values()].some(({ mayMerge }) => !mayMerge)) {
+      this.#letDiscard(plan.other, now);
+      return true;
+    }
     const electorates = this.#electorates(attempt);
     if (!this.#wins(attempt, electorates, new Set(surveyed.keys()))) {
       if (!late && !plan.voters.every((id) => surveyed.has(id))) return false;
@@ -244,6 +248,13 @@ export class Proposer {
         return sameViewId(answer.installed, other.id) && sameViewId(answer.prepared, other.id);
       })
     );
+  }
+
+  /** Deletes were forgotten on either side: the smaller one, which does not propose, gives up what it holds. */
+  #letDiscard({ id: view, members }: View, now: number): void {
+    for (const { id } of members) this.#hooks.send(id, { kind: 'discard', view });
+    this.#fail(now, 'the other side discards', { members: members.length });
+    this.#retryAt = now + 5 * this.#pauseMs;
   }
 
   #electorates({ plan, surveyed }: Attempt): Electorates {
