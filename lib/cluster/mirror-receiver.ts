@@ -53,8 +53,12 @@ export class MirrorReceiver {
     this.#state.clock.observe(frame.version);
     const ref = this.#find(frame);
     if (frame.version < (this.#state.floors[frame.db] ?? 0)) return;
-    // A COPY comes from who is primary now: it also replaces what a lost primary, ahead in its clock, has left here.
+    // A COPY comes from who is primary now: it also replaces what a lost primary, ahead in its clock, has left here. But it
+    // may be overtaken by one who has made the key anew:
+    //     1. P sends COPY to J, and DELETE to X.
+    //     2. X has the delete, makes the key anew with J as its backup, and sends SET to J. Here it is first.
     if (type === FrameType.Copy) {
+      if (ref !== 0 && this.#isOvertaken(peer, frame, ref)) return;
       this.#put(peer, frame, ref, frame.flags & GRANTS);
       this.#listener.copied(peer, frame);
       return;
@@ -67,7 +71,10 @@ export class MirrorReceiver {
     if (ref !== 0 && this.#store.version(ref) > frame.version) return;
     switch (type) {
       case FrameType.Set:
-        if (ref === 0 || this.#isFrom(peer, ref)) this.#put(peer, frame, ref, frame.flags & GRANTS);
+        // A copy in the making says nothing against one who has made the key anew: see COPY; here P's COPY was first.
+        if (ref === 0 || this.#isFrom(peer, ref) || !this.#isFull(ref)) {
+          this.#put(peer, frame, ref, frame.flags & GRANTS);
+        }
         return;
       case FrameType.Expire:
         if (ref === 0 || !this.#isFrom(peer, ref)) return;
@@ -199,6 +206,16 @@ export class MirrorReceiver {
 
   #find(frame: KeyFrame): Ref {
     return this.#store.find(frame.db, frame.buffer, frame.keyStart, frame.keyEnd);
+  }
+
+  #isOvertaken(peer: Peer, frame: KeyFrame, ref: Ref): boolean {
+    if (this.#store.role(ref) !== Role.Backup || this.#isFrom(peer, ref)) return false;
+    return this.#store.version(ref) > frame.version;
+  }
+
+  /** A copy that may promote itself; not one that is in the making. */
+  #isFull(ref: Ref): boolean {
+    return this.#store.role(ref) !== Role.Backup || (this.#store.flags(ref) & Flag.Full) !== 0;
   }
 
   /** A change counts from the primary of this copy, or where that one is gone; a tombstone or record has no say. */

@@ -118,9 +118,8 @@ export class Routing implements TaskRouter, ForwardingRouter {
         const index = store.peer(ref);
         if (index === NOBODY) return state.isAlone && !state.isChanging;
         const backup = state.peers[index]!;
-        return (
-          backup.isLive && !backup.stream.isFull && (traits.write || state.now < backup.readsUntil)
-        );
+        // A write that changes nothing (SET NX) is a read: no ack fences its reply.
+        return backup.isLive && !backup.stream.isFull && state.now < backup.readsUntil;
       }
       case Role.Backup:
         return !traits.write && this.#mayReadBackup(ref);
@@ -236,7 +235,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
     if (task.from === null && (flags & (Flag.Streak | Flag.Eager)) !== 0) {
       this.#takeOver.usedHere(ref, task.key);
     }
-    if (!traits.write && !this.#mayReadPrimary(ref)) return this.park(task);
+    if (!this.#mayReadPrimary(ref)) return this.park(task);
     const backup = this.#state.livePeer(this.#store.peer(ref));
     if (traits.write && backup?.stream.isFull) return this.park(task);
     this.#run(task);

@@ -2,7 +2,7 @@ import { Flag } from '../../lib/cluster/entry-flags.js';
 import { MoveState } from '../../lib/cluster/move.js';
 import type { Peer } from '../../lib/cluster/peer.js';
 import { type Ref, Role, type Store, ValueType } from '../../lib/store/store.js';
-import type { Process } from './process.js';
+import type { Machine, Process } from './process.js';
 
 export interface Found {
   readonly what: string;
@@ -111,8 +111,12 @@ function soleHolder(processes: readonly Process[], key: string): Process | null 
   if (copies.length !== 1 || entries.some(({ role }) => role === Role.Tombstone)) return null;
   const { process, ref, role } = copies[0]!;
   const { store, node } = process;
-  if (role !== Role.Primary) return process;
   const backup = node.state.peer(store.peer(ref));
+  if (role !== Role.Primary) {
+    // It has just given the role away, perhaps with a change that the new primary is yet to read.
+    const isSwapping = backup?.isLive && backup.stream.acked < backup.stream.log.endOffset;
+    return isSwapping ? null : process;
+  }
   const isAcked = backup === null || store.changeOffset(ref) <= backup.stream.acked;
   return isAcked && (store.flags(ref) & Flag.Busy) === 0 ? process : null;
 }
@@ -229,4 +233,19 @@ export class CalmChecks {
 function value(store: Store, ref: Ref): string {
   const start = store.valueStart(ref);
   return store.valueBuffer(ref).latin1Slice(start, start + store.valueLength(ref));
+}
+
+/** One line of what a machine is at. */
+export function showMachine({ index, process }: Machine): string {
+  if (process === null) return `machine ${index}: down`;
+  const { node } = process;
+  const view = node.state.view;
+  const members = view?.members.map(({ host, leaving }) => host + (leaving ? '(leaving)' : ''));
+  return (
+    `${process.name}${process.isPaused ? ' paused' : ''}${process.serves ? '' : ' not serving'}` +
+    ` view ${view?.id.number ?? '-'} [${members?.join(' ') ?? ''}]` +
+    ` without backup ${node.keysWithoutBackup()}, own ${node.settling.keysWithoutBackup}` +
+    ` settled ${node.settling.isSettled} ${JSON.stringify(node.open)}` +
+    ` primaries ${process.store.countOfRole(0)} backups ${process.store.countOfRole(1)}`
+  );
 }

@@ -23,7 +23,8 @@ export interface Victims {
   /** Takes a leaving back, if it is not too late. */
   stay(machine: number): void;
   pause(machine: number): void;
-  resume(machine: number): void;
+  /** `clockStoodMs`: its monotonic clock, too, stood still for so long. */
+  resume(machine: number, clockStoodMs: number): void;
   cut(from: number, to: number, oneWay: boolean): void;
   heal(): void;
   reset(kind: 'control' | 'data'): void;
@@ -35,6 +36,7 @@ export type FaultKind =
   | 'crash'
   | 'silent-crash'
   | 'pause'
+  | 'stop'
   | 'cut'
   | 'partition'
   | 'join'
@@ -147,7 +149,8 @@ export class FaultDriver {
       case 'silent-crash':
         return this.#crash(machine, kind === 'silent-crash');
       case 'pause':
-        return this.#pause(machine);
+      case 'stop':
+        return this.#pause(machine, kind === 'stop');
       case 'cut':
         return this.#cut(machine, up);
       case 'partition':
@@ -190,13 +193,15 @@ export class FaultDriver {
     });
   }
 
-  #pause(machine: number): void {
+  #pause(machine: number, isStop: boolean): void {
     const { nodeTimeoutMs } = this.#profile;
     const longest = this.#random.next() < 0.5 ? nodeTimeoutMs / 2 : 3 * nodeTimeoutMs;
     const pauseMs = this.#random.between(10, longest);
-    this.#victims.note(`pause machine ${machine} for ${pauseMs.toFixed(0)} ms`);
+    this.#victims.note(
+      `${isStop ? 'stop' : 'pause'} machine ${machine} for ${pauseMs.toFixed(0)} ms`,
+    );
     this.#victims.pause(machine);
-    this.#later(pauseMs, () => this.#victims.resume(machine));
+    this.#later(pauseMs, () => this.#victims.resume(machine, isStop ? pauseMs : 0));
   }
 
   #cut(machine: number, up: number[]): void {

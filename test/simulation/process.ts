@@ -24,7 +24,7 @@ export interface Machine {
   readonly address: Address;
   /** Speed of the monotonic clock, about 1, and its reading at true time 0. */
   readonly rate: number;
-  readonly monotonicOffset: number;
+  monotonicOffset: number;
   /** Wall clock minus true time, Unix milliseconds. */
   wallOffset: number;
   process: Process | null;

@@ -36,6 +36,14 @@ export interface Profile {
   readonly maxMemoryPolicy: 'noeviction' | 'allkeys-lru' | 'volatile-lru' | 'volatile-ttl';
   /** Share of large values that are sent as they are drawn; others are made small. */
   readonly largeShare: number;
+  /** Share of commands that a client sends to the node that it is stuck to. */
+  readonly stickyShare: number;
+  /** Share of commands that only read; of the others many do as well. */
+  readonly readShare: number;
+  /** Share of commands on the whole keyspace: SCAN, FLUSHALL, DBSIZE. */
+  readonly scanShare: number;
+  /** A client gives a command up after so long, and goes elsewhere; 0: never. */
+  readonly patienceMs: number;
 }
 
 const BASE: Profile = {
@@ -61,6 +69,10 @@ const BASE: Profile = {
   maxMemoryBytes: 0,
   maxMemoryPolicy: 'noeviction',
   largeShare: 0.2,
+  stickyShare: 0.8,
+  readShare: 0,
+  scanShare: 0,
+  patienceMs: 0,
 };
 
 export const PROFILES: Readonly<Record<string, Profile>> = {
@@ -126,6 +138,51 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     clients: 8,
   },
   partition: { ...BASE, nodes: 4, faults: { reset: 1, clock: 0.3 }, clockSkewMs: 20, splits: 3 },
+  /** Clients without a home, links that take their time: keys are on the move all the time. */
+  roam: {
+    ...BASE,
+    delayMsMax: 8,
+    clients: 12,
+    keys: 2,
+    thinkMsMax: 5,
+    stickyShare: 0.1,
+    takeOverAfter: 1,
+    faults: { crash: 1 },
+    durationMs: 6000,
+  },
+  keyspace: {
+    ...BASE,
+    delayMsMax: 8,
+    scanShare: 0.15,
+    takeOverAfter: 1,
+    stickyShare: 0.3,
+    spares: 1,
+    faults: { crash: 1, join: 1, leave: 1 },
+    durationMs: 12_000,
+  },
+  /** One node cut off from the others, and clients that go on reading from it. */
+  alone: {
+    ...BASE,
+    partitionPolicy: 'majority',
+    faults: { partition: 1 },
+    faultEveryMs: 300,
+    clients: 10,
+    keys: 6,
+    readShare: 0.8,
+    patienceMs: 100,
+    durationMs: 20_000,
+  },
+  /** Machines that stand still with their clocks. */
+  stop: {
+    ...BASE,
+    faults: { stop: 1 },
+    faultEveryMs: 300,
+    clients: 10,
+    keys: 6,
+    readShare: 0.8,
+    patienceMs: 100,
+    durationMs: 20_000,
+  },
   // Apart for longer than deletes are remembered.
   forgotten: {
     ...BASE,

@@ -1,11 +1,12 @@
 import { sameViewId } from '../../lib/cluster/membership/views.js';
 import type { Random } from '../support/control-network.js';
-import { CalmChecks, checkMemory, checkPrimaries, checkRedundancy } from './checks.js';
+import { CalmChecks, checkMemory, checkPrimaries, checkRedundancy, showMachine } from './checks.js';
 import { FaultDriver, type Victims } from './faults.js';
 import { type Call, showCall } from './history.js';
 import { KeyModel } from './key-model.js';
 import { linearize } from './linearizability.js';
 import { Network } from './network.js';
+import { checkPairs, PAIR_KEYS } from './pairs.js';
 import { type Machine, Process, type ProcessOptions, type World } from './process.js';
 import type { Profile } from './profiles.js';
 import { Scheduler } from './scheduler.js';
@@ -250,7 +251,7 @@ export class Simulation implements Victims, Nodes, World {
     this.#faults.stop();
     this.workload.stop();
     this.network.heal();
-    for (const process of this.processes()) if (process.isPaused) process.resume();
+    for (const process of this.processes()) if (process.isPaused) this.resume(process.machine, 0);
     let since = this.now;
     // Quiet is what stays so: machines may still be about to start.
     const isOver = (): boolean => {
@@ -272,7 +273,7 @@ export class Simulation implements Victims, Nodes, World {
   }
 
   #checkCalm(): void {
-    const checks = new CalmChecks(this.processes(), this.workload.keys);
+    const checks = new CalmChecks(this.processes(), [...this.workload.keys, ...PAIR_KEYS]);
     const found = checks.run();
     if (found !== null) throw new Violation(found.what, found.key);
   }
@@ -284,7 +285,7 @@ export class Simulation implements Victims, Nodes, World {
       client: new Client(this.workload, 1000 + i, this.scheduler.random(`reader ${i}`)),
     }));
     for (const { process, client } of readers) {
-      for (const key of this.workload.keys) {
+      for (const key of [...this.workload.keys, ...PAIR_KEYS]) {
         let isOpen = true;
         client.run(process, ['GET', key], () => {
           isOpen = false;
@@ -297,6 +298,7 @@ export class Simulation implements Victims, Nodes, World {
   }
 
   #checkHistory(): void {
+    this.#checkKeyspace();
     const byKey = new Map<string, Call[]>(this.workload.keys.map((key) => [key, []]));
     for (const call of this.workload.calls) {
       this.#count(call.outcome);
@@ -325,6 +327,16 @@ export class Simulation implements Victims, Nodes, World {
         `and leaves ${model.show(verdict.state)}; none of these fits on:\n  ${blocked.join('\n  ')}`,
       key,
     );
+  }
+
+  #checkKeyspace(): void {
+    const { calls, scans } = this.workload;
+    this.#count('scans', scans.count);
+    const missed = scans.check(calls);
+    if (missed !== null) throw new Violation(missed.what, missed.key);
+    if (this.#profile.maxMemoryPolicy !== 'noeviction') return;
+    const pairs = checkPairs(calls);
+    if (pairs !== null) throw new Violation(pairs, PAIR_KEYS[0]);
   }
 
   #count(what: string, by = 1): void {
@@ -439,8 +451,12 @@ export class Simulation implements Victims, Nodes, World {
     this.machines[machine]!.process?.pause();
   }
 
-  resume(machine: number): void {
-    this.machines[machine]!.process?.resume();
+  resume(machine: number, clockStoodMs: number): void {
+    const place = this.machines[machine]!;
+    place.monotonicOffset -= clockStoodMs * place.rate;
+    place.process?.resume();
+    // Whatever it does first, it reads its clocks before.
+    if (clockStoodMs > 0) place.process?.input('woken', () => undefined);
   }
 
   cut(from: number, to: number, oneWay: boolean): void {
@@ -470,22 +486,6 @@ export class Simulation implements Victims, Nodes, World {
   }
 
   describe(): string {
-    return this.machines
-      .map(({ index, process }) => {
-        if (process === null) return `machine ${index}: down`;
-        const { node } = process;
-        const view = node.state.view;
-        const members = view?.members.map(
-          ({ host, leaving }) => host + (leaving ? '(leaving)' : ''),
-        );
-        return (
-          `${process.name}${process.isPaused ? ' paused' : ''}${process.serves ? '' : ' not serving'}` +
-          ` view ${view?.id.number ?? '-'} [${members?.join(' ') ?? ''}]` +
-          ` without backup ${node.keysWithoutBackup()}, own ${node.settling.keysWithoutBackup}` +
-          ` settled ${node.settling.isSettled} ${JSON.stringify(node.open)}` +
-          ` primaries ${process.store.countOfRole(0)} backups ${process.store.countOfRole(1)}`
-        );
-      })
-      .join('\n');
+    return this.machines.map(showMachine).join('\n');
   }
 }

@@ -2,7 +2,9 @@ import type { Random } from '../support/control-network.js';
 import type { Reply } from '../support/resp.js';
 import { Connection } from './connection.js';
 import { type Call, outcomeOf } from './history.js';
+import { pairCommand } from './pairs.js';
 import type { Process } from './process.js';
+import { Scans } from './scans.js';
 import type { Scheduler } from './scheduler.js';
 import type { Trace } from './trace.js';
 
@@ -13,6 +15,14 @@ export interface WorkloadOptions {
   readonly thinkMsMax: number;
   /** Share of large values that are sent as they are drawn; others are made small. */
   readonly largeShare: number;
+  /** Share of commands that a client sends to the node that it is stuck to. */
+  readonly stickyShare: number;
+  /** Share of commands that only read; of the others many do as well. */
+  readonly readShare: number;
+  /** Share of commands on the whole keyspace: SCAN, FLUSHALL, DBSIZE. */
+  readonly scanShare: number;
+  /** A client gives a command up after so long, and goes elsewhere; 0: never. */
+  readonly patienceMs: number;
 }
 
 /** Where the clients find nodes. */
@@ -23,8 +33,6 @@ export interface Nodes {
   listening(): Process[];
 }
 
-/** Share of commands that a client sends to the node that it is stuck to. */
-const STICKY_SHARE = 0.8;
 const PAIR_SHARE = 0.05;
 const MSET_SHARE = 0.06;
 const REDIRECT_SHARE = 0.02;
@@ -37,6 +45,7 @@ export class Workload {
   readonly clients: Client[] = [];
   readonly nodes: Nodes;
   readonly options: WorkloadOptions;
+  readonly scans = new Scans();
   isOn = true;
 
   constructor(nodes: Nodes, options: WorkloadOptions) {
@@ -102,7 +111,10 @@ export class Client {
       if (!this.#workload.isOn) return;
       const process = this.#choose();
       if (process === null) return this.think();
-      this.run(process, makeCommand(this.#random, this.#workload), () => this.think());
+      this.run(process, this.#makeCommand(), (call) => {
+        this.#workload.scans.answered(this.#number, call);
+        this.think();
+      });
     });
   }
 
@@ -112,6 +124,29 @@ export class Client {
     this.call = this.#workload.newCall(this.#number, process, args);
     this.#done = done;
     this.#connection!.send(args);
+    const { patienceMs } = this.#workload.options;
+    if (patienceMs > 0) this.#giveUpAfter(patienceMs, this.call);
+  }
+
+  #giveUpAfter(patienceMs: number, call: Call): void {
+    this.#workload.nodes.scheduler.at(patienceMs, () => {
+      if (this.call !== call || !this.#workload.isOn) return;
+      this.#connection?.close();
+      this.#connection = null;
+      this.#finish('unknown', null);
+    });
+  }
+
+  #makeCommand(): readonly string[] {
+    const { options, calls, scans } = this.#workload;
+    const random = this.#random;
+    if (options.scanShare > 0 && random.next() < options.scanShare) {
+      return scans.command(this.#number, random, `v${calls.length}.`);
+    }
+    if (options.readShare > 0 && random.next() < options.readShare) {
+      return ['GET', random.pick(this.#workload.keys)];
+    }
+    return makeCommand(random, this.#workload);
   }
 
   #connect(process: Process): void {
@@ -149,30 +184,18 @@ export class Client {
     const up = this.#workload.nodes.listening();
     if (up.length === 0) return null;
     const home = up.find(({ machine }) => machine === this.#home);
-    const stays = random.next() < STICKY_SHARE;
+    const stays = random.next() < this.#workload.options.stickyShare;
     const chosen = home !== undefined && stays ? home : random.pick(up);
     if (home === undefined || random.next() < REDIRECT_SHARE) this.#home = chosen.machine;
     return chosen;
   }
 }
 
-/** Keys of which a call is part of the history; those that are gathered in pairs only have to be answered. */
+/** Keys of which a call is part of the history; those of pairs and of scans have histories of their own. */
 function keysOf(args: readonly string[], all: readonly string[]): readonly string[] {
   if (args[0] === 'FLUSHALL') return all;
-  if (args[1]!.startsWith('g')) return [];
+  if (args[0] === 'SCAN' || !all.includes(args[1]!)) return [];
   return args[0] === 'MSET' ? [args[1]!, args[3]!] : [args[1]!];
-}
-
-/** Commands on keys of their own that mean another one's value: what they leave is not modelled. */
-function pairCommand(random: Random, value: string): readonly string[] {
-  const [one, other] = [`g${random.below(4)}`, `g${random.below(4)}`];
-  const luck = random.next();
-  if (luck < 0.2) return ['SET', one, value];
-  if (luck < 0.4) return ['RENAME', one, other];
-  if (luck < 0.55) return ['MSETNX', one, value, other, value];
-  if (luck < 0.65) return ['RENAMENX', one, other];
-  if (luck < 0.8) return ['DEL', one, other];
-  return luck < 0.9 ? ['MGET', one, other] : ['MSET', one, value, other, value];
 }
 
 function makeCommand(random: Random, workload: Workload): readonly string[] {
