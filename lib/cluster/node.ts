@@ -379,6 +379,7 @@ export class ClusterNode implements MembershipListener {
       this.#locations.clear();
     }
     state.refreshLeases();
+    this.#headroom.installed();
     this.#streams.mark(install.view);
     this.#records.installed(install, added);
     this.settling.installed();
