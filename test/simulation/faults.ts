@@ -39,6 +39,7 @@ export type FaultKind =
   | 'stop'
   | 'cut'
   | 'partition'
+  | 'deaf'
   | 'join'
   | 'leave'
   | 'reset'
@@ -154,7 +155,9 @@ export class FaultDriver {
       case 'cut':
         return this.#cut(machine, up);
       case 'partition':
-        return this.#partition(up);
+        return this.#partition(up, false);
+      case 'deaf':
+        return this.#partition(up, true);
       case 'join':
         return this.#join();
       case 'leave':
@@ -217,13 +220,15 @@ export class FaultDriver {
     this.#later(lastsMs, () => this.#victims.heal());
   }
 
-  #partition(up: number[]): void {
+  /** `isDeaf`: it is heard by the others, and does not hear them. */
+  #partition(up: number[], isDeaf: boolean): void {
     const random = this.#random;
     if (up.length < 3) return;
     const alone = random.pick(up);
     const lastsMs = random.between(100, 5 * this.#profile.nodeTimeoutMs);
-    this.#victims.note(`machine ${alone} alone for ${lastsMs.toFixed(0)} ms`);
-    for (const other of up) if (other !== alone) this.#victims.cut(alone, other, false);
+    const what = isDeaf ? 'deaf' : 'alone';
+    this.#victims.note(`machine ${alone} ${what} for ${lastsMs.toFixed(0)} ms`);
+    for (const other of up) if (other !== alone) this.#victims.cut(other, alone, isDeaf);
     this.#later(lastsMs, () => this.#victims.heal());
   }
 

@@ -164,7 +164,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   alone: {
     ...BASE,
     partitionPolicy: 'majority',
-    faults: { partition: 1 },
+    faults: { partition: 1, deaf: 1 },
     faultEveryMs: 300,
     clients: 10,
     keys: 6,
