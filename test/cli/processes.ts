@@ -63,7 +63,8 @@ export interface Node {
 /** Starts one node on ports of the system's choice. */
 export async function startNode(t: Test, ...options: string[]): Promise<Node> {
   const ports = options.includes('--port') ? [] : ['--port', '0'];
-  const run = tandis(t, 'server', ...ports, '--log-format', 'json', ...options);
+  const log = ['--log-format', 'json', '--loglevel', 'verbose'];
+  const run = tandis(t, 'server', ...ports, ...log, ...options);
   const line = await run.printed(/^\{.*"msg":"listening".*\}$/m);
   const { port, busPort } = JSON.parse(line[0]) as { port: number; busPort: number };
   return { run, port, busPort };
@@ -83,17 +84,16 @@ export function clientOf(t: Test, port: number): Redis {
   return client;
 }
 
-/** Asks again until the answer is what is wanted; the test's own timeout ends it. */
-export async function until(question: () => Promise<boolean>): Promise<void> {
-  while (!(await question().catch(() => false))) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+/** Waits until a node is in a view with so many members; needs the log level that startNode sets. */
+export async function inView(node: Node, members: number): Promise<void> {
+  const others = `(,"[^"]+"){${members - 1}}`;
+  await node.run.printed(new RegExp(`"members":\\["[^"]+"${others}\\],"msg":"members"`));
 }
 
-/** Waits until a node serves keys. */
+/** Waits until a node that is in a view serves keys: it keeps a command waiting until it does. */
 export async function serves(t: Test, port: number): Promise<Redis> {
   const client = clientOf(t, port);
-  await until(async () => (await client.ttl('none')) === -2);
+  await client.ttl('none');
   return client;
 }
 

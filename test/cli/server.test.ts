@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import t from 'tap';
-import { clientOf, serves, startNode, tandis, until } from './processes.js';
+import { clientOf, inView, serves, startNode, tandis } from './processes.js';
 
 t.test('a port in use: one line, exit status 1', async (t) => {
   const other = createServer().listen(0, '127.0.0.1');
@@ -48,13 +48,8 @@ t.test('all nodes told to end at once end at once: there is nobody to hand over 
   const first = await startNode(t);
   await serves(t, first.port);
   const second = await startNode(t, '--join', `127.0.0.1:${first.busPort}`);
+  await Promise.all([inView(first, 2), inView(second, 2)]);
   const client = await serves(t, second.port);
-  await until(
-    async () =>
-      String(await client.cluster('NODES'))
-        .trim()
-        .split('\n').length === 2,
-  );
   await client.set('key', 'value');
   const start = Date.now();
   first.run.child.kill('SIGTERM');
@@ -67,12 +62,8 @@ t.test('two nodes form a cluster; the one that leaves hands over what it holds',
   const first = await startNode(t);
   await serves(t, first.port);
   const second = await startNode(t, '--join', `127.0.0.1:${first.busPort}`);
+  await Promise.all([inView(first, 2), inView(second, 2)]);
   const client = await serves(t, second.port);
-  const members = async (): Promise<number> =>
-    String(await client.cluster('NODES'))
-      .trim()
-      .split('\n').length;
-  await until(async () => (await members()) === 2);
   for (let i = 0; i < 100; i++) t.equal(await client.set(`key:${i}`, `value ${i}`), 'OK');
   second.run.child.kill('SIGTERM');
   t.equal(await second.run.ended, 0);

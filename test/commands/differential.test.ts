@@ -3,7 +3,7 @@ import { seededRandom } from '../store/seeded-random.js';
 import { type FakeClient, TestNode } from '../support/local-services.js';
 import { missingRedis, RedisServer, RespConnection } from '../support/redis-server.js';
 import { type Reply, ReplyReader } from '../support/resp.js';
-import { TandisProcess } from '../support/tandis-process.js';
+import { TestCluster } from '../support/test-cluster.js';
 import { RandomCommands } from './random-commands.js';
 
 /** Commands per seed and protocol; more with DIFFERENTIAL_COMMANDS, and another first seed with SEED. */
@@ -50,13 +50,10 @@ function inProcess(): Target {
   };
 }
 
-/** Resolves when the node serves in a view with that many members. */
-async function serving(connection: RespConnection, members: number): Promise<void> {
-  for (;;) {
-    const { bytes } = await connection.ask('INFO', 'tandis');
-    if (bytes.includes(`members:${members}\r\n`) && bytes.includes('serving:1\r\n')) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+async function connected(t: Test, port: number): Promise<RespConnection> {
+  const connection = await RespConnection.open(port);
+  t.teardown(() => connection.close());
+  return connection;
 }
 
 /** What belongs to a connection has to be told to each. */
@@ -190,30 +187,18 @@ const missing = missingRedis();
 
 t.test('replies are those of a real Redis', { skip: missing ?? false }, async (t) => {
   const server = await RedisServer.start('--enable-debug-command', 'yes');
-  const redis = await RespConnection.open(server.port);
-  t.teardown(async () => {
-    redis.close();
-    await server.stop();
-  });
+  t.teardown(() => server.stop());
+  const redis = await connected(t, server.port);
   await t.test('from the handlers alone', (t) => compareAll(t, redis, inProcess()));
   await t.test('from a node', async (t) => {
-    const node = await TandisProcess.start();
-    const connection = await RespConnection.open(node.port);
-    t.teardown(async () => {
-      connection.close();
-      await node.stop();
-    });
+    const { nodes } = await TestCluster.start(t, 1);
+    const connection = await connected(t, nodes[0]!.port);
     const ask = (...args: string[]) => connection.ask(...args);
     await compareAll(t, redis, { can: { swapdb: false, gathers: true }, ask });
   });
   await t.test('from three nodes, each command through another one', async (t) => {
-    const nodes = await TandisProcess.startCluster(3);
-    const connections = await Promise.all(nodes.map((node) => RespConnection.open(node.port)));
-    t.teardown(async () => {
-      for (const connection of connections) connection.close();
-      await Promise.all(nodes.map((node) => node.stop()));
-    });
-    await Promise.all(connections.map((connection) => serving(connection, nodes.length)));
+    const { nodes } = await TestCluster.start(t, 3);
+    const connections = await Promise.all(nodes.map((node) => connected(t, node.port)));
     const can = { swapdb: false, gathers: true };
     await compareAll(t, redis, { can, ask: inTurns(connections) });
   });

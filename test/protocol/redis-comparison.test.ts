@@ -1,10 +1,8 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import t from 'tap';
@@ -28,21 +26,9 @@ import {
   ParseResult,
   RequestParser,
 } from '../../lib/protocol/request-parser.js';
+import { missingRedis, RedisServer } from '../support/redis-server.js';
 
-const isInstalled = spawnSync('redis-server', ['--version']).status === 0;
-const skip = isInstalled ? false : 'redis-server is not installed';
-
-async function startRedis(socketPath: string): Promise<ChildProcess> {
-  const server = spawn('redis-server', ['--port', '0', '--unixsocket', socketPath, '--save', ''], {
-    stdio: 'ignore',
-  });
-  const deadline = Date.now() + 10_000;
-  while (!existsSync(socketPath)) {
-    if (Date.now() > deadline) throw new Error('redis-server did not start');
-    await delay(20);
-  }
-  return server;
-}
+const skip = missingRedis() ?? false;
 
 /** All bytes that Redis answers before it closes the connection. */
 async function answersUntilClose(socketPath: string, input: Buffer): Promise<string> {
@@ -78,13 +64,10 @@ t.test('compared with redis-server', { skip }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'tandis-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const socketPath = join(directory, 'redis.sock');
-  const server = await startRedis(socketPath);
+  const server = await RedisServer.start('--unixsocket', socketPath);
+  t.teardown(() => server.stop());
   const redis = new Redis(socketPath);
-  t.teardown(async () => {
-    redis.disconnect();
-    server.kill('SIGKILL');
-    await once(server, 'exit');
-  });
+  t.teardown(() => redis.disconnect());
   const within = <Result>(
     text: string,
     parse: (buffer: Buffer, start: number, end: number) => Result,

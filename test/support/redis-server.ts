@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeCommand, type Reply, ReplyReader } from './resp.js';
 
-const START_TRIES = 200;
-const START_RETRY_MS = 25;
+/** A Redis that does not say by then that it is ready never does. */
+const START_MS = 10_000;
 /** A reply that is not there by then never comes. */
 const REPLY_MS = 5000;
 
@@ -30,7 +30,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** A real redis-server on a port of its own, without persistence. */
+/** A real redis-server on a port of its own, without persistence; `start` resolves when it accepts connections. */
 export class RedisServer {
   readonly port: number;
   readonly #process: ChildProcess;
@@ -46,13 +46,41 @@ export class RedisServer {
     const port = await freePort();
     const directory = mkdtempSync(join(tmpdir(), 'redis-'));
     const base = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', directory];
-    const child = spawn('redis-server', [...base, ...options], { stdio: 'ignore' });
-    return new RedisServer(port, child, directory);
+    const stdio = ['ignore', 'pipe', 'inherit'] as const;
+    const child = spawn('redis-server', [...base, ...options], { stdio: [...stdio] });
+    const server = new RedisServer(port, child, directory);
+    try {
+      await server.#ready();
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+    return server;
+  }
+
+  async #ready(): Promise<void> {
+    const output = this.#process.stdout!;
+    const late = setTimeout(() => this.#process.kill('SIGKILL'), START_MS);
+    let log = '';
+    try {
+      for await (const chunk of output.iterator({ destroyOnReturn: false })) {
+        log += chunk;
+        if (/ready to accept connections/i.test(log)) return;
+      }
+    } finally {
+      clearTimeout(late);
+      // What it says later is of no interest, and must not fill the pipe.
+      output.resume();
+    }
+    throw new Error(`redis-server did not start:\n${log}`);
   }
 
   async stop(): Promise<void> {
-    this.#process.kill('SIGKILL');
-    if (this.#process.exitCode === null) await once(this.#process, 'exit');
+    const { exitCode, signalCode } = this.#process;
+    if (exitCode === null && signalCode === null) {
+      this.#process.kill('SIGKILL');
+      await once(this.#process, 'exit');
+    }
     rmSync(this.#directory, { recursive: true });
   }
 }
@@ -74,18 +102,10 @@ export class RespConnection {
     });
   }
 
-  /** Tries until the server listens. */
   static async open(port: number): Promise<RespConnection> {
-    for (let i = 0; ; i++) {
-      const socket = connect(port, '127.0.0.1');
-      try {
-        await once(socket, 'connect');
-        return new RespConnection(socket);
-      } catch (error) {
-        if (i === START_TRIES) throw error;
-        await new Promise((resolve) => setTimeout(resolve, START_RETRY_MS));
-      }
-    }
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    return new RespConnection(socket);
   }
 
   ask(...args: (string | Buffer)[]): Promise<{ reply: Reply; bytes: string }> {

@@ -10,6 +10,7 @@ const PROGRAM = fileURLToPath(new URL('../../bin/tandis.js', import.meta.url));
 
 const END_WITH_PARENT = new URL('./end-with-parent.js', import.meta.url).href;
 
+/** Nodes are asked again so often: they log views, and nothing when copies have moved or all is settled. */
 const POLL_MS = 20;
 /** A cluster that is not settled by then never is. */
 const SETTLE_MS = 15_000;
