@@ -54,6 +54,8 @@ export interface NetworkOptions {
 const STALL_MAX_MS = 8000;
 const RETRANSMIT_MS_MAX = 100;
 const CHUNK_BYTES_MAX = 64 * 1024;
+/** What is on its way for longer is a fault of the link, not a delay: half a node-timeout breaks a data link. */
+const LATE_MS_MAX = 500;
 
 /**
  * Machines and the connections between them in virtual time. Order is kept within one direction of a connection, and
@@ -184,7 +186,7 @@ export class Network {
     }
     const delay = usual * random.between(0.5, 1.5);
     const luck = random.next();
-    if (luck < 0.002) return delay * 100;
+    if (luck < 0.002) return Math.min(delay * 100, LATE_MS_MAX);
     return luck < 0.02 ? delay * 10 : delay;
   }
 
