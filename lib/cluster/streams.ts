@@ -216,13 +216,23 @@ export class Streams {
         return true;
       case FrameType.Ack:
         this.#state.clock.observe(second);
-        return peer.stream.acknowledged(offset, this.#state.now);
+        return this.#acknowledged(peer, offset);
       case FrameType.Held:
         if (peer.stream.stuckSince !== 0) peer.stream.stuckSince = this.#state.now;
         return true;
       default:
         return false;
     }
+  }
+
+  /** Progress makes a link whole again that counted as broken: its member may only have slept. */
+  #acknowledged(peer: Peer, offset: number): boolean {
+    const { stream } = peer;
+    const { membership, now } = this.#state;
+    const wasStuck = stream.resets > 0;
+    if (!stream.acknowledged(offset, now)) return false;
+    if (wasStuck && stream.resets === 0) membership.dataLinkWhole(peer.id, now);
+    return true;
   }
 
   #sendUnsent(peer: Peer): void {

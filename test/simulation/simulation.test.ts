@@ -22,6 +22,7 @@ const MENDED: readonly (readonly [profile: string, seed: number])[] = [
   ['mixed', 2],
   ['mixed', 28],
   ['mixed', 113],
+  ['skew', 3004],
   ['alone', 1001],
 ];
 

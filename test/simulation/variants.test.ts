@@ -3,9 +3,10 @@ import t from 'tap';
 import { checkEdits, runVariant } from './variant-runner.js';
 import { VARIANTS } from './variants.js';
 
-/** Seeds from shortly before the one that once found the variant: a change of the code makes other runs of them. */
-const SEEDS_BEFORE = 1;
+/** A change of the code makes other runs of all seeds: what one in a few found is found by as many again. */
 const SEEDS_MAX = 40;
+/** What took longer than this to be found is left to `npm run simulate:variants`, which runs up to 300 seeds. */
+const RARE_SEED = 8;
 /** All of it runs in a minute and a half on an idle machine. */
 const TIMEOUT_MS = 240_000;
 
@@ -27,12 +28,13 @@ t.test('docs/testing.md lists them', (t) => {
   t.end();
 });
 
-t.test('the simulator finds every variant', async (t) => {
-  for (const variant of VARIANTS) {
-    const first = Math.max(1, variant.seed - SEEDS_BEFORE);
-    const { seed, what } = await runVariant(variant, first, SEEDS_MAX);
+t.test('the simulator finds every variant but the rare ones', async (t) => {
+  const often = VARIANTS.filter(({ seed }) => seed <= RARE_SEED);
+  t.ok(often.length >= 20, 'at least twenty are found soon');
+  for (const variant of often) {
+    const { seed, what } = await runVariant(variant, 1, SEEDS_MAX);
     const hint = `npm run simulate:variants -- ${variant.name}`;
-    const seeds = `seeds ${first} to ${first + SEEDS_MAX - 1} of profile ${variant.profile}`;
+    const seeds = `${SEEDS_MAX} seeds of profile ${variant.profile}`;
     t.not(seed, null, `${variant.name}: ${what.split('\n')[0] || `not in ${seeds} (${hint})`}`);
   }
 });

@@ -79,6 +79,8 @@ export interface MembershipView {
   statusOf(id: Incarnation): NodeStatus | undefined;
   /** The stream to that member was stuck twice: the link counts as broken. */
   dataLinkBroken(id: Incarnation, now: number): void;
+  /** The stream that counted as broken goes on. */
+  dataLinkWhole(id: Incarnation, now: number): void;
   /** Asks the others to mark this node as leaving. */
   leave(now: number): void;
   /** Takes `leave` back; not after `goodbye`. */

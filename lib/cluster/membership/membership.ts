@@ -253,6 +253,13 @@ export class Membership implements MembershipView {
     this.#tellAll(now);
   }
 
+  dataLinkWhole(id: Incarnation, now: number): void {
+    const peer = this.#state.peers.get(id);
+    if (peer === undefined || !peer.broken) return;
+    peer.broken = false;
+    this.#tellAll(now);
+  }
+
   // ---- inputs
 
   start(now: number, wall: number): void {
