@@ -11,6 +11,7 @@ export const ACQUIRE: CommandTraits = {
   write: true,
   creates: true,
   denyOom: false,
+  observes: false,
   keyMode: KeyMode.Single,
 };
 

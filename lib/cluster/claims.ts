@@ -8,6 +8,7 @@ import type { LiveKeyspace, Provisional } from './keyspace.js';
 import { bestHolding, type Lookups } from './lookups.js';
 import type { Incarnation } from './member.js';
 import type { MirrorReceiver } from './mirror-receiver.js';
+import type { MirrorSender } from './mirror-sender.js';
 import type { Moves } from './moves.js';
 import type { ReplySink } from './operation.js';
 import type { Peer } from './peer.js';
@@ -47,6 +48,17 @@ interface DeferredClaim {
   isAsking: boolean;
 }
 
+interface ClaimsParts {
+  readonly state: ClusterState;
+  readonly streams: Streams;
+  readonly keyspace: LiveKeyspace;
+  readonly runner: Runner;
+  readonly lookups: Lookups;
+  readonly mirrorSender: MirrorSender;
+  readonly mirrorReceiver: MirrorReceiver;
+  readonly moves: Moves;
+}
+
 /** Creating keys whose anchor is another member, and granting that to others (docs/data-plane.md, "Creating a key"). */
 export class Claims implements ReplySink {
   router!: TaskRouter;
@@ -56,7 +68,8 @@ export class Claims implements ReplySink {
   readonly #keyspace: LiveKeyspace;
   readonly #runner: Runner;
   readonly #lookups: Lookups;
-  readonly #mirror: MirrorReceiver;
+  readonly #mirrorSender: MirrorSender;
+  readonly #mirrorReceiver: MirrorReceiver;
   readonly #moves: Moves;
   readonly #claims = new Map<string, Claim>();
   readonly #steps = new Map<number, Claim>();
@@ -64,23 +77,16 @@ export class Claims implements ReplySink {
   readonly #frame = new KeyFrame();
   #lastStep = 0;
 
-  constructor(
-    state: ClusterState,
-    streams: Streams,
-    keyspace: LiveKeyspace,
-    runner: Runner,
-    lookups: Lookups,
-    mirror: MirrorReceiver,
-    moves: Moves,
-  ) {
-    this.#state = state;
-    this.#store = state.store;
-    this.#streams = streams;
-    this.#keyspace = keyspace;
-    this.#runner = runner;
-    this.#lookups = lookups;
-    this.#mirror = mirror;
-    this.#moves = moves;
+  constructor(parts: ClaimsParts) {
+    this.#state = parts.state;
+    this.#store = parts.state.store;
+    this.#streams = parts.streams;
+    this.#keyspace = parts.keyspace;
+    this.#runner = parts.runner;
+    this.#lookups = parts.lookups;
+    this.#mirrorSender = parts.mirrorSender;
+    this.#mirrorReceiver = parts.mirrorReceiver;
+    this.#moves = parts.moves;
   }
 
   get open(): number {
@@ -181,7 +187,7 @@ export class Claims implements ReplySink {
     this.#granted(claim);
     const ref = this.#find(claim.key);
     if (ref !== 0 && this.#store.peer(ref) === claim.anchor.index) {
-      this.#keyspace.grant(claim.anchor, ref);
+      this.#mirrorSender.grant(claim.anchor, ref);
     }
     return true;
   }
@@ -220,7 +226,7 @@ export class Claims implements ReplySink {
     const offset = peer.stream.frameEnd;
     const verdict = this.#judge(peer, key, frame.version);
     if (verdict === 'grant') {
-      this.#mirror.adopt(peer, frame);
+      this.#mirrorReceiver.adopt(peer, frame);
       peer.unconfirmed.push({ offset, db: key.db, key: key.bytes });
     } else if (verdict === 'defer' || verdict === 'wait') {
       this.#notify(peer, FrameType.Defer, key, frame.version, '');
@@ -348,7 +354,7 @@ export class Claims implements ReplySink {
 
   #grantDeferred(deferred: DeferredClaim): void {
     this.#deferred.splice(this.#deferred.indexOf(deferred), 1);
-    this.#mirror.adopt(deferred.peer, deferred.frame);
+    this.#mirrorReceiver.adopt(deferred.peer, deferred.frame);
     this.#notify(deferred.peer, FrameType.Granted, deferred.key, deferred.frame.version, '');
   }
 

@@ -1,6 +1,6 @@
 import { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
-import type { ClusterState } from './cluster-state.js';
+import { type ClusterState, SLOTS } from './cluster-state.js';
 import { Counting, type CountQuestion } from './counting.js';
 import type { Flushing, FlushQuestion } from './flushing.js';
 import type { Gathering } from './gathering.js';
@@ -14,13 +14,15 @@ import {
 } from './operation.js';
 import type { Queries } from './queries.js';
 import type { Routing } from './routing.js';
-import { CLUSTER_DOWN, errorReply, NO_REPLICAS, NOT_RUN } from './runner.js';
+import { CLUSTER_DOWN, errorReply, NO_REPLICAS, NOT_RUN, OUTCOME_UNKNOWN } from './runner.js';
 import type { Scanning, ScanQuestion } from './scanning.js';
 import { scatter } from './scatter.js';
 import { swapDatabases } from './swap-databases.js';
 import { taskOf } from './task.js';
 
 const HASHES = 2 ** 32;
+/** Entries that each member looks at for one step of KEYS and RANDOMKEY. */
+const ENTRIES_PER_STEP = 1000;
 const DATABASES_MAX = 256;
 
 type Question = ScanQuestion | FlushQuestion | LocateQuestion | CountQuestion;
@@ -115,23 +117,21 @@ export class ClusterRouter implements Router {
           reply.integer(count);
           finish();
         });
-      case 'keys': {
-        const pattern = command.pattern?.toString('latin1') ?? null;
-        return this.#scanning.all(operation.db, pattern, (keys) => {
-          reply.array(keys.length);
-          for (const key of keys) reply.bulk(key, 0, key.length);
-          finish();
-        });
-      }
+      case 'keys':
+        return this.#keys(command.pattern, operation.db, reply, finish);
       case 'scan':
         return this.#scan(command, operation.db, reply, finish);
       case 'randomkey':
         return this.#randomKey(operation.db, reply, finish);
       case 'flush':
-        return this.#flushing.run(command.allDatabases ? null : operation.db, () => {
-          reply.ok();
-          finish();
-        });
+        return this.#flushing.run(
+          command.allDatabases ? null : operation.db,
+          () => {
+            reply.ok();
+            finish();
+          },
+          () => operation.sink.fail(operation.token, OUTCOME_UNKNOWN),
+        );
       case 'swapdb':
         if (this.#state.isAlone && !this.#state.isChanging) {
           swapDatabases(this.#state.store, command.first, command.second);
@@ -163,23 +163,39 @@ export class ClusterRouter implements Router {
     );
   }
 
-  /** The first key behind a random position; from the start when there is none behind it. */
+  #keys(pattern: Buffer | null, db: number, reply: ReplyWriter, finish: () => void): boolean {
+    const found: Buffer[] = [];
+    const text = pattern === null ? null : pattern.latin1Slice(0, pattern.length);
+    return this.#scanning.walk(
+      { ask: 'scan', db, from: 0, count: ENTRIES_PER_STEP, pattern: text, type: null },
+      (keys, next) => {
+        for (const key of keys) found.push(key);
+        if (next !== 0) return next;
+        reply.array(found.length);
+        for (const key of found) reply.bulk(key, 0, key.length);
+        finish();
+        return null;
+      },
+    );
+  }
+
+  /** A key soon after a random position; from the start when there is none up to the end. */
   #randomKey(db: number, reply: ReplyWriter, finish: () => void): boolean {
-    const position = Math.floor(this.#host.random() * 16384 * HASHES);
-    const look = (from: number, isWrapped: boolean): boolean =>
-      this.#scanning.step(
-        { ask: 'scan', db, from, count: 1, pattern: null, type: null },
-        (keys, next) => {
-          const key = keys[0];
-          if (key === undefined && (next !== 0 || !isWrapped)) {
-            if (look(next, isWrapped || next === 0)) return;
-          }
-          if (key === undefined) reply.nil();
-          else reply.bulk(key, 0, key.length);
-          finish();
-        },
-      );
-    return look(position, false);
+    const from = Math.floor(this.#host.random() * SLOTS * HASHES);
+    let isWrapped = false;
+    return this.#scanning.walk(
+      { ask: 'scan', db, from, count: ENTRIES_PER_STEP, pattern: null, type: null },
+      ([key], next) => {
+        if (key === undefined && (next !== 0 || !isWrapped)) {
+          isWrapped ||= next === 0;
+          return next;
+        }
+        if (key === undefined) reply.nil();
+        else reply.bulk(key, 0, key.length);
+        finish();
+        return null;
+      },
+    );
   }
 }
 
@@ -204,10 +220,14 @@ function isQuestion(value: unknown): value is Question {
     case 'locate':
       return isDb(fields['db']) && typeof fields['key'] === 'string';
     case 'flush':
-      return (fields['db'] === null || isDb(fields['db'])) && isPosition(fields['floor']);
+      return (
+        (fields['db'] === null || isDb(fields['db'])) &&
+        isPosition(fields['floor']) &&
+        isPosition(fields['from'])
+      );
     case 'flush-begin':
     case 'flush-end':
-      return true;
+      return typeof fields['id'] === 'string';
     default:
       return false;
   }

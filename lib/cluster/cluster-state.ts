@@ -51,8 +51,6 @@ export class ClusterState {
   runsUntil = 0;
   /** Before this monotonic time a new anchor says neither "none" nor grants. */
   certainFrom = 0;
-  /** How far the own wall clock is ahead of the members' median: one clock that jumps logs nobody out. */
-  clockAheadMs = 0;
   /** A member has reported a limit of its memory. */
   isMemoryLimited = false;
   /** A FLUSH is under way: backups answer no reads, anchors grant nothing. */
@@ -63,6 +61,8 @@ export class ClusterState {
   /** Deletes leave tombstones: there is, or was, another member that may hold a copy. */
   keepsTombstones = false;
 
+  /** What is added to the monotonic clock for the members' median wall clock. */
+  #medianOffsetMs = Number.POSITIVE_INFINITY;
   readonly #byId = new Map<Incarnation, Peer>();
   readonly #membership: () => MembershipView;
   /** Peer number by member index of the view. */
@@ -79,9 +79,12 @@ export class ClusterState {
     return this.#membership();
   }
 
-  /** Time by which keys expire: the earlier of the own and the members' median clock, Unix ms. */
+  /**
+   * Time by which keys expire: the earlier of the own and the members' median clock, Unix ms. Between two reports of theirs
+   * the median goes on with the monotonic clock: a wall clock that jumps in between logs nobody out.
+   */
   get expiryNow(): number {
-    return this.clock.wall - this.clockAheadMs;
+    return Math.min(this.clock.wall, this.now + this.#medianOffsetMs);
   }
 
   get self(): Member {
@@ -269,6 +272,9 @@ export class ClusterState {
     this.servesUntil = this.view === null ? 0 : this.membership.servesUntil();
     this.runsUntil = this.mergingSlots > 0 ? 0 : this.servesUntil;
     this.isDown = !this.isServing && this.membership.isDown(this.now);
+    // With the leases come the clocks: who slept, and serves again, knows what time it is.
+    const { wall } = this.clock;
+    this.#medianOffsetMs = Math.min(wall, this.membership.medianClockMs(wall)) - this.now;
     for (const peer of this.peers) {
       if (peer?.isLive) peer.readsUntil = this.membership.readsUntil(peer.id);
     }

@@ -33,10 +33,9 @@ export class Counting {
   count(db: number, done: (count: number) => void): boolean {
     return this.#queries.ask({ ask: 'count', db, byAnchors: true }, (counts) => {
       if (!counts.includes(null)) return done(sum(counts));
-      const isAsked = this.#queries.ask({ ask: 'count', db, byAnchors: false }, (primaries) =>
+      this.#queries.goOn({ ask: 'count', db, byAnchors: false }, (primaries) =>
         done(sum(primaries)),
       );
-      if (!isAsked) done(this.#store.count(db, Role.Primary));
     });
   }
 

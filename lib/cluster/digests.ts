@@ -3,8 +3,8 @@ import { type Ref, Role, type Store } from '../store/store.js';
 import { type ClusterState, SLOTS } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import { FrameType, type KeyFrame } from './frames.js';
-import type { LiveKeyspace } from './keyspace.js';
 import type { MembershipHost } from './membership/contract.js';
+import type { MirrorSender } from './mirror-sender.js';
 import type { Peer } from './peer.js';
 import type { Streams } from './streams.js';
 
@@ -31,7 +31,7 @@ export class Digests {
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #streams: Streams;
-  readonly #keyspace: LiveKeyspace;
+  readonly #mirror: MirrorSender;
   readonly #host: Pick<MembershipHost, 'log'>;
   readonly #repairs = new Map<Peer, Repair>();
   #slot = 0;
@@ -39,13 +39,13 @@ export class Digests {
   constructor(
     state: ClusterState,
     streams: Streams,
-    keyspace: LiveKeyspace,
+    mirror: MirrorSender,
     host: Pick<MembershipHost, 'log'>,
   ) {
     this.#state = state;
     this.#store = state.store;
     this.#streams = streams;
-    this.#keyspace = keyspace;
+    this.#mirror = mirror;
     this.#host = host;
   }
 
@@ -82,8 +82,8 @@ export class Digests {
     this.#appendSlot(peer, FrameType.RepairBegin, slot);
     this.#store.eachInSlot(slot, (ref) => {
       if (!this.#isPrimaryFor(peer, ref)) return false;
-      this.#keyspace.appendWhole(peer, FrameType.Copy, ref, 0);
-      this.#keyspace.grant(peer, ref);
+      this.#mirror.appendCopy(peer, ref);
+      this.#mirror.grant(peer, ref);
       return false;
     });
     this.#appendSlot(peer, FrameType.RepairEnd, slot);

@@ -1,14 +1,29 @@
-import type { Store } from '../store/store.js';
+import type { Ref, Store } from '../store/store.js';
 import { type ClusterState, SLOTS } from './cluster-state.js';
 import type { Queries } from './queries.js';
+import type { Floor } from './records.js';
+
+interface DropQuestion {
+  readonly ask: 'flush';
+  /** Null: all. */
+  readonly db: number | null;
+  readonly floor: number;
+  /** The first slot to look at. */
+  readonly from: number;
+}
 
 export type FlushQuestion =
-  | { readonly ask: 'flush-begin' }
-  | { readonly ask: 'flush'; readonly db: number | null; readonly floor: number }
-  | { readonly ask: 'flush-end' };
+  | { readonly ask: 'flush-begin'; readonly id: string }
+  | DropQuestion
+  | { readonly ask: 'flush-end'; readonly id: string };
 
-/** What flushing sets off elsewhere in the node. */
-export interface FlushListener {
+/** Entries that a member looks at for one step. */
+const ENTRIES_PER_STEP = 5000;
+
+/** What flushing needs of the rest of the node, and sets off there. */
+export interface FlushHooks {
+  /** All members have told their floors in this view. */
+  allReported(): boolean;
   /** Entries are gone without having been deleted one by one. */
   flushed(): void;
   /** Writes may go on. */
@@ -16,56 +31,108 @@ export interface FlushListener {
 }
 
 /**
- * FLUSHDB and FLUSHALL over all members, in three questions to everybody: stop writing, and tell your clock; drop what is
- * older than this floor above all clocks; go on. Between the first and the last nobody writes, no backup answers reads and
- * no anchor grants a creation: so no key of before is seen after a member has dropped its copy.
+ * FLUSHDB and FLUSHALL over all members, in questions to everybody: stop writing, and tell your clock; drop what is older
+ * than this floor above all clocks, some slots at a time; go on. Between the first and the last nobody writes, no backup
+ * answers reads and no anchor grants a creation: so no key of before is seen after a member has dropped its copy.
+ *
+ * Floors are told with the reports of a view change, and whoever has stopped writing goes on only after all reports:
+ *   1. the floor is 100: A has dropped what is older, B has stopped writing and not heard of the floor yet
+ *   2. a view is installed without C, which had asked
+ *   3. without A's report B would execute INCR on a key that should be gone, as version 101, and that key would stay;
+ *      with a new floor for B, A would drop what was created there since the first one
  */
 export class Flushing {
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #queries: Queries;
-  readonly #listener: FlushListener;
+  readonly #hooks: FlushHooks;
+  /** Flushes that have begun and not ended: those of different databases may overlap. */
+  readonly #begun = new Set<string>();
+  #lastId = 0;
 
-  constructor(state: ClusterState, queries: Queries, listener: FlushListener) {
+  constructor(state: ClusterState, queries: Queries, hooks: FlushHooks) {
     this.#state = state;
     this.#store = state.store;
     this.#queries = queries;
-    this.#listener = listener;
+    this.#hooks = hooks;
   }
 
-  /** `db` null: all databases. False when the node is overloaded. */
-  run(db: number | null, done: () => void): boolean {
-    return this.#queries.ask({ ask: 'flush-begin' }, (clocks) => {
+  /**
+   * `db` null: all databases. `lost` instead of `done` when this node is left out meanwhile. False when the node is
+   * overloaded.
+   */
+  run(db: number | null, done: () => void, lost: () => void): boolean {
+    const id = `${this.#state.self.id}:${++this.#lastId}`;
+    return this.#queries.ask({ ask: 'flush-begin', id }, (clocks) => {
       const floor = Math.max(...(clocks as number[])) + 1;
-      this.#queries.ask({ ask: 'flush', db, floor }, () => {
-        this.#queries.ask({ ask: 'flush-end' }, done);
-      });
+      // From here on this member knows the floor, and will report it: a view change cannot forget it.
+      this.#step(db, floor, 0);
+      this.#drop({ ask: 'flush', db, floor, from: 0 }, id, done, lost);
     });
   }
 
+  #drop(question: DropQuestion, id: string, done: () => void, lost: () => void): void {
+    const dropped = (positions: unknown[]): void => {
+      const from = Math.min(...(positions as number[]));
+      if (from < SLOTS) this.#drop({ ...question, from }, id, done, lost);
+      else this.#queries.goOn({ ask: 'flush-end', id }, done);
+    };
+    this.#queries.goOn(question, dropped, lost);
+  }
+
+  /** A clock, or the next slot to look at. */
   evaluate(question: FlushQuestion): number {
     switch (question.ask) {
       case 'flush-begin':
+        this.#begun.add(question.id);
         this.#state.flushing = true;
         return this.#state.clock.last;
       case 'flush':
-        this.apply(question.db, question.floor);
-        return 0;
+        return this.#step(question.db, question.floor, question.from);
       case 'flush-end':
-        this.#end();
+        this.#begun.delete(question.id);
+        this.step();
         return 0;
     }
   }
 
-  /** A view change ends a flush that its asker has not ended; floors are told with the reports. */
+  /** A view change ends all flushes, those too whose asker is gone. */
   installed(): void {
-    if (this.#state.flushing) this.#end();
+    this.#begun.clear();
   }
 
-  /** Drops what is older than `floor`, wherever it is; what arrives later and is older is dropped too. */
-  apply(db: number | null, floor: number): void {
+  /** Lets writes go on where no flush is under way any more. */
+  step(): void {
+    if (!this.#state.flushing || this.#begun.size > 0 || !this.#hooks.allReported()) return;
+    this.#state.flushing = false;
+    this.#hooks.flushEnded();
+  }
+
+  /** Drops what is older than these floors; what arrives later and is older is dropped too. */
+  apply(floors: readonly Floor[]): void {
+    const raised = floors.filter(({ db, floor }) => this.#raise(db, floor));
+    if (raised.length === 0) return;
+    for (let slot = 0; slot < SLOTS; slot++) this.#dropSlot(slot);
+  }
+
+  #step(db: number | null, floor: number, from: number): number {
+    const isAboveAll = floor > this.#state.clock.last;
+    const isNews = this.#raise(db, floor);
+    if (isNews && from > 0) return 0;
+    if (isNews && db === null && isAboveAll && this.#state.flushing) {
+      this.#store.clear();
+      return SLOTS;
+    }
+    let slot = from;
+    for (let seen = 0; slot < SLOTS && seen < ENTRIES_PER_STEP; slot++) {
+      seen += this.#dropSlot(slot);
+    }
+    return slot;
+  }
+
+  /** True when the floor is a new one. */
+  #raise(db: number | null, floor: number): boolean {
     const { floors, clock } = this.#state;
-    const isAboveAll = floor > clock.last;
     clock.observe(floor);
     let isNews = false;
     for (let each = db ?? 0; each <= (db ?? floors.length - 1); each++) {
@@ -73,22 +140,17 @@ export class Flushing {
       floors[each] = floor;
       isNews = true;
     }
-    if (!isNews) return;
-    if (db === null && isAboveAll && this.#state.flushing) this.#store.clear();
-    else {
-      for (let slot = 0; slot < SLOTS; slot++) {
-        if (this.#store.countInSlot(slot) === 0) continue;
-        this.#store.eachInSlot(
-          slot,
-          (ref) => this.#store.version(ref) < floors[this.#store.db(ref)]!,
-        );
-      }
-    }
-    this.#listener.flushed();
+    if (isNews) this.#hooks.flushed();
+    return isNews;
   }
 
-  #end(): void {
-    this.#state.flushing = false;
-    this.#listener.flushEnded();
+  /** Entries looked at. */
+  #dropSlot(slot: number): number {
+    const count = this.#store.countInSlot(slot);
+    if (count === 0) return 0;
+    const { floors } = this.#state;
+    const isBelow = (ref: Ref) => this.#store.version(ref) < floors[this.#store.db(ref)]!;
+    this.#store.eachInSlot(slot, isBelow);
+    return count;
   }
 }

@@ -241,6 +241,8 @@ export class Forwarding implements ReplySink {
     const received = this.#received.get(token);
     if (received === undefined) return;
     this.#received.delete(token);
+    // Who has asked may be gone by now: a reply in parts would wait for it for ever.
+    if (!received.peer.isLive) return;
     const { log } = received.peer.stream;
     if (body.length > this.#state.config.partBytes) {
       const head = Buffer.allocUnsafe(9);

@@ -14,6 +14,7 @@ export type HeldKeys = Map<string, { readonly key: Key; readonly holdings: SideH
 const HEADER_BYTES = 27;
 const IS_FULL = 1;
 const IS_RESERVED = 2;
+const MAY_READ = 4;
 
 /** What this member, number `member` of the view, has of a key. Null for what is nobody's business. */
 export function holdingOf(state: ClusterState, ref: Ref, member: number): SideHolding | null {
@@ -29,6 +30,7 @@ export function holdingOf(state: ClusterState, ref: Ref, member: number): SideHo
     member,
     role,
     isFull: role === Role.Backup && (flags & Flag.Full) !== 0,
+    mayRead: role === Role.Backup && (flags & Flag.Reads) !== 0,
     isReserved,
     version: store.version(ref),
     deletedAt: isReserved || role === Role.Tombstone ? store.expireAt(ref) : 0,
@@ -70,7 +72,11 @@ export function appendHoldings(
     const start = store.keyStart(ref);
     log.u8(store.db(ref));
     log.u8(holding.role);
-    log.u8((holding.isFull ? IS_FULL : 0) | (holding.isReserved ? IS_RESERVED : 0));
+    log.u8(
+      (holding.isFull ? IS_FULL : 0) |
+        (holding.mayRead ? MAY_READ : 0) |
+        (holding.isReserved ? IS_RESERVED : 0),
+    );
     log.f64(holding.version);
     log.f64(holding.deletedAt);
     log.u16(holding.primary);
@@ -100,6 +106,7 @@ export function readHoldings(
       member,
       role: buffer[at + 1]!,
       isFull: (flags & IS_FULL) !== 0,
+      mayRead: (flags & MAY_READ) !== 0,
       isReserved: (flags & IS_RESERVED) !== 0,
       version: f64At(buffer, at + 3),
       deletedAt: f64At(buffer, at + 11),

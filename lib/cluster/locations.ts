@@ -26,6 +26,7 @@ export class Locations {
   }
 
   clear(): void {
-    this.#primaries.clear();
+    // Clearing touches every place that there is, used or not.
+    if (this.#primaries.size > 0) this.#primaries.clear();
   }
 }

@@ -43,64 +43,64 @@ class Together implements ReplySink {
   }
 }
 
+/** Who takes up again what waited for acks. Their own steps are theirs to judge. */
+export interface LostAcksParts {
+  readonly state: { readonly store: Store };
+  readonly moves: Moves;
+  readonly forgets: Forgets;
+  readonly claims: Claims;
+}
+
 /**
  * A member was left out, and its acks will not come. Each reply that waited for one waits for its key instead: for the
  * next copy of a key that is there, for the delete to be final of one that is not. The keys are read from the backlog.
+ * `sending` are the keys of frames that were still on their way in parts, by ticket.
  */
 export function drainLostAcks(
-  peer: Peer,
-  store: Store,
-  moves: Moves,
-  forgets: Forgets,
-  claims: Claims,
+  { stream }: Peer,
+  parts: LostAcksParts,
   sending: ReadonlyMap<number, Key>,
 ): void {
-  const { stream } = peer;
+  const { store } = parts.state;
   const waiting = new Map<number, Waiting[]>();
   stream.acks.drain((offset, sink, token) => {
-    if (sink === moves || sink === forgets || sink === claims) return;
+    if (isStep(parts, sink)) return;
     const others = waiting.get(offset);
     if (others === undefined) waiting.set(offset, [{ sink, token }]);
     else others.push({ sink, token });
   });
-  awaitUnsent(peer, store, moves, forgets, claims, sending);
+  stream.tickets.drain((ticket, sink, token) => {
+    if (isStep(parts, sink)) return;
+    const { db, bytes } = sending.get(ticket)!;
+    awaitKeys(parts, [store.find(db, bytes, 0, bytes.length)], { sink, token });
+  });
   if (waiting.size === 0) return;
   stream.log.eachFrame(stream.acked, (type, buffer, start, end, endOffset) => {
     const those = waiting.get(endOffset);
     if (those === undefined) return;
     waiting.delete(endOffset);
     const refs = keysOf(type, buffer, start, end, store);
-    for (const each of those) {
-      const together = new Together(Math.max(1, refs.length), each);
-      for (const ref of refs) awaitKey(ref, together, store, moves, forgets);
-      if (refs.length === 0) together.acknowledged();
-    }
+    for (const each of those) awaitKeys(parts, refs, each);
   });
   for (const those of waiting.values()) {
     for (const { sink, token } of those) sink.acknowledged(token);
   }
 }
 
-/** The same for frames that were still on their way in parts. */
-function awaitUnsent(
-  { stream }: Peer,
-  store: Store,
-  moves: Moves,
-  forgets: Forgets,
-  claims: Claims,
-  sending: ReadonlyMap<number, Key>,
-): void {
-  stream.tickets.drain((ticket, sink, token) => {
-    if (sink === moves || sink === forgets || sink === claims) return;
-    const { db, bytes } = sending.get(ticket)!;
-    const together = new Together(1, { sink, token });
-    awaitKey(store.find(db, bytes, 0, bytes.length), together, store, moves, forgets);
-  });
-}
+const isStep = ({ moves, forgets, claims }: LostAcksParts, sink: ReplySink): boolean =>
+  sink === moves || sink === forgets || sink === claims;
 
-function awaitKey(ref: Ref, sink: ReplySink, store: Store, moves: Moves, forgets: Forgets): void {
-  if (ref !== 0 && store.role(ref) === Role.Tombstone) forgets.add(ref).add(sink, 0);
-  else moves.awaitCopy(ref, sink, 0);
+function awaitKeys(
+  { state, moves, forgets }: LostAcksParts,
+  refs: readonly Ref[],
+  waiting: Waiting,
+): void {
+  if (refs.length === 0) return waiting.sink.acknowledged(waiting.token);
+  const together = new Together(refs.length, waiting);
+  for (const ref of refs) {
+    if (ref !== 0 && state.store.role(ref) === Role.Tombstone) forgets.add(ref).add(together, 0);
+    else moves.awaitCopy(ref, together, 0);
+  }
 }
 
 function keysOf(type: number, buffer: Buffer, start: number, end: number, store: Store): Ref[] {

@@ -208,9 +208,18 @@ export class MirrorReceiver {
     return this.#store.find(frame.db, frame.buffer, frame.keyStart, frame.keyEnd);
   }
 
+  /**
+   * A COPY that comes late: the key was deleted since, and made anew by another primary, or by this node itself.
+   *
+   *     1. P sends COPY to J, and DELETE to its backup X, which acks.
+   *     2. J, which has read neither COPY nor FORGET yet, makes the key anew; X is the anchor, and grants it.
+   *     3. J reads the COPY.
+   */
   #isOvertaken(peer: Peer, frame: KeyFrame, ref: Ref): boolean {
-    if (this.#store.role(ref) !== Role.Backup || this.#isFrom(peer, ref)) return false;
-    return this.#store.version(ref) > frame.version;
+    const role = this.#store.role(ref);
+    const isOfAnother = role === Role.Backup && !this.#isFrom(peer, ref);
+    const isOwn = role === Role.Primary && !this.#isProvisional(ref);
+    return (isOfAnother || isOwn) && this.#store.version(ref) > frame.version;
   }
 
   /** A copy that may promote itself; not one that is in the making. */

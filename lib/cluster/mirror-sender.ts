@@ -2,14 +2,18 @@ import { type Ref, Role, type Store } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import { appendKeyFrame, FrameType, valueFlags } from './frames.js';
+import { entryBytes } from './headroom.js';
 import type { LargeSender } from './large-sender.js';
 import type { Peer } from './peer.js';
 import type { Streams } from './streams.js';
 
 const NOTHING = Buffer.alloc(0);
+const ALL_RIGHTS = Flag.Full | Flag.Reads;
 
 /** The primary's side of mirroring: frames about an entry, straight from the entry into the stream of another member. */
 export class MirrorSender {
+  /** Bytes by which the running command has made entries larger, until that is counted for their backup. */
+  grown = 0;
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #streams: Streams;
@@ -32,11 +36,43 @@ export class MirrorSender {
     grants: number,
   ): number {
     const store = this.#store;
+    if (this.grown !== 0) this.countGrowth(peer);
     const isSending = (store.flags(ref) & Flag.Sending) !== 0 && store.role(ref) === Role.Primary;
     if (isSending || (withValue && store.valueLength(ref) > this.#state.config.partBytes)) {
       return this.#appendLarge(peer, type, ref, version, withValue, grants);
     }
     return this.#appendFrame(peer, type, ref, version, withValue, grants);
+  }
+
+  countGrowth(backup: Peer): void {
+    if (this.grown > 0) backup.grownBytes += this.grown;
+    this.grown = 0;
+  }
+
+  /** The whole entry, to one that is to become its backup; see `append`. */
+  appendCopy(peer: Peer, ref: Ref): number {
+    peer.grownBytes += entryBytes(this.#store, ref);
+    return this.append(peer, FrameType.Copy, ref, this.#store.version(ref), true, 0);
+  }
+
+  /** A key that was created provisionally, to its anchor; see `append`. */
+  appendClaim(anchor: Peer, ref: Ref): number {
+    return this.append(anchor, FrameType.Claim, ref, this.#store.version(ref), true, ALL_RIGHTS);
+  }
+
+  appendDelete(backup: Peer, ref: Ref, version: number): number {
+    return this.append(backup, FrameType.Delete, ref, version, false, ALL_RIGHTS);
+  }
+
+  /** A frame about the entry that carries no value; see `append`. */
+  appendNotice(peer: Peer, type: number, ref: Ref, version = this.#store.version(ref)): number {
+    return this.append(peer, type, ref, version, false, 0);
+  }
+
+  /** Gives the backup of a key all rights: to answer reads, and to promote itself. */
+  grant(backup: Peer, ref: Ref): void {
+    const version = this.#store.version(ref);
+    this.append(backup, FrameType.Grant, ref, version, false, ALL_RIGHTS);
   }
 
   /** An entry with a value that goes in parts, or is being sent so. */

@@ -3,7 +3,7 @@ import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import { FrameType } from './frames.js';
 import { type Key, keyOf } from './key.js';
-import type { LiveKeyspace } from './keyspace.js';
+import type { MirrorSender } from './mirror-sender.js';
 import { type Move, MoveState, type Waiter } from './move.js';
 import type { ReplySink } from './operation.js';
 import { NOBODY, type Peer } from './peer.js';
@@ -26,7 +26,7 @@ export interface MoveListener {
 export class Moves implements ReplySink {
   readonly #state: ClusterState;
   readonly #store: Store;
-  readonly #keyspace: LiveKeyspace;
+  readonly #mirror: MirrorSender;
   readonly #records: Records;
   readonly #listener: MoveListener;
   readonly #moves = new Map<string, Move>();
@@ -35,15 +35,10 @@ export class Moves implements ReplySink {
   readonly #suspended = new SuspendedMoves();
   #lastStep = 0;
 
-  constructor(
-    state: ClusterState,
-    keyspace: LiveKeyspace,
-    records: Records,
-    listener: MoveListener,
-  ) {
+  constructor(state: ClusterState, mirror: MirrorSender, records: Records, listener: MoveListener) {
     this.#state = state;
     this.#store = state.store;
-    this.#keyspace = keyspace;
+    this.#mirror = mirror;
     this.#records = records;
     this.#listener = listener;
   }
@@ -136,7 +131,7 @@ export class Moves implements ReplySink {
     const store = this.#store;
     // The key keeps its version: between sides of a partition the newest change wins, not the newest owner. The frame's
     // raises the successor's clock above whatever this node has said as primary.
-    this.#keyspace.appendNotice(successor, FrameType.Swap, ref, 0, this.#state.clock.next());
+    this.#mirror.appendNotice(successor, FrameType.Swap, ref, this.#state.clock.next());
     store.setRole(ref, Role.Backup);
     store.setFlags(ref, Flag.Full);
     store.setPeer(ref, successor.index);
@@ -152,10 +147,10 @@ export class Moves implements ReplySink {
     const ranked = state.rankedBackup(this.#store.slot(ref));
     state.statistics.takeOvers++;
     if (old === null || ranked === null || ranked === old) {
-      if (old !== null) this.#keyspace.grant(old, ref);
+      if (old !== null) this.#mirror.grant(old, ref);
       this.#records.announce(ref);
     } else {
-      this.#keyspace.grant(old, ref);
+      this.#mirror.grant(old, ref);
       this.start(ref, ranked);
     }
   }
@@ -188,18 +183,24 @@ export class Moves implements ReplySink {
     this.#steps.clear();
   }
 
-  /** Slots are resolved: keys that are still led here and have no other holder are restored, the others have two. */
+  /** Slots are resolved: keys that are still led here and have no other holder of what is here get one. */
   resume(): void {
     for (const { key, isUnacked, waiters } of this.#suspended.takeResolved(this.#state.merging)) {
       const ref = this.#refOf(key);
-      const backup = ref === 0 ? null : this.#state.livePeer(this.#store.peer(ref));
+      const isLed = ref !== 0 && this.#store.role(ref) === Role.Primary;
+      if (isLed) this.#resumeLed(ref, isUnacked, waiters);
       // A change that lost against another side's was made all the same, and is over.
-      if (ref === 0) for (const { sink, token } of waiters) sink.acknowledged(token);
-      else if (backup !== null) {
-        this.#keyspace.grant(backup, ref);
-        for (const { sink, token } of waiters) sink.acknowledged(token);
-      } else this.#restoreUnacked(ref, isUnacked, waiters);
+      else for (const { sink, token } of waiters) sink.acknowledged(token);
     }
+  }
+
+  #resumeLed(ref: Ref, isUnacked: boolean, waiters: readonly Waiter[]): void {
+    const backup = this.#state.livePeer(this.#store.peer(ref));
+    // A backup that is behind has another side's copy: it is granted nothing before it has this one.
+    const isAhead = (this.#store.flags(ref) & Flag.Ahead) !== 0;
+    if (backup === null || isAhead) return this.#restoreUnacked(ref, isUnacked, waiters);
+    this.#mirror.grant(backup, ref);
+    for (const { sink, token } of waiters) sink.acknowledged(token);
   }
 
   #restoreUnacked(ref: Ref, isUnacked: boolean, waiters: readonly Waiter[]): void {
@@ -276,16 +277,16 @@ export class Moves implements ReplySink {
     // The anchor knows of the key before an old holder drops its copy: an ask-all looks there last.
     if (isThird) anchor.stream.awaitAck(this.#records.append(anchor, ref), this, step);
     if (from !== null) {
-      from.stream.awaitAck(this.#keyspace.appendNotice(from, FrameType.Revoke, ref), this, step);
+      from.stream.awaitAck(this.#mirror.appendNotice(from, FrameType.Revoke, ref), this, step);
     }
-    move.copyOffset = this.#keyspace.appendWhole(to, FrameType.Copy, ref, 0);
+    move.copyOffset = this.#mirror.appendCopy(to, ref);
     to.stream.awaitAck(move.copyOffset, this, step);
   }
 
   #drop(move: Move, ref: Ref): void {
     const from = move.from!;
     move.state = MoveState.Drop;
-    move.dropOffset = this.#keyspace.appendNotice(from, FrameType.Drop, ref);
+    move.dropOffset = this.#mirror.appendNotice(from, FrameType.Drop, ref);
     from.stream.awaitAck(move.dropOffset, this, this.#step(move, 1));
   }
 
@@ -293,7 +294,7 @@ export class Moves implements ReplySink {
     const store = this.#store;
     const { to, successor } = move;
     if (to === null || !to.isLive) return this.#targetLost(move);
-    this.#keyspace.grant(to, ref);
+    this.#mirror.grant(to, ref);
     store.setPeer(ref, to.index);
     store.setChangeOffset(ref, move.toOffset);
     this.#end(move);
@@ -339,7 +340,7 @@ export class Moves implements ReplySink {
     move.copyOffset = 0;
     if (to === null || to === move.from) {
       if (move.from === null) this.#store.setPeer(ref, NOBODY);
-      else this.#keyspace.grant(move.from, ref);
+      else this.#mirror.grant(move.from, ref);
       return this.#end(move);
     }
     move.to = to;

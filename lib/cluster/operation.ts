@@ -34,6 +34,8 @@ export interface CommandTraits {
   readonly creates: boolean;
   /** Refused with -OOM when memory is full (Redis's denyoom flag). */
   readonly denyOom: boolean;
+  /** It only looks at its key (TTL, TYPE, OBJECT): the session does not follow who asks, as a monitor does. */
+  readonly observes: boolean;
   readonly keyMode: KeyMode;
 }
 

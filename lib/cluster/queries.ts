@@ -7,17 +7,22 @@ import type { Streams } from './streams.js';
 /** Queries in flight; more are refused. */
 const QUERIES_MAX = 10_000;
 
-interface Query {
-  readonly id: number;
+interface Question {
   readonly body: string;
+  readonly done: (answers: unknown[]) => void;
+  readonly lost: (() => void) | undefined;
+}
+
+interface Query extends Question {
+  readonly id: number;
   readonly missing: Set<Peer>;
   readonly answers: unknown[];
-  readonly done: (answers: unknown[]) => void;
 }
 
 /**
  * Questions to every member at once, this one included, as JSON. All must answer in one view: a view change asks anew, so
- * questions are such that may be asked twice.
+ * questions are such that may be asked twice. One that may not be asked any more when this node was left out meanwhile
+ * has a `lost`, which is called then.
  */
 export class Queries {
   /** Answers a question here; undefined for one that is malformed. */
@@ -25,6 +30,8 @@ export class Queries {
   readonly #state: ClusterState;
   readonly #streams: Streams;
   readonly #queries = new Map<number, Query>();
+  /** Asked with the next flush: a command of many questions lets others in between. */
+  #next: Question[] = [];
   #lastId = 0;
 
   constructor(state: ClusterState, streams: Streams) {
@@ -33,20 +40,46 @@ export class Queries {
   }
 
   get open(): number {
-    return this.#queries.size;
+    return this.#queries.size + this.#next.length;
   }
 
   /** False when too many are in flight. */
   ask(question: object, done: (answers: unknown[]) => void): boolean {
-    if (this.#queries.size >= QUERIES_MAX) return false;
-    this.#begin(JSON.stringify(question), done);
+    if (this.open >= QUERIES_MAX) return false;
+    this.#begin({ body: JSON.stringify(question), done, lost: undefined });
     return true;
+  }
+
+  /**
+   * The next question of a command, asked as soon as its last one is answered: it takes that one's place, so it is never
+   * refused.
+   */
+  goOn(question: object, done: (answers: unknown[]) => void, lost?: () => void): void {
+    this.#next.push({ body: JSON.stringify(question), done, lost });
+    this.#streams.wantFlush();
+  }
+
+  /** Asks what goes on; true when there is more to ask at once. */
+  step(): boolean {
+    if (this.#next.length === 0 || this.#state.view === null) return false;
+    const begun = this.#next;
+    this.#next = [];
+    for (const question of begun) this.#begin(question);
+    return this.#next.length > 0;
   }
 
   restart(): void {
     const running = [...this.#queries.values()];
     this.#queries.clear();
-    for (const { body, done } of running) this.#begin(body, done);
+    for (const query of running) this.#begin(query);
+  }
+
+  /** This incarnation was left out. */
+  excluded(): void {
+    const lost = [...this.#queries.values(), ...this.#next].filter((query) => query.lost);
+    this.#next = this.#next.filter((query) => !query.lost);
+    for (const [id, query] of this.#queries) if (query.lost) this.#queries.delete(id);
+    for (const query of lost) query.lost!();
   }
 
   /** QUERY: id f64, JSON. */
@@ -71,7 +104,7 @@ export class Queries {
     return true;
   }
 
-  #begin(body: string, done: (answers: unknown[]) => void): void {
+  #begin({ body, done, lost }: Question): void {
     const peers = this.#state.livePeers();
     const own = this.evaluate(JSON.parse(body));
     const query: Query = {
@@ -80,6 +113,7 @@ export class Queries {
       missing: new Set(peers),
       answers: [own],
       done,
+      lost,
     };
     this.#queries.set(query.id, query);
     for (const peer of peers) this.#append(peer, FrameType.Query, query.id, body);

@@ -12,9 +12,15 @@ const NO_MEMBER = 0xffff;
 /** A database and its floor in REPORTED. */
 const FLOOR_BYTES = 9;
 
-/** Where floors of flushed databases are kept: a flush that its asker could not finish is finished by the reports. */
+/** A floor of a flushed database: what is older there is gone. */
+export interface Floor {
+  readonly db: number;
+  readonly floor: number;
+}
+
+/** Where floors are kept: a flush that its asker could not finish is finished by the reports. */
 export interface FloorKeeper {
-  apply(db: number, floor: number): void;
+  apply(floors: readonly Floor[]): void;
 }
 
 /** Entries that are looked at in one turn. */
@@ -152,9 +158,11 @@ export class Records {
   /** REPORTED: number of the view f64, then for each database that was flushed its number u8 and its floor f64. */
   receiveReported(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
     if (end - start < 8 || (end - start - 8) % FLOOR_BYTES !== 0) return false;
+    const floors: Floor[] = [];
     for (let at = start + 8; at < end; at += FLOOR_BYTES) {
-      this.#floors.apply(buffer[at]!, f64At(buffer, at + 1));
+      floors.push({ db: buffer[at]!, floor: f64At(buffer, at + 1) });
     }
+    this.#floors.apply(floors);
     if (f64At(buffer, start) === this.#state.view?.id.number) this.#missing.delete(peer);
     this.takeKnown();
     return true;

@@ -232,14 +232,14 @@ export class Routing implements TaskRouter, ForwardingRouter {
     if ((flags & Flag.Ahead) !== 0) this.#moves.start(ref, null);
     if ((flags & Flag.Busy) !== 0 && this.#claims.enqueue(task)) return;
     if ((flags & Flag.Held) !== 0 && this.gathering.enqueue(task)) return;
-    if (task.from === null && (flags & (Flag.Streak | Flag.Eager)) !== 0) {
+    if (task.from === null && !traits.observes && (flags & (Flag.Streak | Flag.Eager)) !== 0) {
       this.#takeOver.usedHere(ref, task.key);
     }
     if (!this.#mayReadPrimary(ref)) return this.park(task);
     const backup = this.#state.livePeer(this.#store.peer(ref));
     if (traits.write && backup?.stream.isFull) return this.park(task);
     this.#run(task);
-    if (task.from === null || traits === ACQUIRE) return;
+    if (task.from === null || traits.observes || traits === ACQUIRE) return;
     const now = this.#find(task.key);
     if (now !== 0 && this.#store.role(now) === Role.Primary) {
       this.#takeOver.served(now, task.key, task.from);
@@ -268,7 +268,9 @@ export class Routing implements TaskRouter, ForwardingRouter {
     const state = this.#state;
     const hint = this.#locations.primaryOf(task.key);
     const hinted = hint === undefined ? undefined : state.peerById(hint);
-    if (hinted?.isLive && task.from === null) return this.#goTo(task, hinted);
+    // Who leaves has fewer keys from moment to moment, and answers nothing after its goodbye: the anchor knows better.
+    const isUseful = hinted?.isLive && !hinted.member.leaving;
+    if (isUseful && task.from === null) return this.#goTo(task, hinted);
     const anchor = state.anchors[task.key.slot]!;
     if (anchor === NOBODY) return this.#routeAsAnchor(task, ref);
     if (task.from !== null) return this.#forwarding.notKnown(task.operation.token);

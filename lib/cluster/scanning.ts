@@ -52,27 +52,22 @@ export class Scanning {
 
   /** One step from `from` on: the keys found, and where to go on (0: at the end). False when the node is overloaded. */
   step(question: ScanQuestion, done: (keys: Buffer[], next: number) => void): boolean {
-    return this.#queries.ask(question, (answers) => {
-      const parts = answers as ScanAnswer[];
-      const until = Math.min(...parts.map((part) => part.until));
-      const keys = new Set<string>();
-      for (const part of parts) for (const [at, key] of part.keys) if (at < until) keys.add(key);
-      done(
-        [...keys].map((key) => Buffer.from(key, 'latin1')),
-        until >= END ? 0 : until,
-      );
-    });
+    return this.#queries.ask(question, (answers) => done(...merged(answers as ScanAnswer[])));
   }
 
-  /** All keys: step by step, so that nobody is held up. */
-  all(db: number, pattern: string | null, done: (keys: Buffer[]) => void): boolean {
-    const found: Buffer[] = [];
-    const go = (from: number): boolean =>
-      this.step({ ask: 'scan', db, from, count: 1000, pattern, type: null }, (keys, next) => {
-        found.push(...keys);
-        if (next === 0 || !go(next)) done(found);
-      });
-    return go(0);
+  /**
+   * Step by step, so that nobody is held up. `take` gets what a step has found and the position after it, and says where
+   * to go on; null: enough. False when the node is overloaded.
+   */
+  walk(question: ScanQuestion, take: (keys: Buffer[], next: number) => number | null): boolean {
+    const taken = (keys: Buffer[], next: number): void => {
+      const from = take(keys, next);
+      if (from === null) return;
+      this.#queries.goOn({ ...question, from }, (answers) =>
+        taken(...merged(answers as ScanAnswer[])),
+      );
+    };
+    return this.step(question, taken);
   }
 
   evaluate(question: ScanQuestion): ScanAnswer {
@@ -110,4 +105,12 @@ export class Scanning {
     const expireAt = store.expireAt(ref);
     return expireAt === 0 || expireAt > this.#state.expiryNow;
   }
+}
+
+/** What all members have found up to where all have looked, and where to go on. */
+function merged(parts: readonly ScanAnswer[]): [keys: Buffer[], next: number] {
+  const until = Math.min(...parts.map((part) => part.until));
+  const keys = new Set<string>();
+  for (const part of parts) for (const [at, key] of part.keys) if (at < until) keys.add(key);
+  return [[...keys].map((key) => Buffer.from(key, 'latin1')), until >= END ? 0 : until];
 }

@@ -236,7 +236,11 @@ export class Settling {
     const store = this.#store;
     const state = this.#state;
     if (!state.keepsRecordOf(store.slot(ref))) return true;
-    if (state.livePeer(store.peer(ref)) !== null || state.now < state.certainFrom) return false;
+    if (state.now < state.certainFrom) return false;
+    // Reported by one that had not heard of a flush yet, as its asker had died. It counts until that one has: with no
+    // record the key could be created elsewhere while the old one is still read there.
+    const isFlushed = store.version(ref) < state.floors[store.db(ref)]!;
+    if (!isFlushed && state.livePeer(store.peer(ref)) !== null) return false;
     if (!state.isAnchor(store.slot(ref))) return true;
     this.#unsettled++;
     this.#failover.resolveRecord(this.#failover.keyOf(ref));

@@ -7,6 +7,8 @@ export interface SideHolding {
   readonly role: number;
   /** A backup that may promote itself. */
   readonly isFull: boolean;
+  /** A backup that may answer reads. */
+  readonly mayRead: boolean;
   /** Reserved by a command on several keys: without a value, absent to every reader. */
   readonly isReserved: boolean;
   readonly version: number;
@@ -78,7 +80,8 @@ export function judge(
   const awaiting = actions.find(({ action }) => action === Action.Await)?.member;
   const backup = follower?.member ?? awaiting ?? NO_MEMBER;
   const verdict = { version: newest, deletedAt: 0, primary: leader.member, backup };
-  const isPair = leader.role === Role.Primary && leader.backup === backup && follower?.isFull;
+  const hasRights = follower?.isFull && follower.mayRead;
+  const isPair = leader.role === Role.Primary && leader.backup === backup && hasRights;
   if (isPair && actions.length === 0) return { ...verdict, actions };
   const lead = awaiting === undefined ? Action.Lead : Action.LeadAlone;
   const pair: { member: number; action: Action }[] = [{ member: leader.member, action: lead }];

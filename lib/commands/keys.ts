@@ -237,26 +237,31 @@ const OBJECT_HELP = [
 export const keyHandlers: Handlers = {
   del: { run: del, keyMode: KeyMode.ScatterSum },
   unlink: { run: del, keyMode: KeyMode.ScatterSum },
-  exists: { run: exists, keyMode: KeyMode.ScatterSum },
+  exists: { run: exists, observes: true, keyMode: KeyMode.ScatterSum },
   touch: { run: touch, keyMode: KeyMode.ScatterSum },
-  type: { run: type },
+  type: { run: type, observes: true },
   expire: { run: expireHandler(1000, true) },
   pexpire: { run: expireHandler(1, true) },
   expireat: { run: expireHandler(1000, false) },
   pexpireat: { run: expireHandler(1, false) },
   persist: { run: persist },
-  ttl: { run: ttlHandler(1000, true) },
-  pttl: { run: ttlHandler(1, true) },
-  expiretime: { run: ttlHandler(1000, false) },
-  pexpiretime: { run: ttlHandler(1, false) },
+  ttl: { run: ttlHandler(1000, true), observes: true },
+  pttl: { run: ttlHandler(1, true), observes: true },
+  expiretime: { run: ttlHandler(1000, false), observes: true },
+  pexpiretime: { run: ttlHandler(1, false), observes: true },
   rename: { run: renameHandler(false), creates: true, keyMode: KeyMode.Gather },
   renamenx: { run: renameHandler(true), creates: true, keyMode: KeyMode.Gather },
   'object|encoding': {
     run: objectHandler((context, ref, reply) => reply.bulkLatin1(encodingOf(context, ref))),
+    observes: true,
   },
-  'object|freq': { run: objectHandler((_context, _ref, reply) => reply.error(NO_FREQUENCY)) },
+  'object|freq': {
+    run: objectHandler((_context, _ref, reply) => reply.error(NO_FREQUENCY)),
+    observes: true,
+  },
   'object|idletime': {
     run: objectHandler((context, ref, reply) => reply.integer(context.keyspace.idleSeconds(ref))),
+    observes: true,
   },
   'object|refcount': {
     run: objectHandler((context, ref, reply) => {
@@ -264,6 +269,7 @@ export const keyHandlers: Handlers = {
       const shared = value !== undefined && value >= 0 && value < SHARED_INTEGERS;
       reply.integer(shared ? SHARED_REFERENCES : 1);
     }),
+    observes: true,
   },
   'object|help': { run: helpHandler(OBJECT_HELP) },
 };

@@ -83,6 +83,8 @@ export interface HandlerEntry {
   readonly run: Handler;
   /** See CommandTraits; false by default. */
   readonly creates?: boolean;
+  /** See CommandTraits; false by default. */
+  readonly observes?: boolean;
   /** KeyMode.Single by default. */
   readonly keyMode?: KeyMode;
 }

@@ -152,6 +152,7 @@ function specOf(
     write: flags.includes('write'),
     creates: entry?.creates ?? false,
     denyOom: flags.includes('denyoom'),
+    observes: entry?.observes ?? false,
     keyMode: entry?.keyMode ?? KeyMode.Single,
     loading: flags.includes('loading'),
     noAuth: flags.includes('no_auth'),

@@ -52,7 +52,7 @@ t.test('two of three are killed at one moment: the third serves nothing', async 
 t.test('one of three is cut off: it serves nothing, the others everything', async (t) => {
   const options = ['--cluster-announce-ip', PROXY_HOST, ...MAJORITY];
   const cluster = await TestCluster.prepare(t, new Array(3).fill(options), PROXY_HOST);
-  const proxy = await BusProxy.start(cluster.nodes);
+  const proxy = BusProxy.start(cluster.nodes);
   t.teardown(() => proxy.close());
   for (const node of cluster.nodes) node.start();
   await cluster.settled();

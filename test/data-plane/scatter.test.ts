@@ -6,7 +6,14 @@ import { Request } from '../../lib/protocol/request.js';
 function operation(keyMode: KeyMode, replies: Buffer[], ...args: string[]): Operation {
   return {
     request: Request.of(...args),
-    traits: { name: args[0]!, write: false, creates: false, denyOom: false, keyMode },
+    traits: {
+      name: args[0]!,
+      write: false,
+      creates: false,
+      denyOom: false,
+      observes: false,
+      keyMode,
+    },
     keys: args.slice(1).map((_, index) => index + 1),
     db: 3,
     proto: 2,

@@ -3,19 +3,20 @@ import { Action, judge, NO_MEMBER, type SideHolding } from '../../lib/cluster/ve
 import { Role } from '../../lib/store/store.js';
 
 const NOBODY_RANKED = () => -1;
+const NO_RIGHTS = { isFull: false, mayRead: false };
 
 function primary(member: number, version: number, backup = NO_MEMBER): SideHolding {
-  const base = { isFull: false, isReserved: false, deletedAt: 0, primary: NO_MEMBER };
+  const base = { ...NO_RIGHTS, isReserved: false, deletedAt: 0, primary: NO_MEMBER };
   return { ...base, member, role: Role.Primary, version, backup };
 }
 
 function backup(member: number, version: number, of: number, isFull = true): SideHolding {
   const base = { isReserved: false, deletedAt: 0, backup: NO_MEMBER };
-  return { ...base, member, role: Role.Backup, isFull, version, primary: of };
+  return { ...base, member, role: Role.Backup, isFull, mayRead: isFull, version, primary: of };
 }
 
 function tombstone(member: number, version: number, deletedAt = version): SideHolding {
-  const base = { isFull: false, isReserved: false, primary: NO_MEMBER, backup: NO_MEMBER };
+  const base = { ...NO_RIGHTS, isReserved: false, primary: NO_MEMBER, backup: NO_MEMBER };
   return { ...base, member, role: Role.Tombstone, version, deletedAt };
 }
 
@@ -31,6 +32,19 @@ t.test('a pair that nobody contradicts stays as it is', (t) => {
   t.same([verdict.primary, verdict.backup, verdict.actions.length], [2, 0, 0]);
   t.end();
 });
+
+t.test(
+  'a backup that another merge has told to follow, and nobody has granted reads, gets them',
+  (t) => {
+    const verdict = judge(
+      [primary(2, 7, 0), { ...backup(0, 7, 2), mayRead: false }],
+      0,
+      NOBODY_RANKED,
+    );
+    t.same(actionsOf(verdict), { 2: Action.Lead, 0: Action.Follow });
+    t.end();
+  },
+);
 
 t.test('the newest of two primaries wins with its backup', (t) => {
   const holdings = [primary(0, 5, 1), backup(1, 5, 0), primary(2, 6, 3), backup(3, 6, 2)];

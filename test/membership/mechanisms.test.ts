@@ -12,6 +12,7 @@ import type { Body, ControlMessage, Header } from '../../lib/cluster/membership/
 import { Participant } from '../../lib/cluster/membership/participant.js';
 import { timingOf } from '../../lib/cluster/membership/timing.js';
 import { compareViewIds } from '../../lib/cluster/membership/views.js';
+import { STATUS } from '../support/control-network.js';
 
 const timing = timingOf(2000);
 const id = (letter: string): string => letter.repeat(40);
@@ -257,20 +258,6 @@ class Bench {
     this.ask(link, from, { kind: 'hello', member: member(from) });
   }
 }
-
-const STATUS = {
-  version: 0,
-  knownView: 0,
-  settledView: 0,
-  keysWithoutBackup: 0,
-  primaries: 0,
-  backups: 0,
-  memoryBytes: 0,
-  headroomBytes: 0,
-  operationsPerSecond: 0,
-  membersMissing: 0,
-  deletesForgotten: 0,
-};
 
 const REPORT = {
   serial: 1,

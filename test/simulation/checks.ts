@@ -1,16 +1,25 @@
+import { SLOTS } from '../../lib/cluster/cluster-state.js';
 import { Flag } from '../../lib/cluster/entry-flags.js';
 import { MoveState } from '../../lib/cluster/move.js';
 import type { Peer } from '../../lib/cluster/peer.js';
 import { type Ref, Role, type Store, ValueType } from '../../lib/store/store.js';
 import type { Machine, Process } from './process.js';
+import type { Found } from './violation.js';
 
-export interface Found {
-  readonly what: string;
-  readonly key: string | null;
+const bytesOfKeys = new Map<string, Buffer>();
+
+/** The same few keys are looked for all the time: their bytes are kept. */
+function bytesOf(key: string): Buffer {
+  let bytes = bytesOfKeys.get(key);
+  if (bytes === undefined) {
+    bytes = Buffer.from(key, 'latin1');
+    bytesOfKeys.set(key, bytes);
+  }
+  return bytes;
 }
 
 function find(store: Store, key: string): Ref {
-  const bytes = Buffer.from(key, 'latin1');
+  const bytes = bytesOf(key);
   return store.find(0, bytes, 0, bytes.length);
 }
 
@@ -228,6 +237,26 @@ export class CalmChecks {
       );
     });
   }
+}
+
+/** Keys that somebody has a copy of: all, and those of them that do not expire. A primary role may be on its way. */
+export function countKeys(processes: readonly Process[]): { least: number; most: number } {
+  const all = new Set<string>();
+  const lasting = new Set<string>();
+  for (const { store } of processes) {
+    for (let slot = 0; slot < SLOTS; slot++) {
+      if (store.countInSlot(slot) === 0) continue;
+      store.eachInSlot(slot, (ref) => {
+        if (store.role(ref) >= Role.Record || store.type(ref) === ValueType.None) return false;
+        const start = store.keyStart(ref);
+        const key = store.keyBuffer(ref).latin1Slice(start, start + store.keyLength(ref));
+        all.add(key);
+        if (store.expireAt(ref) === 0) lasting.add(key);
+        return false;
+      });
+    }
+  }
+  return { least: lasting.size, most: all.size };
 }
 
 function value(store: Store, ref: Ref): string {

@@ -12,8 +12,8 @@ export interface Victims {
   isQuiet(): boolean;
   /** Remembers those who are up: between them they hold two copies of everything. */
   markSafe(): void;
-  /** Whether two of those are still there, so that one may fail. */
-  isSafe(): boolean;
+  /** Those of them that are still there. */
+  safe(): number[];
   start(machine: number): void;
   kill(machine: number): void;
   unplug(machine: number): void;
@@ -29,6 +29,10 @@ export interface Victims {
   heal(): void;
   reset(kind: 'control' | 'data'): void;
   stepClock(machine: number, byMs: number): void;
+  /** Without regard to other clocks. */
+  jumpClock(machine: number, byMs: number): void;
+  /** Nobody runs any more: what they held is gone. `since`: when they began to go. */
+  vanished(since: number): void;
   note(text: string): void;
 }
 
@@ -42,11 +46,20 @@ export type FaultKind =
   | 'deaf'
   | 'join'
   | 'leave'
+  | 'drain'
+  | 'shutdown'
   | 'reset'
-  | 'clock';
+  | 'clock'
+  | 'jump';
 
 /** These leave the keys with two copies and all members connected: they may come at any time. */
-const HARMLESS: ReadonlySet<FaultKind> = new Set<FaultKind>(['join', 'leave', 'reset', 'clock']);
+const HARMLESS: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  'join',
+  'leave',
+  'drain',
+  'reset',
+  'clock',
+]);
 const LOOK_MS = 20;
 /** Of the leavings that are begun, so many are taken back, if there is time, within so long. */
 const STAY_SHARE = 0.3;
@@ -70,8 +83,13 @@ export class FaultDriver {
   #leaving = 0;
   /** Machines that will be started again. */
   #starts = 0;
+  /** All are leaving. */
+  #isEnding = false;
+  /** Faults that may still be begun. */
+  #left: number;
 
-  constructor(victims: Victims, profile: Profile, random: Random) {
+  constructor(victims: Victims, profile: Profile, random: Random, faultsMax: number) {
+    this.#left = faultsMax;
     this.#victims = victims;
     this.#profile = profile;
     this.#random = random;
@@ -109,7 +127,7 @@ export class FaultDriver {
         const wait = this.#random.next() < 0.5 ? 50 : this.#profile.faultEveryMs;
         this.#nextAt = victims.now + this.#random.between(0, wait);
       }
-      if (this.#isFree && this.#profile.oneAtATime && !victims.isSafe()) this.#isFree = false;
+      if (this.#isFree && this.#profile.oneAtATime && !this.#isSafe()) this.#isFree = false;
       if (this.#isFree && victims.now >= this.#nextAt) this.#failure();
     });
   }
@@ -143,7 +161,7 @@ export class FaultDriver {
     const victims = this.#victims;
     const random = this.#random;
     const up = victims.up();
-    if (up.length === 0) return;
+    if (up.length === 0 || this.#isEnding || this.#left-- <= 0) return;
     const machine = random.pick(up);
     switch (kind) {
       case 'crash':
@@ -161,12 +179,18 @@ export class FaultDriver {
       case 'join':
         return this.#join();
       case 'leave':
-        return this.#leave(machine, up);
+        return this.#leave([machine], up);
+      case 'drain':
+        return this.#drain(up);
+      case 'shutdown':
+        return this.#shutdown(up);
       case 'reset':
         victims.note('reset');
         return victims.reset(random.next() < 0.8 ? 'data' : 'control');
       case 'clock':
         return victims.stepClock(machine, Math.round(random.between(-50, 50)));
+      case 'jump':
+        return this.#jump(machine);
     }
   }
 
@@ -198,7 +222,8 @@ export class FaultDriver {
 
   #pause(machine: number, isStop: boolean): void {
     const { nodeTimeoutMs } = this.#profile;
-    const longest = this.#random.next() < 0.5 ? nodeTimeoutMs / 2 : 3 * nodeTimeoutMs;
+    const most = this.#profile.pauseMsMax || 3 * nodeTimeoutMs;
+    const longest = this.#random.next() < 0.5 ? nodeTimeoutMs / 2 : most;
     const pauseMs = this.#random.between(10, longest);
     this.#victims.note(
       `${isStop ? 'stop' : 'pause'} machine ${machine} for ${pauseMs.toFixed(0)} ms`,
@@ -241,25 +266,78 @@ export class FaultDriver {
     this.#victims.start(machine);
   }
 
-  #leave(machine: number, up: number[]): void {
-    const victims = this.#victims;
+  #jump(machine: number): void {
+    const byMs = Math.round(this.#random.between(200, this.#profile.clockJumpMs));
+    const lastsMs = this.#random.between(100, 2 * this.#profile.nodeTimeoutMs);
+    this.#victims.note(
+      `the clock of machine ${machine} is ahead ${byMs} ms for ${lastsMs.toFixed(0)} ms`,
+    );
+    this.#victims.jumpClock(machine, byMs);
+    this.#later(lastsMs, () => this.#victims.jumpClock(machine, -byMs));
+  }
+
+  #leave(machines: readonly number[], up: readonly number[]): void {
     if (up.length < this.#profile.nodes || this.#leaving > 0) return;
     // A node alone has nobody to hand anything to: it exits with what it has.
-    if (this.#profile.oneAtATime && !victims.isSafe()) return;
-    this.#victims.note(`machine ${machine} leaves`);
+    if (this.#profile.oneAtATime && !this.#isSafe()) return;
+    for (const machine of machines) this.#leaveOne(machine);
+  }
+
+  /** One stays who is a member: one that is still joining would be too late to take anything over. */
+  #drain(up: readonly number[]): void {
+    const safe = this.#victims.safe();
+    if (safe.length === 0) return;
+    const stays = this.#random.pick(safe);
+    this.#leave(
+      up.filter((machine) => machine !== stays),
+      up,
+    );
+  }
+
+  /** Two still hold what was there when all was quiet, so that one may fail. */
+  #isSafe(): boolean {
+    return this.#victims.safe().length >= 2;
+  }
+
+  #leaveOne(machine: number): void {
+    const victims = this.#victims;
+    victims.note(`machine ${machine} leaves`);
     this.#leaving++;
     if (this.#random.next() < STAY_SHARE) {
       victims.at(this.#random.between(0, STAY_MS_MAX), () => victims.stay(machine));
     }
-    this.#victims.leave(machine, (hasLeft) => {
+    victims.leave(machine, (hasLeft) => {
       this.#leaving--;
-      if (!hasLeft) return;
-      const again = this.#random.between(0, 3000);
-      this.#starts++;
-      this.#victims.at(again, () => {
-        this.#starts--;
-        if (this.#victims.down().includes(machine)) this.#victims.start(machine);
-      });
+      if (hasLeft) this.#startWithin(machine, 3000);
     });
+  }
+
+  #startWithin(machine: number, delayMs: number): void {
+    this.#starts++;
+    this.#victims.at(this.#random.between(0, delayMs), () => {
+      this.#starts--;
+      if (this.#victims.down().includes(machine)) this.#victims.start(machine);
+    });
+  }
+
+  /** All leave: nobody takes anything over, and what they held is gone when the last one is. */
+  #shutdown(up: readonly number[]): void {
+    const victims = this.#victims;
+    if (up.length < this.#profile.nodes || this.open > 0) return;
+    victims.note('all leave');
+    const since = victims.now;
+    this.#isEnding = true;
+    let left = 0;
+    this.#open++;
+    for (const machine of up) {
+      victims.leave(machine, () => {
+        if (++left < up.length) return;
+        this.#isEnding = false;
+        this.#open--;
+        const down = victims.down().filter((each) => up.includes(each));
+        if (down.length === up.length) victims.vanished(since);
+        for (const each of down) this.#startWithin(each, 3000);
+      });
+    }
   }
 }

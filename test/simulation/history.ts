@@ -30,6 +30,9 @@ export function outcomeOf(reply: Reply): Outcome {
   return NOT_RUN.some((code) => reply.text.startsWith(code)) ? 'not-run' : 'replied';
 }
 
+export const textOf = (reply: Reply | null): string =>
+  reply !== null && 'text' in reply ? reply.text : '';
+
 /** One line, with long values cut. */
 export function showReply(reply: Reply | null): string {
   if (reply === null) return '';

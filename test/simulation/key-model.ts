@@ -27,15 +27,17 @@ const ABSENT: State = { value: null, expiry: -1 };
 export class KeyModel implements Model {
   readonly initial: string;
   readonly #skewMs: number;
+  readonly #lateMs: number;
   readonly #isEvicting: boolean;
   readonly #setters = new Map<number, { readonly call: Call; readonly ttlMs: number }>();
   /** Values by number, so that states are short. */
   readonly #values: string[] = [];
   readonly #numbers = new Map<string, number>();
 
-  /** `isEvicting`: a key may vanish at any time. */
-  constructor(skewMs: number, isEvicting = false) {
+  /** `isEvicting`: a key may vanish at any time. `lateMs`: a key may live longer by so much, where some clock was ahead. */
+  constructor(skewMs: number, isEvicting = false, lateMs = skewMs) {
     this.#skewMs = skewMs;
+    this.#lateMs = lateMs;
     this.#isEvicting = isEvicting;
     this.initial = this.#encode(ABSENT);
   }
@@ -77,7 +79,7 @@ export class KeyModel implements Model {
     const { call, ttlMs } = this.#setters.get(expiry)!;
     return {
       from: call.invokedAt + ttlMs - this.#skewMs,
-      until: call.returnedAt + ttlMs + this.#skewMs,
+      until: call.returnedAt + ttlMs + this.#lateMs,
     };
   }
 
@@ -147,8 +149,8 @@ export class KeyModel implements Model {
       const ttl = Number(reply.text);
       return (
         ttl >= 0 &&
-        call.returnedAt + ttl >= from - 1 &&
-        call.invokedAt + ttl <= until + this.#skewMs
+        call.returnedAt + ttl >= from - 1 - (this.#lateMs - this.#skewMs) &&
+        call.invokedAt + ttl <= until + this.#lateMs
       );
     };
   }

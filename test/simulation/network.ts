@@ -73,6 +73,8 @@ export class Network {
   /** Usual delay from one machine to another, milliseconds. */
   readonly #delays = new Map<number, number>();
   #lastLink = 0;
+  /** Control messages sent so far. */
+  messages = 0;
 
   constructor(scheduler: Scheduler, options: NetworkOptions) {
     this.#scheduler = scheduler;
@@ -124,7 +126,9 @@ export class Network {
 
   send(link: number, text: string): void {
     const side = this.#sides.get(link);
-    if (side?.state === 'open') this.#push(side, { text });
+    if (side?.state !== 'open') return;
+    this.messages++;
+    this.#push(side, { text });
   }
 
   sendBytes(link: number, buffer: Buffer, start: number, end: number): void {

@@ -1,6 +1,6 @@
 import type { Random } from '../support/control-network.js';
 import type { Reply } from '../support/resp.js';
-import { type Call, showCall, showReply } from './history.js';
+import { type Call, showCall, showReply, textOf } from './history.js';
 import { linearize, type Model } from './linearizability.js';
 
 /** Keys that are renamed to each other and set together: their history is one, not one for each. */
@@ -21,18 +21,26 @@ export function pairCommand(random: Random, value: string): readonly string[] {
   return luck < 0.9 ? ['MGET', one, other] : ['MSET', one, value, other, value];
 }
 
-/** What does not hold in the calls on these keys; null when all of it does. */
-export function checkPairs(calls: readonly Call[]): string | null {
+export interface PairVerdict {
+  /** What does not hold; null when all of it does, or when that cannot be told. */
+  readonly violation: string | null;
+  readonly isUndecided: boolean;
+}
+
+/** Whether the calls on these keys are linearizable. */
+export function checkPairs(calls: readonly Call[]): PairVerdict {
   const parts = calls.flatMap(partsOf);
   const model = new PairModel();
   const verdict = linearize(parts, model, STEPS_MAX);
-  if (verdict.kind !== 'violation') return null;
+  if (verdict.kind !== 'violation') {
+    return { violation: null, isUndecided: verdict.kind === 'undecided' };
+  }
   const order = verdict.order.slice(-12).map(showCall);
   const blocked = verdict.blocked.map(showCall);
-  return (
+  const violation =
     `the keys of pairs are not linearizable. The longest order ends with\n  ${order.join('\n  ')}\n` +
-    `and leaves ${model.show(verdict.state)}; none of these fits on:\n  ${blocked.join('\n  ')}`
-  );
+    `and leaves ${model.show(verdict.state)}; none of these fits on:\n  ${blocked.join('\n  ')}`;
+  return { violation, isUndecided: false };
 }
 
 /**
@@ -128,9 +136,6 @@ function effect(state: State, args: readonly string[]): { state: State; reply: R
       throw new Error(`no model of ${name}`);
   }
 }
-
-const textOf = (reply: Reply | null): string =>
-  reply !== null && 'text' in reply ? reply.text : '';
 
 const OK: Reply = { type: '+', text: 'OK' };
 const ERROR: Reply = { type: '-', text: 'ERR no such key' };

@@ -6,7 +6,8 @@ import {
   type ControlMessage,
   decodeControlMessage,
 } from '../../lib/cluster/membership/messages.js';
-import { type ClusterHost, ClusterNode } from '../../lib/cluster/node.js';
+import { ClusterNode } from '../../lib/cluster/node.js';
+import type { ClusterHost } from '../../lib/cluster/node-parts.js';
 import { createCommandTable } from '../../lib/commands/all-commands.js';
 import { Dispatcher } from '../../lib/commands/dispatcher.js';
 import type { NodeServices } from '../../lib/commands/services.js';
@@ -46,6 +47,8 @@ export interface World {
   readonly scheduler: Scheduler;
   readonly network: Network;
   readonly trace: Trace;
+  /** A process is gone, whatever the reason. */
+  ended(process: Process): void;
   /** What must never happen was seen. */
   violated(what: string): void;
 }
@@ -165,6 +168,7 @@ export class Process implements LinkOwner, ClusterHost {
     this.hasEnded = true;
     this.#paused = null;
     this.#world.trace.ended(this);
+    this.#world.ended(this);
     this.#place.process = null;
     this.#world.network.listen(this.machine, null);
     this.#world.network.ended(this);

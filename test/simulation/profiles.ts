@@ -14,19 +14,31 @@ export interface Profile {
   readonly takeOverAfter: number;
   readonly faults: Partial<Record<FaultKind, number>>;
   readonly faultEveryMs: number;
+  /** A pause lasts at most so long; 0: three node-timeouts. */
+  readonly pauseMsMax: number;
+  /** One clock at a time jumps ahead by at most this. */
+  readonly clockJumpMs: number;
   /** The next failure comes only when the last one is overcome: nothing may be lost. */
   readonly oneAtATime: boolean;
   /** The cluster is cut in two so many times, each for longer than node-timeout. */
   readonly splits: number;
   /** How long a cut lasts at least and at most, in node-timeouts. */
   readonly splitLasts: readonly [number, number];
+  /** How many sides a partition has. */
+  readonly splitSides: 2 | 3;
+  /** A node of a side that lacks no copy is killed while the sides merge. */
+  readonly mergeCrashes: boolean;
   readonly tombstoneTtlMs: number;
   /** Faults and clients go on for so long. */
   readonly durationMs: number;
   readonly clients: number;
+  /** Letters of the kinds of keys (`WorkloadOptions`). */
+  readonly kinds: string;
   /** Keys of each kind. */
   readonly keys: number;
   readonly thinkMsMax: number;
+  /** All clients go for the same key at moments so far apart; 0: each when it likes. */
+  readonly raceMs: number;
   /** Share of deliveries whose bytes come in pieces. */
   readonly cutShare: number;
   /** Values that are larger travel in parts of so many bytes. */
@@ -38,6 +50,7 @@ export interface Profile {
   readonly largeShare: number;
   /** Share of commands that a client sends to the node that it is stuck to. */
   readonly stickyShare: number;
+  readonly routing: 'sticky' | 'round-robin' | 'all';
   /** Share of commands that only read; of the others many do as well. */
   readonly readShare: number;
   /** Share of commands on the whole keyspace: SCAN, FLUSHALL, DBSIZE. */
@@ -56,20 +69,27 @@ const BASE: Profile = {
   takeOverAfter: 3,
   faults: {},
   faultEveryMs: 1500,
+  pauseMsMax: 0,
+  clockJumpMs: 0,
   oneAtATime: true,
   splits: 0,
   splitLasts: [1.7, 5],
+  splitSides: 2,
+  mergeCrashes: false,
   tombstoneTtlMs: 3_600_000,
   durationMs: 15_000,
   clients: 6,
+  kinds: 'rec',
   keys: 4,
   thinkMsMax: 25,
+  raceMs: 0,
   cutShare: 0.15,
   partBytes: PART_BYTES,
   maxMemoryBytes: 0,
   maxMemoryPolicy: 'noeviction',
   largeShare: 0.2,
   stickyShare: 0.8,
+  routing: 'sticky',
   readShare: 0,
   scanShare: 0,
   patienceMs: 0,
@@ -86,6 +106,17 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   resets: { ...BASE, faults: { reset: 1 }, faultEveryMs: 60, durationMs: 8000 },
   joins: { ...BASE, spares: 2, faults: { join: 1, leave: 1, crash: 1 }, durationMs: 20_000 },
   rolling: { ...BASE, faults: { leave: 1 }, faultEveryMs: 800, durationMs: 20_000 },
+  /** Nodes that leave one after another under many clients without a home. */
+  busy: {
+    ...BASE,
+    nodes: 5,
+    clients: 16,
+    stickyShare: 0.2,
+    thinkMsMax: 6,
+    faults: { leave: 1 },
+    faultEveryMs: 500,
+    durationMs: 8000,
+  },
   skew: { ...BASE, clockSkewMs: 500, faults: { crash: 1, pause: 0.5, clock: 1 } },
   large: {
     ...BASE,
@@ -138,6 +169,22 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     clients: 8,
   },
   partition: { ...BASE, nodes: 4, faults: { reset: 1, clock: 0.3 }, clockSkewMs: 20, splits: 3 },
+  'merge-crash': {
+    ...BASE,
+    nodes: 5,
+    faults: { reset: 1 },
+    clockSkewMs: 20,
+    splits: 3,
+    mergeCrashes: true,
+  },
+  'three-sides': {
+    ...BASE,
+    nodes: 6,
+    faults: { reset: 1 },
+    clockSkewMs: 20,
+    splits: 3,
+    splitSides: 3,
+  },
   /** Clients without a home, links that take their time: keys are on the move all the time. */
   roam: {
     ...BASE,
@@ -194,6 +241,70 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     faults: { reset: 1 },
     keys: 2,
   },
+  /** Users of a session store, behind balancers of all kinds. */
+  sessions: {
+    ...BASE,
+    nodes: 5,
+    spares: 1,
+    kinds: 'u',
+    keys: 12,
+    clients: 9,
+    stickyShare: 0.98,
+    routing: 'all',
+    faults: { crash: 1, pause: 0.5, leave: 0.5, join: 0.5 },
+    durationMs: 12_000,
+  },
+  /** Every node creates the same key at the same moment. */
+  races: {
+    ...BASE,
+    nodes: 7,
+    delayMsMax: 3,
+    kinds: 'rc',
+    keys: 2,
+    clients: 14,
+    raceMs: 40,
+    routing: 'round-robin',
+    faults: { crash: 1, reset: 0.5 },
+    durationMs: 6000,
+  },
+  locks: {
+    ...BASE,
+    nodes: 4,
+    kinds: 'lc',
+    keys: 2,
+    clients: 8,
+    thinkMsMax: 15,
+    faults: { crash: 1, leave: 0.3 },
+  },
+  /** Many nodes, and little else. */
+  wide: {
+    ...BASE,
+    nodes: 9,
+    clients: 9,
+    routing: 'all',
+    faults: { crash: 1, pause: 0.5, cut: 0.5, reset: 0.5, leave: 0.5 },
+    durationMs: 8000,
+  },
+  /** Processes that stand still for longer than deletes are remembered. */
+  frozen: {
+    ...BASE,
+    nodes: 4,
+    nodeTimeoutMs: 500,
+    tombstoneTtlMs: 3000,
+    pauseMsMax: 9000,
+    faults: { pause: 1 },
+    durationMs: 25_000,
+  },
+  /** All nodes but one leave at the same moment, or all of them. */
+  drain: {
+    ...BASE,
+    nodes: 4,
+    faults: { leave: 0.5, drain: 1, shutdown: 0.5 },
+    faultEveryMs: 2500,
+    durationMs: 20_000,
+  },
+  /** A clock that is ahead of all others by up to a minute, for a while. */
+  jump: { ...BASE, clockJumpMs: 60_000, faults: { jump: 1, crash: 0.5 } },
   majority: {
     ...BASE,
     nodes: 5,

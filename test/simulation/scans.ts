@@ -1,6 +1,7 @@
 import type { Random } from '../support/control-network.js';
 import type { Reply } from '../support/resp.js';
 import type { Call } from './history.js';
+import type { Found } from './violation.js';
 
 /** Keys that are set again and again and never deleted, but by FLUSHALL: a SCAN must return them. */
 export const STEADY_KEYS: readonly string[] = ['s0', 's1', 's2', 's3', 's4', 's5'];
@@ -44,7 +45,7 @@ export class Scans {
   }
 
   /** A key that was there all along and was not returned; null when all were. */
-  check(calls: readonly Call[]): { readonly what: string; readonly key: string } | null {
+  check(calls: readonly Call[]): Found | null {
     for (const scan of this.#done) {
       const missed = STEADY_KEYS.find((key) => !scan.keys.has(key) && wasThere(key, scan, calls));
       if (missed === undefined) continue;
@@ -53,10 +54,28 @@ export class Scans {
     }
     return null;
   }
+
+  /** A DBSIZE below the number of keys that were there all along, or above that of all that ever were; null: none. */
+  checkSizes(calls: readonly Call[], keysMax: number): Found | null {
+    for (const { args, outcome, reply, invokedAt, returnedAt } of calls) {
+      if (args[0] !== 'DBSIZE' || outcome !== 'replied') continue;
+      const size = Number((reply as Extract<Reply, { text: unknown }>).text);
+      const during = { from: invokedAt, until: returnedAt };
+      const least = STEADY_KEYS.filter((key) => wasThere(key, during, calls)).length;
+      if (size >= least && size <= keysMax) continue;
+      const what = `DBSIZE at ${returnedAt.toFixed(1)} ms says ${size}, of ${least} to ${keysMax} keys`;
+      return { what, key: null };
+    }
+    return null;
+  }
 }
 
 /** It was set before, and nothing that could have deleted it ran since. */
-function wasThere(key: string, { from, until }: Scan, calls: readonly Call[]): boolean {
+function wasThere(
+  key: string,
+  { from, until }: Pick<Scan, 'from' | 'until'>,
+  calls: readonly Call[],
+): boolean {
   const isSet = ({ args, outcome, returnedAt }: Call): boolean =>
     args[0] === 'SET' && args[1] === key && outcome === 'replied' && returnedAt < from;
   const since = Math.max(...calls.filter(isSet).map(({ invokedAt }) => invokedAt));

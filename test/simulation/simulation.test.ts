@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap';
+import { CI_RUNS_MIN, ciRuns } from './ci-seeds.js';
 import { PROFILES, type Profile } from './profiles.js';
+import { type Run, runAll } from './runs.js';
+import { shorten } from './shrink.js';
 import { Simulation } from './simulation.js';
-
-/** Seeds of every profile that are run here; `npm run simulate` runs as many as one likes. */
-const SEEDS = [1001];
 
 /** Seeds that once failed, each by another fault of the cluster (see the messages of the commits that mended them). */
 const MENDED: readonly (readonly [profile: string, seed: number])[] = [
@@ -24,6 +24,12 @@ const MENDED: readonly (readonly [profile: string, seed: number])[] = [
   ['mixed', 113],
   ['skew', 3004],
   ['alone', 1001],
+  ['keyspace', 11],
+  ['jump', 1],
+  ['jump', 501],
+  ['busy', 8],
+  ['merge-crash', 124],
+  ['merge-crash', 229],
 ];
 
 /** All of it runs in half a minute on an idle machine. */
@@ -36,12 +42,11 @@ function holds(t: Test, name: string, seed: number): void {
   t.equal(failure === null ? '' : failure.what, '', `${name}, seed ${seed} (${hint})`);
 }
 
-for (const name of Object.keys(PROFILES)) {
-  t.test(`profile ${name}`, (t) => {
-    for (const seed of SEEDS) holds(t, name, seed);
-    t.end();
-  });
-}
+t.test('every run of the tests makes so many runs', (t) => {
+  if (process.env['TEST_SAMPLE'] !== '1') t.ok(ciRuns().length >= CI_RUNS_MIN);
+  t.strictSame(new Set(ciRuns().map(({ profile }) => profile)), new Set(Object.keys(PROFILES)));
+  t.end();
+});
 
 t.test('seeds that failed once', (t) => {
   for (const [name, seed] of MENDED) holds(t, name, seed);
@@ -56,6 +61,46 @@ t.test('one seed is one run', (t) => {
   t.equal(again.hash, first.hash);
   t.equal(again.events, first.events);
   t.not(other.hash, first.hash);
-  t.equal(new Simulation(7, profile, 'r0').run().hash, first.hash, 'watching changes nothing');
+  const watched = new Simulation(7, profile, 'r0').run();
+  t.equal(watched.hash, first.hash, 'watching changes nothing');
+  t.ok(watched.lines.length > 100);
+  t.strictSame(new Simulation(7, profile, 'r0').run().lines, watched.lines, 'the same trace');
+  t.end();
+});
+
+t.test('the number of jobs changes nothing', async (t) => {
+  const changes = { durationMs: 1500 };
+  const runs: Run[] = ['crash', 'calm', 'pair', 'resets', 'crash'].map((profile, i) => ({
+    profile,
+    seed: 5 + i,
+    changes,
+  }));
+  const hashes = async (jobs: number): Promise<string[]> => {
+    const found: string[] = [];
+    await runAll(runs, jobs, ({ seed }, { hash, faults }) => {
+      found.push(`${seed} ${hash} ${JSON.stringify(faults)}`);
+      // The one after is not looked at.
+      return found.length < 4;
+    });
+    return found;
+  };
+  const alone = await hashes(1);
+  t.equal(alone.length, 4);
+  t.strictSame(await hashes(2), alone);
+});
+
+t.test('a failing run is made as short as it still fails', (t) => {
+  // Clocks are further apart than the checks are told: some key expires too early or too late.
+  const profile: Profile = { ...PROFILES['skew']!, clockJumpMs: -700, durationMs: 4000 };
+  const failing = [1, 2, 3, 4, 5]
+    .map((seed) => new Simulation(seed, profile).run())
+    .find(({ failure }) => failure !== null)!;
+  const { limits, result } = shorten(failing.seed, profile, failing);
+  t.ok(limits.untilMs < 4000, `until ${limits.untilMs} ms`);
+  t.ok(result.calls < failing.calls, `${result.calls} of ${failing.calls} commands`);
+  t.not(result.failure, null);
+  const again = new Simulation(failing.seed, profile, 'e0', limits).run();
+  t.equal(again.hash, result.hash, 'the shorter run is one run, too');
+  t.ok(again.lines.length > 0, 'with a trace');
   t.end();
 });

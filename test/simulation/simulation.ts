@@ -1,74 +1,98 @@
-import { sameViewId } from '../../lib/cluster/membership/views.js';
 import type { Random } from '../support/control-network.js';
-import { CalmChecks, checkMemory, checkPrimaries, checkRedundancy, showMachine } from './checks.js';
-import { FaultDriver, type Victims } from './faults.js';
-import { type Call, showCall } from './history.js';
-import { KeyModel } from './key-model.js';
-import { linearize } from './linearizability.js';
+import type { Reply } from '../support/resp.js';
+import { Bounds, Silence } from './bounds.js';
+import {
+  CalmChecks,
+  checkMemory,
+  checkPrimaries,
+  checkRedundancy,
+  countKeys,
+  showMachine,
+} from './checks.js';
+import { FaultDriver } from './faults.js';
+import { type Call, showCall, showReply, textOf } from './history.js';
+import { HistoryChecks } from './history-checks.js';
+import { Machines, UNIX_MS } from './machines.js';
 import { Network } from './network.js';
-import { checkPairs, PAIR_KEYS } from './pairs.js';
-import { type Machine, Process, type ProcessOptions, type World } from './process.js';
+import { PAIR_KEYS } from './pairs.js';
+import type { Process, World } from './process.js';
 import type { Profile } from './profiles.js';
+import { STEADY_KEYS } from './scans.js';
 import { Scheduler } from './scheduler.js';
 import { Splits, type Stage } from './splits.js';
+import { Tally, type Totals } from './tally.js';
 import { KeyTrace, Trace } from './trace.js';
+import { type Found, throwFound, Violation } from './violation.js';
 import { Client, type Nodes, Workload } from './workload.js';
 
-export interface Failure {
-  /** What did not hold. */
-  readonly what: string;
-  /** The key that it is about, where it is about one. */
-  readonly key: string | null;
-}
-
-export interface Result {
+export interface Result extends Totals {
   readonly seed: number;
   readonly hash: string;
   readonly events: number;
   readonly calls: number;
-  readonly counts: Readonly<Record<string, number>>;
-  readonly failure: Failure | null;
+  /** Virtual milliseconds when it ended. */
+  readonly endedAt: number;
+  readonly failure: Found | null;
   /** The story of the key asked for. */
   readonly lines: readonly string[];
 }
 
+/** A run that is shorter than its profile says; up to where the first of these is met it is the same run. */
+export interface Limits {
+  /** Clients and faults end at this virtual time. */
+  readonly untilMs: number;
+  readonly faults: number;
+  readonly commands: number;
+  /** Partitions. */
+  readonly splits: number;
+}
+
+export const NO_LIMITS: Limits = {
+  untilMs: Number.POSITIVE_INFINITY,
+  faults: Number.POSITIVE_INFINITY,
+  commands: Number.POSITIVE_INFINITY,
+  splits: Number.POSITIVE_INFINITY,
+};
+
 /** A command without an answer for so long has been forgotten. */
 const ANSWER_MS_MAX = 30_000;
+/** A node that was killed in a merge is started again after so long. */
+const RESTART_MS = 400;
 /** After the last fault the cluster has that long to become whole. */
 const CALM_MS_MAX = 60_000;
 /** Events between two looks for two primaries. */
 const LOOK_EVENTS = 7;
 /** The same for keys with one copy. */
 const REDUNDANCY_EVENTS = 50;
-const UNIX_MS = 1_700_000_000_000;
-
-/** Thrown where something does not hold. */
-class Violation extends Error {
-  readonly key: string | null;
-
-  constructor(what: string, key: string | null = null) {
-    super(what);
-    this.key = key;
-  }
-}
+/** The same for bounds of memory and messages. */
+const BOUNDS_EVENTS = 250;
+/** Keys looked at at a time. */
+const LOOK_KEYS = 24;
+/** So long a cluster at rest is watched. */
+const SILENCE_MS = 1000;
+/** Number of the client that asks on behalf of the checks. */
+const ASKER = 3000;
 
 /** One run: a cluster, its clients, its faults, its checks, all from one seed. */
-export class Simulation implements Victims, Nodes, World {
+export class Simulation implements Nodes, World {
   readonly scheduler: Scheduler;
   readonly network: Network;
   readonly trace: Trace;
-  readonly machines: Machine[] = [];
+  readonly machines: Machines;
   readonly workload: Workload;
   readonly #profile: Profile;
+  readonly #limits: Limits;
   readonly #faults: FaultDriver;
-  readonly #lives: number[] = [];
-  readonly #counts: Record<string, number> = {};
+  readonly #tally = new Tally();
+  readonly #histories: HistoryChecks;
+  readonly #bounds: Bounds;
   #violation: Violation | null = null;
-  #safe: Process[] = [];
   #wasQuiet = false;
+  #looked = 0;
 
-  constructor(seed: number, profile: Profile, traceKey: string | null = null) {
+  constructor(seed: number, profile: Profile, traceKey: string | null = null, limits = NO_LIMITS) {
     this.#profile = profile;
+    this.#limits = limits;
     this.scheduler = new Scheduler(seed);
     this.trace = traceKey === null ? new Trace() : new KeyTrace(this.scheduler, traceKey);
     this.network = new Network(this.scheduler, {
@@ -76,34 +100,35 @@ export class Simulation implements Victims, Nodes, World {
       dialTimeoutMs: profile.nodeTimeoutMs,
       cutShare: profile.cutShare,
     });
-    const random = this.scheduler.random('machines');
-    for (let i = 0; i < profile.nodes + profile.spares; i++) this.#addMachine(random);
-    this.workload = new Workload(this, profile);
-    for (let i = 0; i < profile.nodes; i++) {
-      this.scheduler.at(random.between(0, 300), () => this.start(i));
-    }
+    this.machines = new Machines(this, profile, this.#tally, (since) =>
+      this.workload.vanished(since),
+    );
+    this.workload = new Workload(this, profile, limits.commands);
+    const { clockSkewMs, clockJumpMs, maxMemoryPolicy } = profile;
+    const isEvicting = maxMemoryPolicy !== 'noeviction';
+    this.#histories = new HistoryChecks(
+      this.workload,
+      { clockSkewMs, clockJumpMs, isEvicting },
+      this.#tally,
+    );
+    this.#bounds = new Bounds(
+      this.#tally,
+      this.#keysMax,
+      this.machines.all.length,
+      profile.nodeTimeoutMs,
+    );
     this.workload.start();
-    this.#faults = new FaultDriver(this, profile, this.scheduler.random('faults'));
-  }
-
-  #addMachine(random: { between(low: number, high: number): number }): void {
-    const index = this.machines.length;
-    const address = { host: `10.0.0.${index + 1}`, port: 6379, busPort: 16379 };
-    this.network.addMachine(address);
-    this.#lives.push(0);
-    this.machines.push({
-      index,
-      address,
-      rate: 1 + random.between(-0.004, 0.004),
-      monotonicOffset: random.between(1, 1e6),
-      wallOffset: UNIX_MS + random.between(0, this.#profile.clockSkewMs),
-      process: null,
-    });
+    this.#faults = new FaultDriver(
+      this.machines,
+      profile,
+      this.scheduler.random('faults'),
+      limits.faults,
+    );
   }
 
   /** Runs it all; the failure, if any, is in the result. */
   run(): Result {
-    let failure: Failure | null = null;
+    let failure: Found | null = null;
     try {
       if (this.#profile.splits > 0) this.#runSplits();
       else this.#runWhole();
@@ -114,34 +139,43 @@ export class Simulation implements Victims, Nodes, World {
     }
     const { scheduler, trace, workload } = this;
     if (trace instanceof KeyTrace) trace.close();
+    for (const { outcome } of workload.calls) this.#tally.count(outcome);
+    for (const { node } of this.processes())
+      this.#tally.count('evicted', node.state.statistics.evicted);
+    const { faults, checks, counts } = this.#tally;
     return {
       seed: scheduler.seed,
       hash: scheduler.hash,
       events: scheduler.events,
       calls: workload.calls.length,
-      counts: this.#counts,
+      endedAt: this.now,
+      faults,
+      checks,
+      counts,
       failure,
       lines: trace instanceof KeyTrace ? trace.lines : [],
     };
   }
 
   #runWhole(): void {
-    this.#runUntil(this.#profile.durationMs);
+    this.#runUntil(Math.min(this.#profile.durationMs, this.#limits.untilMs));
     this.#calmDown();
     this.#checkCalm();
     this.#readEverything();
-    this.#checkHistory();
+    this.#checkSilence();
+    this.#histories.run();
   }
 
   #runSplits(): void {
     const random = this.scheduler.random('splits');
-    const { nodeTimeoutMs, splits, splitLasts } = this.#profile;
+    const { nodeTimeoutMs, splits, splitLasts, splitSides, mergeCrashes } = this.#profile;
     const [shortest, longest] = splitLasts;
     this.#runUntil(3000);
     this.#calmDown();
     const lasts = [nodeTimeoutMs * shortest, nodeTimeoutMs * longest] as const;
-    new Splits(this.#stage(random), random, lasts).run(splits);
-    for (const call of this.workload.calls) this.#count(call.outcome);
+    const options = { lastsMs: lasts, crashes: mergeCrashes, sides: splitSides };
+    new Splits(this.#stage(random), random, options).run(Math.min(splits, this.#limits.splits));
+    this.#checkSilence();
   }
 
   #stage(random: Random): Stage {
@@ -163,12 +197,17 @@ export class Simulation implements Victims, Nodes, World {
           look();
         }
       },
-      cut: (one, other) => this.cut(one, other, false),
-      heal: () => this.heal(),
+      cut: (one, other) => this.machines.cut(one, other, false),
+      heal: () => this.machines.heal(),
+      crash: (machine, afterMs) => {
+        this.machines.at(afterMs, () => this.machines.kill(machine));
+        this.machines.at(afterMs + RESTART_MS, () => this.machines.start(machine));
+      },
       go: () => {
         this.#faults.goOn();
         this.workload.start();
       },
+      hush: () => this.workload.stop(),
       calmDown: (look) => this.#calmDown(look),
       checkWhole: () => {
         this.#checkCalm();
@@ -185,13 +224,13 @@ export class Simulation implements Victims, Nodes, World {
         const process = this.processes().find(({ machine }) => machines.includes(machine))!;
         run(process, args, () => undefined);
       },
-      check: (what, key, histories) => this.#checkKey(what, key, histories),
+      check: (what, key, histories) => this.#histories.checkKey(what, key, histories),
       violated: (what, key) => {
         throw new Violation(what, key);
       },
       toTrueTime: (unixMs) => unixMs - UNIX_MS - this.#profile.clockSkewMs / 2,
-      note: (text) => this.note(text),
-      count: (what) => this.#count(what),
+      note: (text) => this.machines.note(text),
+      count: (what) => this.#tally.count(what),
     };
   }
 
@@ -218,23 +257,27 @@ export class Simulation implements Victims, Nodes, World {
   #look(): void {
     if (this.#violation !== null) throw this.#violation;
     if (this.scheduler.events % LOOK_EVENTS === 0 && this.#profile.oneAtATime) {
-      const found = checkPrimaries(this.processes(), this.workload.keys, this.#profile.splits > 0);
-      if (found !== null) throw new Violation(found.what, found.key);
+      this.#tally.check('looks');
+      throwFound(checkPrimaries(this.processes(), this.#someKeys(), this.#profile.splits > 0));
     }
     if (this.scheduler.events % REDUNDANCY_EVENTS === 0) this.#checkRedundancy();
+    if (this.scheduler.events % BOUNDS_EVENTS === 0) this.#checkBounds();
     if (this.scheduler.events % 1000 === 0) this.#checkAnswers();
   }
 
+  #checkBounds(): void {
+    const { messages } = this.network;
+    const { calls } = this.workload;
+    throwFound(this.#bounds.look(this.now, this.processes(), messages, calls.length));
+  }
+
   #checkRedundancy(): void {
-    const full = checkMemory(this.processes());
-    if (full !== null) throw new Violation(full.what, full.key);
-    if (this.#profile.oneAtATime) {
-      const found = checkRedundancy(this.processes(), this.workload.keys);
-      if (found !== null) throw new Violation(found.what, found.key);
-    }
+    const processes = this.processes();
+    throwFound(checkMemory(processes));
+    if (this.#profile.oneAtATime) throwFound(checkRedundancy(processes, this.workload.keys));
     // Keys that move from node to node have two copies all the time.
     if (Object.keys(this.#profile.faults).length > 0) return;
-    const isQuiet = this.isQuiet();
+    const isQuiet = this.machines.isQuiet();
     if (this.#wasQuiet && !isQuiet)
       throw new Violation(`not settled any more:\n${this.describe()}`);
     this.#wasQuiet = isQuiet;
@@ -251,14 +294,15 @@ export class Simulation implements Victims, Nodes, World {
     this.#faults.stop();
     this.workload.stop();
     this.network.heal();
-    for (const process of this.processes()) if (process.isPaused) this.resume(process.machine, 0);
+    for (const process of this.processes())
+      if (process.isPaused) this.machines.resume(process.machine, 0);
     let since = this.now;
     // Quiet is what stays so: machines may still be about to start.
     const isOver = (): boolean => {
       look();
       const isKnown = this.processes().every(({ node }) => node.isKnown());
       const isOpen = this.workload.pending.length > 0 || this.#faults.open > 0;
-      if (isOpen || !isKnown || !this.isQuiet()) {
+      if (isOpen || !isKnown || !this.machines.isQuiet()) {
         since = this.now;
       }
       return this.now - since >= this.#profile.nodeTimeoutMs;
@@ -274,218 +318,84 @@ export class Simulation implements Victims, Nodes, World {
 
   #checkCalm(): void {
     const checks = new CalmChecks(this.processes(), [...this.workload.keys, ...PAIR_KEYS]);
-    const found = checks.run();
-    if (found !== null) throw new Violation(found.what, found.key);
+    this.#tally.check('whole');
+    throwFound(checks.run());
+  }
+
+  /** What DBSIZE says through each node, and what a cluster sends and keeps when nobody does anything. */
+  #checkSilence(): void {
+    // Some of those that are there may expire meanwhile.
+    const { most } = countKeys(this.processes());
+    const sizes = this.processes().map((process) => this.#answerOf(process, ['DBSIZE']));
+    const { least } = countKeys(this.processes());
+    const wrong = sizes.find(
+      (reply) => !(Number(textOf(reply)) >= least && Number(textOf(reply)) <= most),
+    );
+    if (wrong !== undefined) {
+      throw new Violation(`DBSIZE says ${showReply(wrong)} in calm, of ${least} to ${most} keys`);
+    }
+    const silence = new Silence(this.processes(), this.#keysMax);
+    this.#runUntil(this.now + SILENCE_MS);
+    throwFound(silence.check());
+  }
+
+  /** Sends a command in calm, and waits for its reply. */
+  #answerOf(process: Process, args: readonly string[]): Reply | null {
+    let answered: Call | null = null;
+    const random = this.scheduler.random(`asker ${process.name}`);
+    new Client(this.workload, ASKER, random).run(process, args, (call) => {
+      answered = call;
+    });
+    if (!this.#runWhile(() => answered === null, ANSWER_MS_MAX)) {
+      throw new Violation(`no answer to ${args.join(' ')} in calm`, args[1] ?? null);
+    }
+    return (answered as Call | null)!.reply;
+  }
+
+  /** Where there are many keys, some of them at a time. */
+  #someKeys(): readonly string[] {
+    const { keys } = this.workload;
+    if (keys.length <= LOOK_KEYS) return keys;
+    this.#looked = (this.#looked + LOOK_KEYS) % keys.length;
+    return keys.slice(this.#looked, this.#looked + LOOK_KEYS);
+  }
+
+  /** All keys that there may ever be. */
+  get #keysMax(): number {
+    return this.workload.keys.length + PAIR_KEYS.length + STEADY_KEYS.length;
   }
 
   /** Every key is read through every node, one after the other. */
   #readEverything(): void {
-    const readers = this.processes().map((process, i) => ({
-      process,
-      client: new Client(this.workload, 1000 + i, this.scheduler.random(`reader ${i}`)),
-    }));
-    for (const { process, client } of readers) {
-      for (const key of [...this.workload.keys, ...PAIR_KEYS]) {
-        let isOpen = true;
-        client.run(process, ['GET', key], () => {
-          isOpen = false;
-        });
-        if (!this.#runWhile(() => isOpen, ANSWER_MS_MAX)) {
-          throw new Violation(`no answer to a read in calm`, key);
-        }
-      }
+    for (const process of this.processes()) {
+      for (const key of [...this.workload.keys, ...PAIR_KEYS])
+        this.#answerOf(process, ['GET', key]);
     }
-  }
-
-  #checkHistory(): void {
-    this.#checkKeyspace();
-    const byKey = new Map<string, Call[]>(this.workload.keys.map((key) => [key, []]));
-    for (const call of this.workload.calls) {
-      this.#count(call.outcome);
-      if (call.reply?.type === '-' && call.reply.text.startsWith('OOM')) this.#count('oom');
-      for (const key of call.keys) byKey.get(key)!.push(call);
-    }
-    for (const { node } of this.processes()) this.#count('evicted', node.state.statistics.evicted);
-    for (const [key, calls] of byKey) this.#checkKey(`key ${key}`, key, [calls]);
-  }
-
-  /** One of these must be linearizable: more than one where it cannot be known which of two changes won. */
-  #checkKey(what: string, key: string, histories: readonly (readonly Call[])[]): void {
-    const model = new KeyModel(
-      this.#profile.clockSkewMs + 200,
-      this.#profile.maxMemoryPolicy !== 'noeviction',
-    );
-    const verdicts = histories.map((calls) => linearize(calls, model));
-    if (verdicts.some(({ kind }) => kind === 'undecided')) this.#count('undecided');
-    if (verdicts.some(({ kind }) => kind !== 'violation')) return;
-    const verdict = verdicts[0]!;
-    if (verdict.kind !== 'violation') return;
-    const order = verdict.order.slice(-12).map(showCall);
-    const blocked = verdict.blocked.map(showCall);
-    throw new Violation(
-      `${what} is not linearizable. The longest order ends with\n  ${order.join('\n  ')}\n` +
-        `and leaves ${model.show(verdict.state)}; none of these fits on:\n  ${blocked.join('\n  ')}`,
-      key,
-    );
-  }
-
-  #checkKeyspace(): void {
-    const { calls, scans } = this.workload;
-    this.#count('scans', scans.count);
-    const missed = scans.check(calls);
-    if (missed !== null) throw new Violation(missed.what, missed.key);
-    if (this.#profile.maxMemoryPolicy !== 'noeviction') return;
-    const pairs = checkPairs(calls);
-    if (pairs !== null) throw new Violation(pairs, PAIR_KEYS[0]);
-  }
-
-  #count(what: string, by = 1): void {
-    if (by > 0) this.#counts[what] = (this.#counts[what] ?? 0) + by;
   }
 
   // --- Nodes
 
   processes(): Process[] {
-    return this.machines.flatMap(({ process }) => (process === null ? [] : [process]));
+    return this.machines.processes();
   }
 
   listening(): Process[] {
     return this.processes();
   }
 
-  // --- Victims
+  // --- World
+
+  ended(process: Process): void {
+    this.machines.ended(process);
+  }
+
+  // --- parts
 
   get now(): number {
     return this.scheduler.now;
   }
 
-  at(delayMs: number, run: () => void): void {
-    this.scheduler.at(delayMs, run);
-  }
-
-  up(): number[] {
-    return this.processes()
-      .filter((process) => !process.isLeaving && !process.isPaused)
-      .map(({ machine }) => machine);
-  }
-
-  down(): number[] {
-    return this.machines.filter(({ process }) => process === null).map(({ index }) => index);
-  }
-
-  isQuiet(): boolean {
-    const processes = this.processes();
-    const view = processes[0]?.node.state.view ?? null;
-    if (view === null || view.members.length !== processes.length) return false;
-    return processes.every((process) => {
-      const own = process.node.state.view;
-      if (own === null || !sameViewId(own.id, view.id) || process.isPaused) return false;
-      if (!view.members.some(({ id }) => id === process.incarnation)) return false;
-      const isSafe = process.node.keysWithoutBackup() === 0 || processes.length === 1;
-      return isSafe && process.serves;
-    });
-  }
-
-  markSafe(): void {
-    this.#safe = this.processes().filter((process) => !process.isLeaving);
-    // A node alone has no second copy of anything.
-    if (this.processes().length < 2) this.#safe = [];
-  }
-
-  isSafe(): boolean {
-    return this.#safe.filter((process) => !process.hasEnded && !process.isLeaving).length >= 2;
-  }
-
-  start(machine: number): void {
-    const place = this.machines[machine]!;
-    if (place.process !== null) return;
-    const { nodeTimeoutMs, partitionPolicy, takeOverAfter, partBytes } = this.#profile;
-    const { maxMemoryBytes, maxMemoryPolicy } = this.#profile;
-    const options: ProcessOptions = {
-      tombstoneTtlMs: this.#profile.tombstoneTtlMs,
-      nodeTimeoutMs,
-      partitionPolicy,
-      takeOverAfter,
-      partBytes,
-      // Unequal nodes: what one may take the other one need not have room for.
-      maxMemoryBytes: machine === 0 ? maxMemoryBytes / 4 : maxMemoryBytes,
-      maxMemoryPolicy,
-      join: this.machines.map(({ address }) => address),
-    };
-    const process = new Process(this, place, ++this.#lives[machine]!, options);
-    place.process = process;
-    this.network.listen(machine, process);
-  }
-
-  kill(machine: number): void {
-    this.#count('kills');
-    this.machines[machine]!.process?.kill();
-  }
-
-  unplug(machine: number): void {
-    for (const { index } of this.machines) if (index !== machine) this.network.cut(index, machine);
-    this.kill(machine);
-  }
-
-  plug(machine: number): void {
-    for (const { index } of this.machines) this.network.mend(index, machine);
-  }
-
-  leave(machine: number, ended: (hasLeft: boolean) => void): void {
-    this.#count('leaves');
-    const process = this.machines[machine]!.process!;
-    process.leave();
-    const look = (): void => {
-      if (process.hasEnded || !process.isLeaving) ended(process.hasEnded);
-      else this.at(50, look);
-    };
-    look();
-  }
-
-  stay(machine: number): void {
-    if (this.machines[machine]!.process?.stay()) this.#count('stays');
-  }
-
-  pause(machine: number): void {
-    this.#count('pauses');
-    this.machines[machine]!.process?.pause();
-  }
-
-  resume(machine: number, clockStoodMs: number): void {
-    const place = this.machines[machine]!;
-    place.monotonicOffset -= clockStoodMs * place.rate;
-    place.process?.resume();
-    // Whatever it does first, it reads its clocks before.
-    if (clockStoodMs > 0) place.process?.input('woken', () => undefined);
-  }
-
-  cut(from: number, to: number, oneWay: boolean): void {
-    this.#count('cuts');
-    this.network.cut(from, to, oneWay);
-  }
-
-  heal(): void {
-    this.network.heal();
-  }
-
-  reset(kind: 'control' | 'data'): void {
-    if (this.network.resetSome(kind, this.scheduler.random(`reset ${this.now}`))) {
-      this.#count('resets');
-    }
-  }
-
-  stepClock(machine: number, byMs: number): void {
-    const place = this.machines[machine]!;
-    const { clockSkewMs } = this.#profile;
-    const offset = place.wallOffset - UNIX_MS + byMs;
-    place.wallOffset = UNIX_MS + Math.max(0, Math.min(clockSkewMs, offset));
-  }
-
-  note(text: string): void {
-    this.trace.fault(text);
-  }
-
   describe(): string {
-    return this.machines.map(showMachine).join('\n');
+    return this.machines.all.map(showMachine).join('\n');
   }
 }

@@ -34,7 +34,8 @@ export class SplitRound {
   unitedAt = Number.POSITIVE_INFINITY;
   readonly #incarnations: ReadonlySet<string>;
   readonly #keys: readonly string[];
-  #questions = 0;
+  readonly #questions = new Map<Process, number>();
+  #hasAsked = false;
 
   constructor(
     firstCall: number,
@@ -57,7 +58,7 @@ export class SplitRound {
   /** The cut ends. False when not both sides have a view of their own. */
   healed(now: number, processes: readonly Process[]): boolean {
     this.healAt = now;
-    this.#questions = questionsOf(processes);
+    for (const process of processes) this.#questions.set(process, questionsOf(process));
     this.floors = this.sides.map((side) => floorOf(ofSide(processes, side)));
     return this.sides.every((side) => {
       const own = ofSide(processes, side);
@@ -75,18 +76,24 @@ export class SplitRound {
       view?.members.length === processes.length &&
       processes.every(({ node }) => sameViewId(node.state.view?.id ?? null, view.id));
     if (isUnited) this.unitedAt = Math.min(this.unitedAt, now);
+    // Who asks decides; a node that has asked may be gone soon.
+    this.#hasAsked ||= this.healAt > 0 && processes.some((one) => this.#asks(one));
+    if (this.#hasAsked) return;
     const isFrozen = processes.every(
       ({ node }) =>
         node.state.mergingSlots === SLOTS && sameViewId(node.state.view?.id ?? null, view!.id),
     );
     if (!isFrozen || view!.members.length !== processes.length) return;
-    if (questionsOf(processes) > this.#questions) return;
     this.frozenAt = now;
     this.isFlushed = floorOf(processes) > Math.min(...this.floors);
     this.sides.forEach((side, index) => {
       const own = ofSide(processes, side);
       this.newestOfSide[index] = new Map(this.#keys.map((key) => [key, newestOf(own, key)]));
     });
+  }
+
+  #asks(process: Process): boolean {
+    return questionsOf(process) > (this.#questions.get(process) ?? 0);
   }
 
   /** The side whose nodes have kept what they had, while all of the other one began anew; -1 when it is not so. */
@@ -218,11 +225,8 @@ function isAcked({ args, reply }: Call): boolean {
 const ofSide = (processes: readonly Process[], side: readonly number[]): Process[] =>
   processes.filter(({ machine }) => side.includes(machine));
 
-const questionsOf = (processes: readonly Process[]): number =>
-  processes.reduce(
-    (sum, { node }) => sum + node.state.statistics.framesSent[FrameType.Collect]!,
-    0,
-  );
+const questionsOf = ({ node }: Process): number =>
+  node.state.statistics.framesSent[FrameType.Collect]!;
 
 const floorOf = (processes: readonly Process[]): number =>
   Math.max(0, ...processes.map(({ node }) => node.state.floors[0]!));
@@ -259,7 +263,8 @@ function holdsCopy(process: Process, key: string): boolean {
   return process.store.role(ref) === Role.Backup || (process.store.flags(ref) & Flag.Busy) === 0;
 }
 
-function newestOf(processes: readonly Process[], key: string): Newest {
+/** The newest change that any of these has of a key. */
+export function newestOf(processes: readonly Process[], key: string): Newest {
   let newest: Newest = { version: 0, value: null, expireAt: 0 };
   for (const process of processes) {
     const { store, node } = process;

@@ -1,7 +1,7 @@
 import type { Random } from '../support/control-network.js';
 import type { Call } from './history.js';
 import type { Process } from './process.js';
-import { SplitRound } from './split-round.js';
+import { newestOf, SplitRound } from './split-round.js';
 
 /** What a run of partitions needs of the simulation. */
 export interface Stage {
@@ -13,6 +13,10 @@ export interface Stage {
   run(forMs: number, look?: () => void): void;
   cut(one: number, other: number): void;
   heal(): void;
+  /** Clients stop. */
+  hush(): void;
+  /** A node is killed after so long, and started again. */
+  crash(machine: number, afterMs: number): void;
   /** Clients begin, or go on. */
   go(): void;
   /** Clients stop, and the cluster becomes whole; `look` is called after every event. */
@@ -32,35 +36,44 @@ export interface Stage {
 }
 
 const FLUSH_SHARE = 0.25;
+/** Commands that are under way when clients stop are answered by then, as a rule. */
+const HUSH_MS = 700;
+/** A merge takes about so long. */
+const MERGE_MS = 60;
+
+const isMerging = ({ node }: Process): boolean => node.state.mergingSlots > 0;
+
+export interface SplitOptions {
+  readonly lastsMs: readonly [number, number];
+  readonly sides: 2 | 3;
+  /** A node that can be spared is killed while the sides merge. */
+  readonly crashes: boolean;
+}
 
 /** Cuts the cluster in two for longer than node-timeout, lets both sides serve, heals it, and checks what became of it. */
 export class Splits {
   readonly #stage: Stage;
   readonly #random: Random;
-  readonly #lastsMs: readonly [number, number];
+  readonly #options: SplitOptions;
 
-  constructor(stage: Stage, random: Random, lastsMs: readonly [number, number]) {
+  constructor(stage: Stage, random: Random, options: SplitOptions) {
     this.#stage = stage;
     this.#random = random;
-    this.#lastsMs = lastsMs;
+    this.#options = options;
   }
 
   run(rounds: number): void {
-    for (let i = 0; i < rounds; i++) this.#round();
+    for (let i = 0; i < rounds; i++) {
+      if (this.#options.sides === 2) this.#round();
+      else this.#roundOfThree();
+    }
   }
 
   #round(): void {
     const stage = this.#stage;
     const random = this.#random;
-    // What was there before is deleted: it must not come back.
-    for (const key of stage.keys) stage.command(['DEL', key]);
-    const firstCall = stage.calls.length;
-    stage.go();
-    stage.run(random.between(200, 2500));
-    const round = this.#cut(firstCall);
-    // Detection takes up to node-timeout and a little more; some cuts are healed soon after.
-    const [shortest, longest] = this.#lastsMs;
-    const lastsMs = random.between(shortest, random.next() < 0.5 ? 1.3 * shortest : longest);
+    const round = this.#begin();
+    const lastsMs = this.#lastsMs();
     const flushes = random.next() < FLUSH_SHARE;
     stage.run(lastsMs * 0.8);
     if (flushes) stage.send(random.pick(round.sides), ['FLUSHALL']);
@@ -68,26 +81,92 @@ export class Splits {
     const isSplit = round.healed(stage.now, stage.processes());
     stage.note('heal');
     stage.heal();
-    const look = (): void => round.look(stage.now, stage.processes());
+    let victim = this.#options.crashes ? this.#spare(round) : null;
+    const look = (): void => {
+      round.look(stage.now, stage.processes());
+      if (victim === null || !stage.processes().some(isMerging)) return;
+      stage.crash(victim, random.between(0, MERGE_MS));
+      stage.count('crashes in a merge');
+      victim = null;
+    };
     stage.run(random.between(0, 3000), look);
     stage.calmDown(look);
     stage.checkWhole();
     this.#check(round, isSplit);
   }
 
+  /**
+   * Three sides meet at once, and become one by one. Nobody writes any more then, so that what is newest is known before.
+   */
+  #roundOfThree(): void {
+    const stage = this.#stage;
+    const round = this.#begin();
+    stage.run(this.#lastsMs());
+    stage.hush();
+    stage.run(HUSH_MS);
+    const isSplit = round.healed(stage.now, stage.processes());
+    const newest = stage.keys.map((key) => newestOf(stage.processes(), key));
+    stage.note('heal');
+    stage.heal();
+    stage.calmDown(() => undefined);
+    stage.checkWhole();
+    stage.count(isSplit ? 'merges of three' : 'unsplit');
+    if (!isSplit) return;
+    stage.keys.forEach((key, index) => {
+      const { value, expireAt } = newest[index]!;
+      const found = newestOf(stage.processes(), key).value;
+      if (expireAt !== 0 || found === value) return;
+      stage.violated(`${key} is ${found} after the merge, and the newest was ${value}`, key);
+    });
+  }
+
+  #begin(): SplitRound {
+    const stage = this.#stage;
+    // What was there before is deleted: it must not come back.
+    for (const key of stage.keys) stage.command(['DEL', key]);
+    const firstCall = stage.calls.length;
+    stage.go();
+    stage.run(this.#random.between(200, 2500));
+    return this.#cut(firstCall);
+  }
+
+  /** Detection takes up to node-timeout and a little more; some cuts are healed soon after. */
+  #lastsMs(): number {
+    const [shortest, longest] = this.#options.lastsMs;
+    return this.#random.between(shortest, this.#random.next() < 0.5 ? 1.3 * shortest : longest);
+  }
+
   #cut(firstCall: number): SplitRound {
     const stage = this.#stage;
     const random = this.#random;
     const machines = stage.processes().map(({ machine }) => machine);
-    const inFirst = 1 + random.below(machines.length - 1);
+    const sizes: number[] = [];
+    for (let left = machines.length, missing = this.#options.sides; missing > 1; missing--) {
+      sizes.push(1 + random.below(left - missing + 1));
+      left -= sizes.at(-1)!;
+    }
     const shuffled = machines
       .map((machine) => ({ machine, luck: random.next() }))
-      .sort((a, b) => a.luck - b.luck)
+      .sort((x, y) => x.luck - y.luck)
       .map(({ machine }) => machine);
-    const sides = [shuffled.slice(0, inFirst), shuffled.slice(inFirst)];
-    for (const one of sides[0]!) for (const other of sides[1]!) stage.cut(one, other);
-    stage.note(`cut ${sides[0]!.join(' ')} from ${sides[1]!.join(' ')}`);
+    const sides = [...sizes.map((size) => shuffled.splice(0, size)), shuffled];
+    sides.forEach((side, index) => {
+      const others = sides.slice(index + 1).flat();
+      for (const one of side) for (const other of others) stage.cut(one, other);
+    });
+    stage.note(`cut ${sides.map((side) => side.join(' ')).join(' from ')}`);
     return new SplitRound(firstCall, stage.now, sides, stage.processes(), stage.keys);
+  }
+
+  /** A node whose death loses nothing, as its side has two copies of everything. */
+  #spare({ sides }: SplitRound): number | null {
+    const safe = sides.filter((side) =>
+      this.#stage
+        .processes()
+        .filter(({ machine }) => side.includes(machine))
+        .every(({ node }) => side.length > 1 && node.keysWithoutBackup() === 0),
+    );
+    return safe.length === 0 ? null : this.#random.pick(this.#random.pick(safe));
   }
 
   #check(round: SplitRound, isSplit: boolean): void {

@@ -49,13 +49,7 @@ export const VARIANTS: readonly Variant[] = [
     name: 'reply-before-ack',
     breaks: 'replies are sent before the backup has acked',
     invariant: 'I2',
-    edits: [
-      edit(
-        'keyspace.js',
-        'return this.#waits + this.#waitMoves.length;',
-        'this.#waits = 0; this.#waitMoves.length = 0; return 0;',
-      ),
-    ],
+    edits: [edit('keyspace.js', 'return this.#waits.count;', 'this.#waits.clear(); return 0;')],
     profile: 'crash',
     seed: 1,
   },
@@ -77,8 +71,8 @@ export const VARIANTS: readonly Variant[] = [
       ),
       edit(
         'node.js',
-        'this.#streams.tick();',
-        'for (const apply of this.#mirror.late?.splice(0) ?? []) apply(); this.#streams.tick();',
+        'this.#parts.streams.tick();',
+        'for (const apply of this.#parts.mirrorReceiver.late?.splice(0) ?? []) apply(); this.#parts.streams.tick();',
       ),
     ],
     profile: 'crash',
@@ -290,8 +284,8 @@ export const VARIANTS: readonly Variant[] = [
       ),
       edit(
         'moves.js',
-        'from.stream.awaitAck(this.#keyspace.appendNotice(from, FrameType.Revoke, ref), this, step);',
-        'this.#keyspace.appendNotice(from, FrameType.Revoke, ref);',
+        'from.stream.awaitAck(this.#mirror.appendNotice(from, FrameType.Revoke, ref), this, step);',
+        'this.#mirror.appendNotice(from, FrameType.Revoke, ref);',
       ),
     ],
     profile: 'roam',
@@ -411,7 +405,7 @@ export const VARIANTS: readonly Variant[] = [
     invariant: 'I4',
     edits: [
       edit(
-        'keyspace.js',
+        'changes.js',
         'if (store.role(ref) !== Role.Primary) return; if ((store.flags(ref) & Flag.Moving) !== 0) return this.#awaitMovingChange(ref);',
         'return;',
       ),

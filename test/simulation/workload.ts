@@ -2,21 +2,30 @@ import type { Random } from '../support/control-network.js';
 import type { Reply } from '../support/resp.js';
 import { Connection } from './connection.js';
 import { type Call, outcomeOf } from './history.js';
+import { LockUser } from './locks.js';
 import { pairCommand } from './pairs.js';
 import type { Process } from './process.js';
+import { Races } from './races.js';
 import { Scans } from './scans.js';
 import type { Scheduler } from './scheduler.js';
+import { SessionUser } from './sessions.js';
 import type { Trace } from './trace.js';
 
 export interface WorkloadOptions {
   readonly clients: number;
+  /** Letters of the kinds of keys: registers, expiring ones, counters, sessions of users, locks. */
+  readonly kinds: string;
   /** Keys of each of the kinds. */
   readonly keys: number;
   readonly thinkMsMax: number;
+  /** All clients go for the same key at moments so far apart; 0: each when it likes. */
+  readonly raceMs: number;
   /** Share of large values that are sent as they are drawn; others are made small. */
   readonly largeShare: number;
   /** Share of commands that a client sends to the node that it is stuck to. */
   readonly stickyShare: number;
+  /** `all`: one client in three is stuck to a node, one goes to all nodes in turn, and one to any. */
+  readonly routing: 'sticky' | 'round-robin' | 'all';
   /** Share of commands that only read; of the others many do as well. */
   readonly readShare: number;
   /** Share of commands on the whole keyspace: SCAN, FLUSHALL, DBSIZE. */
@@ -33,6 +42,7 @@ export interface Nodes {
   listening(): Process[];
 }
 
+const WAYS = ['sticky', 'round-robin', 'random'] as const;
 const PAIR_SHARE = 0.05;
 const MSET_SHARE = 0.06;
 const REDIRECT_SHARE = 0.02;
@@ -46,13 +56,18 @@ export class Workload {
   readonly nodes: Nodes;
   readonly options: WorkloadOptions;
   readonly scans = new Scans();
+  readonly races: Races | null;
+  /** Clients stop after so many commands. */
+  readonly commandsMax: number;
   isOn = true;
 
-  constructor(nodes: Nodes, options: WorkloadOptions) {
+  constructor(nodes: Nodes, options: WorkloadOptions, commandsMax: number) {
     this.nodes = nodes;
     this.options = options;
+    this.commandsMax = commandsMax;
     const numbers = Array.from({ length: options.keys }, (_, i) => i);
-    this.keys = ['r', 'e', 'c'].flatMap((kind) => numbers.map((i) => `${kind}${i}`));
+    this.keys = [...options.kinds].flatMap((kind) => numbers.map((i) => `${kind}${i}`));
+    this.races = options.raceMs > 0 ? new Races(options.raceMs, this.keys) : null;
     for (let i = 0; i < options.clients; i++) {
       this.clients.push(new Client(this, i, nodes.scheduler.random(`client ${i}`)));
     }
@@ -65,6 +80,32 @@ export class Workload {
 
   stop(): void {
     this.isOn = false;
+  }
+
+  /** Whether clients go on by themselves. */
+  get isRunning(): boolean {
+    return this.isOn && this.calls.length < this.commandsMax;
+  }
+
+  /** Everything was lost, and may be: there was no node any more. */
+  vanished(since: number): void {
+    const { now } = this.nodes.scheduler;
+    // What was lost with the first node may have been written anew before the last one was gone.
+    for (const invokedAt of [since, now]) this.#note(['FLUSHALL'], invokedAt, now);
+  }
+
+  #note(args: readonly string[], invokedAt: number, returnedAt: number): void {
+    this.calls.push({
+      id: this.calls.length,
+      client: -1,
+      node: 'nobody',
+      args,
+      keys: keysOf(args, this.keys),
+      invokedAt,
+      returnedAt,
+      outcome: 'replied',
+      reply: { type: '+', text: 'OK' },
+    });
   }
 
   get pending(): Call[] {
@@ -93,7 +134,10 @@ export class Client {
   readonly #workload: Workload;
   readonly #number: number;
   readonly #random: Random;
+  readonly #session: SessionUser | null;
+  readonly #lock: LockUser | null;
   #home = -1;
+  #turn = 0;
   #connection: Connection | null = null;
   #connections = 0;
   call: Call | null = null;
@@ -103,16 +147,25 @@ export class Client {
     this.#workload = workload;
     this.#number = number;
     this.#random = random;
+    const { keys, options } = workload;
+    const ofKind = (kind: string): string[] => keys.filter((key) => key.startsWith(kind));
+    const isSome = (kind: string): boolean => options.kinds.includes(kind);
+    this.#session = isSome('u') ? new SessionUser(number, options.clients, ofKind('u')) : null;
+    this.#lock = isSome('l') ? new LockUser(ofKind('l')) : null;
   }
 
   think(): void {
-    const pause = this.#random.between(0, this.#workload.options.thinkMsMax);
-    this.#workload.nodes.scheduler.at(pause, () => {
-      if (!this.#workload.isOn) return;
+    const { races, options, nodes } = this.#workload;
+    const { now } = nodes.scheduler;
+    const pause = races?.pause(now, this.#random) ?? this.#random.between(0, options.thinkMsMax);
+    nodes.scheduler.at(pause, () => {
+      if (!this.#workload.isRunning) return;
       const process = this.#choose();
       if (process === null) return this.think();
       this.run(process, this.#makeCommand(), (call) => {
         this.#workload.scans.answered(this.#number, call);
+        this.#session?.answered(call);
+        this.#lock?.answered(call);
         this.think();
       });
     });
@@ -146,7 +199,13 @@ export class Client {
     if (options.readShare > 0 && random.next() < options.readShare) {
       return ['GET', random.pick(this.#workload.keys)];
     }
-    return makeCommand(random, this.#workload);
+    const key = random.pick(this.#workload.keys);
+    const value = makeValue(random, calls.length, options.largeShare);
+    const { races, nodes } = this.#workload;
+    if (races !== null) return races.command(nodes.scheduler.now, random, value);
+    if (key.startsWith('u')) return this.#session!.command(random, value);
+    if (key.startsWith('l')) return this.#lock!.command(random, value);
+    return makeCommand(random, this.#workload, key, value);
   }
 
   #connect(process: Process): void {
@@ -183,6 +242,10 @@ export class Client {
     const random = this.#random;
     const up = this.#workload.nodes.listening();
     if (up.length === 0) return null;
+    const { routing } = this.#workload.options;
+    const way = routing === 'all' ? WAYS[this.#number % WAYS.length]! : routing;
+    if (way === 'random') return random.pick(up);
+    if (way === 'round-robin') return up[(this.#number + this.#turn++) % up.length]!;
     const home = up.find(({ machine }) => machine === this.#home);
     const stays = random.next() < this.#workload.options.stickyShare;
     const chosen = home !== undefined && stays ? home : random.pick(up);
@@ -198,9 +261,12 @@ function keysOf(args: readonly string[], all: readonly string[]): readonly strin
   return args[0] === 'MSET' ? [args[1]!, args[3]!] : [args[1]!];
 }
 
-function makeCommand(random: Random, workload: Workload): readonly string[] {
-  const key = random.pick(workload.keys);
-  const value = makeValue(random, workload.calls.length, workload.options.largeShare);
+function makeCommand(
+  random: Random,
+  workload: Workload,
+  key: string,
+  value: string,
+): readonly string[] {
   if (random.next() < PAIR_SHARE) return pairCommand(random, value);
   if (key.startsWith('r') && random.next() < MSET_SHARE) {
     const other = random.pick(workload.keys.filter((one) => one.startsWith('r') && one !== key));

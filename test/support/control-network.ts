@@ -138,7 +138,8 @@ const CHECK_ALL_MS = 10;
 /** One in so many messages travels as bytes: that costs more than all the rest. */
 const DECODE_EVERY = 8;
 
-const STATUS: NodeStatus = {
+/** Of a node that holds nothing. */
+export const STATUS: NodeStatus = {
   version: 0,
   knownView: 0,
   settledView: 0,

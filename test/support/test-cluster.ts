@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
-import type { Test } from 'tap';
 
 /** The built command line, beside the built tests. */
 const PROGRAM = fileURLToPath(new URL('../../bin/tandis.js', import.meta.url));
@@ -63,12 +63,28 @@ export function clientOf(port: number): Redis {
   return client;
 }
 
+/** How a process is run. */
+export interface ProcessSetup {
+  /** Modules that Node loads before the program. */
+  readonly preload?: readonly string[];
+  /** The file that its output goes to, instead of to this process. */
+  readonly outputPath?: string;
+}
+
 /** Runs a program of Node's that ends with this process, however that ends. Its output is handed to `print`. */
-export function run(args: readonly string[], print: (text: string) => void): ChildProcess {
-  const options = ['--enable-source-maps', '--import', END_WITH_PARENT];
-  const child = spawn(process.execPath, [...options, ...args], { stdio: 'pipe' });
+export function run(
+  args: readonly string[],
+  print: (text: string) => void,
+  { preload = [], outputPath }: ProcessSetup = {},
+): ChildProcess {
+  const imports = [END_WITH_PARENT, ...preload].flatMap((module) => ['--import', module]);
+  const output = outputPath === undefined ? 'pipe' : openSync(outputPath, 'a');
+  const child = spawn(process.execPath, ['--enable-source-maps', ...imports, ...args], {
+    stdio: ['pipe', output, output],
+  });
+  if (typeof output === 'number') closeSync(output);
   for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => print(chunk.toString()));
+    stream?.on('data', (chunk: Buffer) => print(chunk.toString()));
   }
   return child;
 }
@@ -89,8 +105,16 @@ export interface Location {
 export class NodeProcess {
   readonly port: number;
   readonly busPort: number;
+  /** Says 'start' and 'exit' when a process of it does so. */
+  readonly events = new EventEmitter();
   /** What its processes have printed, the newest end of it. */
   log = '';
+  /** Called with everything that its processes print. */
+  onLog: ((text: string) => void) | null = null;
+  /** Processes that were started here. */
+  lives = 0;
+  /** How its next process is run. */
+  setup: ProcessSetup = {};
   #options: readonly string[];
   #child: ChildProcess | null = null;
   #client: Redis | null = null;
@@ -117,14 +141,31 @@ export class NodeProcess {
 
   start(): void {
     const ports = ['--port', String(this.port), '--cluster-port', String(this.busPort)];
-    const child = run([PROGRAM, 'server', ...ports, ...this.#options], (text) => {
-      this.log = (this.log + text).slice(-LOG_CHARACTERS);
-    });
+    const print = (text: string) => this.#print(text);
+    const child = run([PROGRAM, 'server', ...ports, ...this.#options], print, this.setup);
     child.once('exit', (code, signal) => {
-      this.log += `[process ${child.pid} ended: ${signal ?? code}]\n`;
+      print(`[process ${child.pid} ended: ${signal ?? code}]\n`);
       if (this.#child === child) this.#child = null;
+      this.events.emit('exit', signal ?? code);
     });
     this.#child = child;
+    this.lives++;
+    this.events.emit('start');
+  }
+
+  #print(text: string): void {
+    this.log = (this.log + text).slice(-LOG_CHARACTERS);
+    this.onLog?.(text);
+  }
+
+  /** Sends a line to the standard input of its process, for modules that were preloaded there. */
+  tell(line: string): void {
+    this.#child!.stdin!.write(`${line}\n`);
+  }
+
+  /** Whoever reads its log goes away. */
+  closeLog(): void {
+    this.#child!.stdout?.destroy();
   }
 
   /** Sends the signal, and resolves to how the process ended: its status, or the signal. */
@@ -182,6 +223,19 @@ export class NodeProcess {
   }
 }
 
+/** What tells why a node is not settled. */
+function inShort(facts: Facts | string): Facts | string {
+  if (typeof facts === 'string') return facts;
+  return Object.fromEntries(Object.entries(facts).filter(([name]) => !/^bus_/.test(name)));
+}
+
+/** Whom a cluster belongs to: a test, as a rule. */
+export interface Owner {
+  teardown(end: () => Promise<void>): void;
+  /** Whether nothing has failed so far. */
+  passing(): boolean;
+}
+
 /**
  * Real nodes, each a process of its own, that know each other by --join. It ends with its test: every process by its own
  * id. The logs are printed when the test has failed.
@@ -194,7 +248,7 @@ export class TestCluster {
   }
 
   /** Starts `count` nodes and waits until they are one settled cluster. */
-  static async start(t: Test, count: number, ...options: string[]): Promise<TestCluster> {
+  static async start(t: Owner, count: number, ...options: string[]): Promise<TestCluster> {
     const cluster = await TestCluster.prepare(t, new Array(count).fill(options));
     for (const node of cluster.nodes) node.start();
     await cluster.settled();
@@ -203,7 +257,7 @@ export class TestCluster {
 
   /** One node for each list of options; none is started yet. They join each other at `host`. */
   static async prepare(
-    t: Test,
+    t: Owner,
     options: readonly (readonly string[])[],
     host = '127.0.0.1',
   ): Promise<TestCluster> {
@@ -245,7 +299,7 @@ export class TestCluster {
       seen = await Promise.all(this.running.map((node) => node.facts().catch(String)));
       return seen.every((facts) => typeof facts === 'object' && isSettled(facts));
     }, timeoutMs).catch(() => {
-      throw new Error(`not settled after ${timeoutMs} ms: ${JSON.stringify(seen, null, 1)}`);
+      throw new Error(`not settled after ${timeoutMs} ms: ${JSON.stringify(seen.map(inShort))}`);
     });
   }
 

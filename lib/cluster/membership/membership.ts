@@ -1,4 +1,4 @@
-import type { Address, Incarnation, Member, NodeStatus, View, ViewId } from '../member.js';
+import type { Address, Incarnation, Member, NodeStatus, View } from '../member.js';
 import { Acceptance } from './acceptance.js';
 import { Answers } from './answers.js';
 import { AskedProbes } from './asked-probes.js';
@@ -12,6 +12,7 @@ import type {
 } from './contract.js';
 import { Coordination } from './coordination.js';
 import { Departed, type Proof } from './departed.js';
+import { Exclusion } from './exclusion.js';
 import { Handshakes, type Meeting, type Outcome } from './handshakes.js';
 import { Leases } from './leases.js';
 import { everyOtherLeaves } from './leaving.js';
@@ -27,7 +28,7 @@ import { Requests } from './requests.js';
 import { Serving } from './serving.js';
 import type { State } from './state.js';
 import { timingOf } from './timing.js';
-import { compareViewIds, idsOf, sameViewId } from './views.js';
+import { idsOf } from './views.js';
 
 /**
  * The membership machine of one node (design section 5). Inputs are calls with the time; outputs
@@ -46,6 +47,7 @@ export class Membership implements MembershipView {
   readonly #askedProbes: AskedProbes;
   readonly #requests: Requests;
   readonly #answers: Answers;
+  readonly #exclusion: Exclusion;
   #clock: ClockWatch;
 
   constructor(
@@ -83,6 +85,10 @@ export class Membership implements MembershipView {
       const { primaries, backups } = listener.status();
       return primaries + backups === 0;
     });
+    this.#exclusion = new Exclusion(state, {
+      boundAt: () => this.#participation.boundAt,
+      excluded: (own, at) => this.#excluded(own, at),
+    });
     this.#newcomer = new Newcomer(state, (at) => this.#participation.found(at));
     this.#coordination = new Coordination(state, this.#proposerHooks(), (id, proof) =>
       this.#died(id, proof),
@@ -95,12 +101,12 @@ export class Membership implements MembershipView {
       coordination: this.#coordination,
       participation: this.#participation,
       reporting: this.#reporting,
-      told: (header: Header, at: number) => this.#told(header, at),
+      told: (header: Header, at: number) => this.#exclusion.told(header, at),
     };
     this.#requests = new Requests({
       ...parts,
       saidGoodbye: (id) => this.#died(id, 'goodbye'),
-      discard: (view, now) => this.#discard(view, now),
+      discard: (view, now) => this.#exclusion.discard(view, now),
     });
     this.#answers = new Answers({
       ...parts,
@@ -280,7 +286,7 @@ export class Membership implements MembershipView {
     leases.expire(now);
     this.#askedProbes.tick(now);
     if (this.view === null) {
-      this.#dropStalePrepared(now);
+      this.#exclusion.dropStalePrepared(now);
       this.#newcomerTick(now);
     } else {
       this.#coordination.tick(now);
@@ -349,7 +355,7 @@ export class Membership implements MembershipView {
   }
 
   #shaken(link: number, message: ControlMessage, now: number): void {
-    if (this.#told(message, now)) return;
+    if (this.#exclusion.told(message, now)) return;
     if (message.kind === 'welcome') this.#state.handshakes.welcome(link, message, now);
   }
 
@@ -388,49 +394,6 @@ export class Membership implements MembershipView {
     if (meeting.purpose === 'lost') this.#coordination.met(meeting, outcome, link, now);
     else if (view === null) this.#newcomer.met(meeting.address, outcome, now);
     else if (this.#loneFounder.shouldJoin(view, meeting, outcome)) this.#excluded(view, now);
-  }
-
-  /**
-   * Whatever another node sends says which view it is in, and whether this node is in it too. A
-   * view that left this node out can come from a member of the view that this node is bound to:
-   * that member went on. Of two sides that left each other out, neither is told anything here;
-   * unless only one of them can be the cluster. True if this node is another incarnation now.
-   */
-  #told(header: Header, now: number): boolean {
-    const { participant, config, self } = this.#state;
-    const own = participant.prepared;
-    const { installed, from } = header;
-    if (own === null || installed === null || header.includes || header.to !== self.id)
-      return false;
-    if (this.#state.saidGoodbye) return false;
-    const order = compareViewIds(installed, own.id);
-    if (order < 0 || (order === 0 && idsOf(own).has(self.id))) return false;
-    const isOneOfUs = idsOf(own).has(from);
-    const isTheCluster = config.partitionPolicy === 'majority' && header.seed === own.seed;
-    if (!isOneOfUs && !isTheCluster) return false;
-    this.#excluded(own, now);
-    return true;
-  }
-
-  /**
-   * This node is bound to its first view, and nobody installs it. It may be installed elsewhere, so
-   * only another incarnation is free to join again.
-   */
-  #dropStalePrepared(now: number): void {
-    const { prepared } = this.#state.participant;
-    if (prepared === null || now - this.#participation.boundAt < this.#state.timing.nodeTimeoutMs)
-      return;
-    this.#excluded(prepared, now);
-  }
-
-  /** The other side cannot merge with what is held here. Only who still is in the view that it has seen gives that up. */
-  #discard(id: ViewId, now: number): void {
-    const { participant, config, host } = this.#state;
-    const { installed, prepared } = participant;
-    if (config.partitionPolicy !== 'available' || installed === null) return;
-    if (!sameViewId(installed.id, id) || !sameViewId(prepared?.id ?? null, id)) return;
-    host.log('warn', 'discarding', { reason: 'the sides of a partition were apart for too long' });
-    this.#excluded(installed, now);
   }
 
   #excluded(own: View, now: number): void {

@@ -42,6 +42,8 @@ export class Peer {
   pingAt = 0;
   /** The last fresh connection was refused, and none has been answered since. */
   refused = false;
+  /** A fresh connection has ended before it was answered, and another one was tried at once. */
+  wasCutShort = false;
   /** Its data link broke twice. */
   broken = false;
   /** Everybody is refused there, and that proves nothing (partition-policy `majority`). */
@@ -209,10 +211,16 @@ export class Peers {
     peer.dialling = NO_LINK;
     peer.redialAt = now + this.#timing.tickMs;
     peer.silence.probing(now);
-    if (end !== 'refused') return;
-    peer.refused = true;
-    peer.redialAt = now + this.#timing.heartbeatMs;
-    this.#hooks.refused(peer);
+    if (end === 'refused') {
+      peer.refused = true;
+      peer.redialAt = now + this.#timing.heartbeatMs;
+      this.#hooks.refused(peer);
+    } else if ((end === 'reset' || end === 'closed') && !peer.wasCutShort) {
+      // Of a process that is killed connections may end a moment before its port does: what is dialled in between is
+      // reset with the port. The next one is refused; a tick would be most of the time that a failover takes.
+      peer.wasCutShort = true;
+      this.#dial(peer, now);
+    }
   }
 
   welcome(peer: Peer, link: number, now: number): void {
@@ -220,6 +228,7 @@ export class Peers {
     this.#drop(peer.link);
     peer.link = link;
     peer.dialling = NO_LINK;
+    peer.wasCutShort = false;
     peer.refused = false;
     peer.unreachable = false;
     peer.silence.heard(now);

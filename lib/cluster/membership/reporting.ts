@@ -67,7 +67,6 @@ export class Reporting {
     const { report } = message;
     const before = peer.heard;
     if (before !== null && report.serial < before.serial) return;
-    const wallOffsetMs = report.wallMs - (now + this.#wallOffsetMs);
     peer.heard = {
       serial: report.serial,
       installed: message.installed,
@@ -79,7 +78,7 @@ export class Reporting {
       hears: this.#hasGoneOn(message) ? (before?.hears ?? NOBODY) : setOf(report.hears),
       leaving: report.leaving,
       status: report.status,
-      wallOffsetMs,
+      wallOffsetMs: report.wallMs - now,
     };
     if (isNews(before, report)) this.#state.needsReview = true;
     this.#hooks.heard(peer, report, now);
@@ -95,16 +94,19 @@ export class Reporting {
     return message.seed === prepared.seed && compareViewIds(message.installed, prepared.id) > 0;
   }
 
-  /** The median of the members' wall clocks, Unix milliseconds, given our own. */
+  /**
+   * The median of the members' wall clocks, Unix milliseconds, given our own. Theirs are known as offsets to the own
+   * monotonic clock: what was heard before the own wall clock jumped is as good as what is heard after it.
+   */
   medianClockMs(wall: number): number {
     const { participant, peers } = this.#state;
-    const offsets = [0];
+    const offsets = [this.#wallOffsetMs];
     for (const { id } of participant.installed?.members ?? []) {
       const heard = peers.get(id)?.heard;
       if (heard != null) offsets.push(heard.wallOffsetMs);
     }
     offsets.sort((a, b) => a - b);
-    return wall + offsets[(offsets.length - 1) >> 1]!;
+    return wall - this.#wallOffsetMs + offsets[(offsets.length - 1) >> 1]!;
   }
 }
 

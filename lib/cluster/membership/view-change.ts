@@ -15,7 +15,7 @@ export interface Plan {
   readonly other: View | null;
   /** Left out of the base, with proof of death. */
   readonly dead: readonly Incarnation[];
-  /** Left out but answering: their vote counts where a majority is needed. */
+  /** Left out but answering: they may have prepared a higher view, and where two sides must never serve they are bound too. */
   readonly voters: readonly Incarnation[];
 }
 
@@ -205,7 +205,7 @@ export class Proposer {
       return true;
     }
     const electorates = this.#electorates(attempt);
-    if (!this.#wins(attempt, electorates, new Set(surveyed.keys()))) {
+    if (!this.#wins(attempt, electorates, surveyed.keys())) {
       if (!late && !plan.voters.every((id) => surveyed.has(id))) return false;
       this.#fail(now, 'no majority', {});
       // Nothing that is tried at once will change that.
@@ -268,8 +268,15 @@ export class Proposer {
     return addElectorate(own.electorates, ids);
   }
 
-  #wins(attempt: Attempt, electorates: Electorates, votes: ReadonlySet<Incarnation>): boolean {
+  /**
+   * Only those who stay count: who is left out has copies, too, and a majority that goes without most of the others'
+   * copies would lose them. (A node that had heard nobody for a while, and is heard again, would else be let go on alone,
+   * with the votes of all whom it leaves out.)
+   */
+  #wins(attempt: Attempt, electorates: Electorates, answers: Iterable<Incarnation>): boolean {
     if (electorates.length > ELECTORATES_MAX) return false;
+    const members = new Set(this.#everybody(attempt.plan).map(({ id }) => id));
+    const votes = new Set([...answers].filter((id) => members.has(id)));
     const isGone = (id: Incarnation): boolean =>
       this.#hooks.isGone(id) || attempt.surveyed.get(id)?.departed === true;
     return electorates.every((electorate) => isMajority(electorate, votes, isGone));
@@ -355,7 +362,7 @@ export class Proposer {
     const { prepared, full } = attempt;
     const { view, merge, electorates } = proposal;
     if (!view.members.every(({ id }) => prepared.has(id))) return;
-    if (!this.#wins(attempt, electorates, new Set(prepared.keys()))) return;
+    if (!this.#wins(attempt, electorates, prepared.keys())) return;
     this.#attempt = null;
     let until = now;
     for (const end of prepared.values()) until = Math.max(until, end);

@@ -2,9 +2,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { OptionError } from '../../base/option-values.js';
 import { VERSION } from '../../base/version.js';
 import { addConfigOptions, configOf } from './config-options.js';
-import { runCluster } from './run-cluster.js';
 import { runServer } from './run-server.js';
-import { showStatus } from './show-status.js';
 
 const BAD_USAGE = 2;
 
@@ -27,6 +25,8 @@ function clusterCommand(program: Command, path: string): void {
     .option('-p, --port <port>', 'client port of the first node; the others follow', integer, 7001)
     .option('--host <address>', 'address that they listen on', '127.0.0.1')
     .action(async (serverOptions: string[], options) => {
+      // A client library comes with it, which a server need not hold in memory (20 MB).
+      const { runCluster } = await import('./run-cluster.js');
       process.exitCode = await runCluster({ ...options, program: path, serverOptions });
     });
 }
@@ -43,6 +43,7 @@ function statusCommand(program: Command): void {
     .action(async (options) => {
       const { REDISCLI_AUTH } = process.env;
       const password = options.password ?? REDISCLI_AUTH ?? '';
+      const { showStatus } = await import('./show-status.js');
       process.exitCode = await showStatus({ ...options, password });
     });
 }

@@ -86,7 +86,18 @@ class Launcher {
     const joins = this.#ports
       .filter((other) => other !== port)
       .flatMap((other) => ['--join', `${host}:${other + BUS_OFFSET}`]);
-    const own = ['server', '--port', String(port), '--bind', host, '--log-format', 'text'];
+    // They end together, and nobody starts one again: none has to wait long for others to take its keys.
+    const leaving = ['--leave-timeout', '2'];
+    const own = [
+      'server',
+      '--port',
+      String(port),
+      '--bind',
+      host,
+      '--log-format',
+      'text',
+      ...leaving,
+    ];
     const child = spawn(
       process.execPath,
       [...process.execArgv, program, ...own, ...joins, ...serverOptions],

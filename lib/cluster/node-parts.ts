@@ -1,0 +1,235 @@
+import type { Store } from '../store/store.js';
+import { Claims } from './claims.js';
+import { ClockWarning } from './clock-warning.js';
+import type { ClusterConfig } from './cluster-config.js';
+import { ClusterRouter } from './cluster-router.js';
+import { ClusterState } from './cluster-state.js';
+import { Departure } from './departure.js';
+import { Digests } from './digests.js';
+import { Failover } from './failover.js';
+import { Flushing } from './flushing.js';
+import { Forgets } from './forgets.js';
+import { Forwarding } from './forwarding.js';
+import { Gathering } from './gathering.js';
+import { Headroom } from './headroom.js';
+import { Inbox } from './inbox.js';
+import type { Key } from './key.js';
+import { type KeyspaceHooks, LiveKeyspace } from './keyspace.js';
+import { LargeReceiver } from './large-receiver.js';
+import { LargeSender, type TicketKeeper } from './large-sender.js';
+import { Locations } from './locations.js';
+import { Lookups } from './lookups.js';
+import type { MembershipHost } from './membership/contract.js';
+import type { Membership } from './membership/membership.js';
+import { Merging } from './merging.js';
+import { MirrorReceiver } from './mirror-receiver.js';
+import { MirrorSender } from './mirror-sender.js';
+import { Moves } from './moves.js';
+import { type Executor, lateExecutor } from './operation.js';
+import { Queries } from './queries.js';
+import { Reclaiming } from './reclaiming.js';
+import { Records } from './records.js';
+import { Redundancy } from './redundancy.js';
+import { Routing } from './routing.js';
+import { Runner } from './runner.js';
+import { Scanning } from './scanning.js';
+import { Settling } from './settling.js';
+import { type DataHost, Streams } from './streams.js';
+import { TakeOver } from './take-over.js';
+import { TombstoneKeeping } from './tombstone-keeping.js';
+
+/** The outside of a node's cluster part. */
+export interface ClusterHost extends MembershipHost, DataHost {
+  /** 0 <= x < 1, from the seed in a simulation. */
+  random(): number;
+}
+
+/** What is made after the mechanisms that need it. */
+export interface LateParts {
+  membership(): Membership;
+  executor(): Executor;
+}
+
+/** The mechanisms of one node's data plane, made and connected. What happens when is the node's (node.ts). */
+export class NodeParts {
+  readonly state: ClusterState;
+  readonly keyspace: LiveKeyspace;
+  readonly router: ClusterRouter;
+  readonly streams: Streams;
+  readonly runner: Runner;
+  readonly lookups: Lookups;
+  readonly mirrorReceiver: MirrorReceiver;
+  readonly mirrorSender: MirrorSender;
+  readonly claims: Claims;
+  readonly moves: Moves;
+  readonly forwarding: Forwarding;
+  readonly records: Records;
+  readonly forgets: Forgets;
+  readonly failover: Failover;
+  readonly routing: Routing;
+  readonly flushing: Flushing;
+  readonly queries: Queries;
+  readonly gathering: Gathering;
+  readonly settling: Settling;
+  readonly reclaiming: Reclaiming;
+  readonly digests: Digests;
+  readonly merging: Merging;
+  readonly tombstones: TombstoneKeeping;
+  readonly redundancy: Redundancy;
+  readonly headroom: Headroom;
+  readonly clockWarning: ClockWarning;
+  readonly largeSender: LargeSender;
+  readonly largeReceiver: LargeReceiver;
+  readonly departure: Departure;
+  readonly locations = new Locations();
+  /** A change-over is over: who waits for that is told at the end of the turn. */
+  movesEnded = false;
+  readonly #host: ClusterHost;
+  readonly #ticketKeepers: TicketKeeper[] = [];
+
+  constructor(store: Store, config: ClusterConfig, host: ClusterHost, late: LateParts) {
+    this.#host = host;
+    const state = new ClusterState(store, config, late.membership);
+    this.state = state;
+    this.clockWarning = new ClockWarning(state.clock, (...line) => host.log(...line));
+    const inbox = new Inbox();
+    this.largeReceiver = new LargeReceiver(state, inbox);
+    this.headroom = new Headroom(state, (...room) => this.reclaiming.makeRoomAt(...room));
+    this.streams = new Streams(state, host, inbox);
+    this.forgets = new Forgets(state, this.streams);
+    this.records = new Records(state, this.streams, this.forgets, {
+      apply: (floors) => this.flushing.apply(floors),
+    });
+    this.largeSender = new LargeSender(state, this.streams, this.#ticketKeepers);
+    this.mirrorSender = new MirrorSender(state, this.streams, this.largeSender);
+    this.keyspace = new LiveKeyspace(state, this.streams, this.mirrorSender, this.#keyspaceHooks());
+    this.moves = new Moves(state, this.mirrorSender, this.records, {
+      moveDone: () => {
+        this.movesEnded = true;
+        this.streams.wantFlush();
+      },
+      swapped: (key) => this.gathering.swapped(key),
+    });
+    this.lookups = new Lookups(state, this.streams);
+    this.mirrorReceiver = new MirrorReceiver(state, {
+      becamePrimary: (ref) => this.moves.swappedIn(ref),
+      copied: (peer, frame) => this.digests.named(peer, frame),
+      primaryLost: (key, wasBusy) => this.#primaryLost(key, wasBusy),
+    });
+    const executor = lateExecutor(late.executor);
+    this.runner = new Runner(this.keyspace, executor);
+    this.claims = new Claims({
+      state,
+      streams: this.streams,
+      keyspace: this.keyspace,
+      runner: this.runner,
+      lookups: this.lookups,
+      mirrorSender: this.mirrorSender,
+      mirrorReceiver: this.mirrorReceiver,
+      moves: this.moves,
+    });
+    this.forwarding = new Forwarding(state, this.streams, this.largeSender, executor);
+    this.failover = new Failover(state, this.moves, this.lookups, this.records);
+    this.routing = new Routing({
+      state,
+      keyspace: this.keyspace,
+      runner: this.runner,
+      claims: this.claims,
+      forwarding: this.forwarding,
+      lookups: this.lookups,
+      moves: this.moves,
+      failover: this.failover,
+      takeOver: new TakeOver(state, this.moves),
+      locations: this.locations,
+      records: this.records,
+    });
+    this.settling = new Settling(state, this.moves, this.failover, this.headroom);
+    this.redundancy = new Redundancy(state, this.records, this.settling, this.headroom);
+    this.departure = new Departure(state, this.settling);
+    this.queries = new Queries(state, this.streams);
+    this.flushing = new Flushing(state, this.queries, {
+      allReported: () => this.records.allReported,
+      flushed: () => this.locations.clear(),
+      flushEnded: () => this.routing.retryParked(),
+    });
+    this.gathering = new Gathering(state, this.keyspace, this.runner, this.moves, this.routing);
+    this.router = this.#makeRouter();
+    this.digests = new Digests(state, this.streams, this.mirrorSender, host);
+    this.reclaiming = new Reclaiming(state, this.streams, this.keyspace, () => host.random());
+    this.tombstones = new TombstoneKeeping(state);
+    this.merging = this.#makeMerging();
+    this.#connect(inbox);
+  }
+
+  #makeMerging(): Merging {
+    return new Merging(this.state, this.streams, {
+      quiet: () => this.claims.withdrawAll(),
+      isSending: () => this.largeSender.open > 0,
+      report: () => this.records.reportMerge(),
+      allReported: () => this.records.allReported,
+      resolved: () => this.#slotsResolved(),
+      grant: (to, ref) => this.mirrorSender.grant(to, ref),
+    });
+  }
+
+  #makeRouter(): ClusterRouter {
+    return new ClusterRouter(
+      this.state,
+      this.routing,
+      this.gathering,
+      new Scanning(this.state, this.queries),
+      this.flushing,
+      this.queries,
+      this.#host,
+    );
+  }
+
+  #keyspaceHooks(): KeyspaceHooks {
+    return {
+      moveOf: (ref) => this.moves.moveOf(ref),
+      cancelSending: (ref) => this.largeSender.cancelAll(ref),
+      moveEnded: (move) => this.moves.end(move),
+      restore: (ref) => this.moves.restore(ref),
+      forget: (ref, also) => this.forgets.add(ref, also),
+      created: (ref) => this.records.announce(ref),
+      makeRoom: () => this.reclaiming.makeRoom(),
+      admits: (backup) => this.headroom.admits(backup, 1),
+    };
+  }
+
+  #connect(inbox: Inbox): void {
+    this.#ticketKeepers.push(this.moves, this.claims);
+    this.queries.evaluate = (question) => this.router.evaluate(question);
+    inbox.connect({
+      mirror: this.mirrorReceiver,
+      claims: this.claims,
+      forwarding: this.forwarding,
+      lookups: this.lookups,
+      records: this.records,
+      queries: this.queries,
+      digests: this.digests,
+      large: this.largeReceiver,
+      reclaiming: this.reclaiming,
+      merging: this.merging,
+    });
+  }
+
+  /** What was held up since sides have met goes on where its slot is resolved. */
+  #slotsResolved(): void {
+    this.moves.resume();
+    this.lookups.resolved();
+    this.streams.wantFlush();
+    if (this.state.mergingSlots > 0) return;
+    this.records.merged();
+    this.routing.retryParked();
+  }
+
+  #primaryLost(key: Key, wasBusy: boolean): void {
+    if (wasBusy) this.claims.lost(key);
+    else {
+      this.#host.log('warn', 'another primary took over a key of this node', { db: key.db });
+      const move = this.moves.find(key);
+      if (move !== undefined) this.moves.end(move);
+    }
+  }
+}

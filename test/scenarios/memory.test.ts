@@ -1,0 +1,58 @@
+import { keysOf, mustNotHappen } from './scenario.js';
+import type { ScriptedCluster } from './scripted-cluster.js';
+
+/** What must not happen to memory that has a limit. */
+
+/** The node that all is written through has room for all of it; those that hold the copies have not. */
+const LIMITS = [4_000_000, 200_000, 400_000];
+/** What is on its way when a member says that it is full. */
+const OVER_BYTES_MAX = 60_000;
+const VALUE_BYTES = 500;
+
+/** Writes far more than there is room for through one node. Returns the answers. */
+function overfill(cluster: ScriptedCluster): (string | null)[] {
+  const keys = keysOf(2500);
+  const answers: (string | null)[] = [];
+  for (let at = 0; at < keys.length; at += 50) {
+    answers.push(...cluster.askEach(0, keys.slice(at, at + 50), 'SET', 'x'.repeat(VALUE_BYTES)));
+    for (const { machine, name, store } of cluster.running) {
+      if (store.usedBytes <= LIMITS[machine]! + OVER_BYTES_MAX) continue;
+      throw new Error(`${name} takes ${store.usedBytes} bytes of ${LIMITS[machine]}`);
+    }
+  }
+  return answers;
+}
+
+// KeyDB 164: maxmemory is ignored with replication on.
+mustNotHappen(
+  27,
+  'Memory grows past its limit by copies for others: noeviction',
+  { nodes: 3, memoryLimits: LIMITS, maxMemoryPolicy: 'noeviction' },
+  (t, cluster) => {
+    const answers = overfill(cluster);
+    const refused = answers.filter((answer) => answer?.startsWith('-OOM')).length;
+    t.ok(refused > 500, `${refused} writes were refused`);
+    const kept = keysOf(2500).filter((_, i) => answers[i] === 'OK');
+    t.ok(kept.length > 200, `${kept.length} were taken`);
+    cluster.settled();
+    const lengths = cluster.askEach(1, kept, 'STRLEN');
+    t.ok(
+      lengths.every((length) => length === String(VALUE_BYTES)),
+      'what was taken is there',
+    );
+  },
+);
+
+mustNotHappen(
+  27,
+  'Memory grows past its limit by copies for others: allkeys-lru',
+  { nodes: 3, memoryLimits: LIMITS, maxMemoryPolicy: 'allkeys-lru', loses: true },
+  (t, cluster) => {
+    const answers = overfill(cluster);
+    const refused = answers.filter((answer) => answer !== 'OK').length;
+    t.equal(refused, 0, 'room was made for each');
+    cluster.settled();
+    const kept = Number(cluster.ask(2, 'DBSIZE'));
+    t.ok(kept > 200, `${kept} keys are there`);
+  },
+);

@@ -1,0 +1,5 @@
+import t from 'tap';
+import { testShare } from './ci-seeds.js';
+
+t.setTimeout(240_000);
+testShare(t, 5);
