@@ -146,19 +146,29 @@ export class Streams {
     }
   }
 
-  /** Finds streams without progress: reset once, then reported as a broken link. */
+  /**
+   * Finds streams without progress: reset once, then reported as a broken link; but only while the member answers on its
+   * control link. What cuts both ends with both, and neither end may be in doubt longer than the other:
+   *
+   *   1. C does not hear A and B, for as long as it takes to find their streams stuck; then it hears them again
+   *   2. B finds its stream to C stuck a moment later, and C its stream to A
+   *   3. of B and C one is left out, of C and A the other: nobody is left who has what those two held
+   */
   tick(): void {
     this.dialMissing();
-    const patience = this.#state.config.nodeTimeoutMs / 2;
+    const { config, membership, now } = this.#state;
+    const patience = config.nodeTimeoutMs / 2;
     for (const peer of this.#state.livePeers()) {
       const { stream } = peer;
       if (peer.isPaused && stream.resumed) {
         this.#sendControl(peer, FrameType.Held, stream.received, this.#state.clock.last);
       }
-      if (stream.stuckSince === 0 || this.#state.now - stream.stuckSince < patience) continue;
-      stream.stuckSince = this.#state.now;
+      if (stream.stuckSince === 0) continue;
+      if (membership.isSilent(peer.id)) stream.stuckSince = now;
+      if (now - stream.stuckSince < patience) continue;
+      stream.stuckSince = now;
       stream.resets++;
-      if (stream.resets > 1) this.#state.membership.dataLinkBroken(peer.id, this.#state.now);
+      if (stream.resets > 1) membership.dataLinkBroken(peer.id, now);
       this.#dropLink(peer);
     }
   }

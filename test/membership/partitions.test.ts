@@ -22,7 +22,7 @@ t.test('available: both sides of a partition serve, and are one again after it',
     const ids = nodes.map(({ id }) => id);
     const [one, other] = halves(net, nodes);
     net.split([one, other]);
-    net.within(3000, 'both sides serve', () => net.agree(one) && net.agree(other));
+    net.within(3500, 'both sides serve', () => net.agree(one) && net.agree(other));
     net.run(net.random.between(500, 10_000));
     net.heal();
     net.within(9000, 'united', () => net.agree(nodes));
@@ -49,11 +49,30 @@ t.test('available: a partition that heals at any moment leaves one cluster', asy
     const nodes = net.form(2 + (net.seed % 4));
     const [one, other] = halves(net, nodes);
     net.split([one, other]);
-    net.run(net.random.between(2150, 2600));
+    net.run(net.random.between(2150, 3200));
     net.heal();
     net.within(15_000, 'united', () => net.agree(nodes));
   });
 });
+
+t.test(
+  'available: one that hears nobody until about node-timeout costs nobody else its place',
+  async () => {
+    eachSeed(150, {}, (net) => {
+      const nodes = net.form(3 + (net.seed % 3));
+      const ids = nodes.map(({ id }) => id);
+      const deaf = net.random.pick(nodes);
+      for (const node of nodes) if (node !== deaf) net.cut(node, deaf, true);
+      net.run(net.random.between(1900, 2550));
+      net.heal();
+      net.within(9000, 'united', () => net.agree(nodes));
+      nodes.forEach((node, i) => {
+        if (node !== deaf && node.id !== ids[i])
+          throw new Error('a node that was heard is left out');
+      });
+    });
+  },
+);
 
 t.test('available: two members that cannot reach each other cost one its place', async () => {
   eachSeed(

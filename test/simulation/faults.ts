@@ -250,11 +250,16 @@ export class FaultDriver {
     const random = this.#random;
     if (up.length < 3) return;
     const alone = random.pick(up);
-    const lastsMs = random.between(100, 5 * this.#profile.nodeTimeoutMs);
+    const { nodeTimeoutMs, partitionPolicy } = this.#profile;
+    // For longer, and it would be a side of its own where both sides may serve.
+    const longest = partitionPolicy === 'available' ? 1.15 : 5;
+    const lastsMs = random.between(100, longest * nodeTimeoutMs);
     const what = isDeaf ? 'deaf' : 'alone';
     this.#victims.note(`machine ${alone} ${what} for ${lastsMs.toFixed(0)} ms`);
     for (const other of up) if (other !== alone) this.#victims.cut(other, alone, isDeaf);
     this.#later(lastsMs, () => this.#victims.heal());
+    // Cut off again before it has heard anybody, it would be cut off for the sum.
+    this.#later(lastsMs + nodeTimeoutMs / 2, () => {});
   }
 
   #join(): void {

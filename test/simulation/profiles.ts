@@ -219,6 +219,8 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     patienceMs: 100,
     durationMs: 20_000,
   },
+  /** One node that does not hear the others, until about the moment at which it would go on without them. */
+  deaf: { ...BASE, faults: { deaf: 1 }, durationMs: 25_000 },
   /** Machines that stand still with their clocks. */
   stop: {
     ...BASE,

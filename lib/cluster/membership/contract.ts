@@ -77,6 +77,8 @@ export interface MembershipView {
   membersMissing(): number;
   /** The last status heard from a member. */
   statusOf(id: Incarnation): NodeStatus | undefined;
+  /** That member has not answered on its control link for a while: a fresh connection to it is being tried. */
+  isSilent(id: Incarnation): boolean;
   /** The stream to that member was stuck twice: the link counts as broken. */
   dataLinkBroken(id: Incarnation, now: number): void;
   /** The stream that counted as broken goes on. */

@@ -32,6 +32,8 @@ export class Coordination {
   #quietUntil = 0;
   /** Since when a choice of whom to leave out waits for the whole picture. */
   #pendingSince = Number.POSITIVE_INFINITY;
+  /** Since when the next view would be the smaller side of a partition. */
+  #smallerSince = Number.POSITIVE_INFINITY;
 
   constructor(
     state: State,
@@ -58,6 +60,7 @@ export class Coordination {
     this.#coordinates = false;
     this.#otherSide = null;
     this.#unfinishedSince = Number.POSITIVE_INFINITY;
+    this.#smallerSince = Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -177,7 +180,7 @@ export class Coordination {
     this.#seekProofs(base, now);
     const stay = this.#whoStays(base, now);
     this.#coordinates = stay[0] === self.id;
-    if (!this.#coordinates) {
+    if (!this.#coordinates || this.#mayBeDeaf(base, stay, now)) {
       this.proposer.abandon();
       return;
     }
@@ -225,6 +228,23 @@ export class Coordination {
     if (!isPending) this.#pendingSince = Number.POSITIVE_INFINITY;
     else this.#pendingSince = Math.min(this.#pendingSince, now);
     return stay;
+  }
+
+  /**
+   * Who would go on without a larger part of its view, for silence, waits: it may be this node that does not hear. The
+   * others find out at about the same time, and leave it out; or it hears them again (docs/decisions/0015):
+   *
+   *   1. C hears nobody, A and B hear its pings. After node-timeout all three have lost each other.
+   *   2. C is the first to notice, goes on alone, and says so in its next ping
+   *   3. A and B are still in the old view: the cluster has gone on without them, it seems. They discard what they hold.
+   */
+  #mayBeDeaf(base: View, stay: readonly Incarnation[], now: number): boolean {
+    const { config, departed, timing } = this.#state;
+    const staying = new Set(stay);
+    const silent = base.members.filter(({ id }) => !staying.has(id) && !departed.has(id));
+    const isSmaller = config.partitionPolicy === 'available' && silent.length > stay.length;
+    this.#smallerSince = isSmaller ? Math.min(this.#smallerSince, now) : Number.POSITIVE_INFINITY;
+    return isSmaller && now - this.#smallerSince < timing.smallerSideMs;
   }
 
   /**
@@ -313,7 +333,7 @@ export class Coordination {
       joiners: isSettled ? this.#joiners(base, members, now) : [],
       other: isSettled ? this.#other(base, now) : null,
       dead: out.filter((id) => departed.has(id)),
-      voters: [...new Set([...out, ...electors])].filter(isAnswering),
+      outsiders: [...new Set([...out, ...electors])].filter(isAnswering),
     };
   }
 

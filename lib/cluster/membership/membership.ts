@@ -252,6 +252,10 @@ export class Membership implements MembershipView {
     this.#sayGoodbye(now);
   }
 
+  isSilent(id: Incarnation): boolean {
+    return this.#state.peers.get(id)?.silence.isSilent ?? true;
+  }
+
   dataLinkBroken(id: Incarnation, now: number): void {
     const peer = this.#state.peers.get(id);
     if (peer === undefined || !idsOf(this.#state.participant.prepared).has(id)) return;

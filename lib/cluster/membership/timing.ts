@@ -13,6 +13,8 @@ export interface Timing {
   readonly shortLeaseMs: number;
   /** The lease that fences everything. */
   readonly longLeaseMs: number;
+  /** Who hears only the smaller part of its view goes on without the rest so much later. */
+  readonly smallerSideMs: number;
   /** A tick later than this after the one before says that the process slept. */
   readonly lateTickMs: number;
   /**
@@ -35,6 +37,7 @@ export function timingOf(nodeTimeoutMs: number): Timing {
     redialMs: nodeTimeoutMs / 4,
     shortLeaseMs: nodeTimeoutMs / 2,
     longLeaseMs: nodeTimeoutMs * 1.5,
+    smallerSideMs: 3 * heartbeatMs,
     lateTickMs: tickMs + 2 * heartbeatMs,
     clockStepMs: tickMs,
     foundingDelayMs: heartbeatMs * 1.5,

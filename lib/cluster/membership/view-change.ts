@@ -2,7 +2,7 @@ import type { Incarnation, Member, View, ViewId } from '../member.js';
 import { addElectorate, ELECTORATES_MAX, isMajority } from './majority.js';
 import type { Body, InstallView, Prepare, Prepared, Survey, Surveyed } from './messages.js';
 import type { Electorates } from './participant.js';
-import { compareViewIds, MEMBERS_MAX, sameMembers, sameViewId } from './views.js';
+import { compareViewIds, idsOf, MEMBERS_MAX, sameMembers, sameViewId } from './views.js';
 
 /** What a coordinator wants the next view to be. */
 export interface Plan {
@@ -15,8 +15,8 @@ export interface Plan {
   readonly other: View | null;
   /** Left out of the base, with proof of death. */
   readonly dead: readonly Incarnation[];
-  /** Left out but answering: they may have prepared a higher view, and where two sides must never serve they are bound too. */
-  readonly voters: readonly Incarnation[];
+  /** Left out but answering: they may have prepared a higher view. */
+  readonly outsiders: readonly Incarnation[];
 }
 
 export interface ProposerHooks {
@@ -52,7 +52,6 @@ interface Attempt {
   full: boolean;
   /** Monotonic time by which the last long lease of somebody left out has ended, by who granted. */
   readonly prepared: Map<Incarnation, number>;
-  readonly acceptors: Set<Incarnation>;
 }
 
 /**
@@ -120,7 +119,6 @@ export class Proposer {
       proposal: null,
       full: false,
       prepared: new Map(),
-      acceptors: new Set(),
     };
     this.#attempt = attempt;
     const survey = this.#survey(attempt);
@@ -141,7 +139,7 @@ export class Proposer {
       }
       return;
     }
-    for (const id of attempt.acceptors) {
+    for (const { id } of attempt.proposal.view.members) {
       if (!attempt.prepared.has(id)) this.#hooks.send(id, attempt.proposal);
     }
   }
@@ -163,7 +161,7 @@ export class Proposer {
     const attempt = this.#attempt;
     const proposal = attempt?.proposal;
     if (!attempt || !proposal || !sameViewId(answer.id, proposal.view.id)) return;
-    if (!attempt.acceptors.has(from)) return;
+    if (!idsOf(proposal.view).has(from)) return;
     if (!answer.accepted) {
       this.#fail(now, 'refused', { by: from });
       return;
@@ -183,7 +181,7 @@ export class Proposer {
 
   #asked({ plan }: Attempt): Incarnation[] {
     const ids = this.#everybody(plan).map(({ id }) => id);
-    return [...ids, ...plan.voters].filter((id) => id !== this.#hooks.self());
+    return [...ids, ...plan.outsiders].filter((id) => id !== this.#hooks.self());
   }
 
   /** True when the attempt has gone on to its second step, or has ended. */
@@ -205,8 +203,8 @@ export class Proposer {
       return true;
     }
     const electorates = this.#electorates(attempt);
-    if (!this.#wins(attempt, electorates, surveyed.keys())) {
-      if (!late && !plan.voters.every((id) => surveyed.has(id))) return false;
+    if (!this.#wins(attempt, electorates)) {
+      if (!late && !plan.outsiders.every((id) => surveyed.has(id))) return false;
       this.#fail(now, 'no majority', {});
       // Nothing that is tried at once will change that.
       this.#retryAt = now + 5 * this.#pauseMs;
@@ -220,7 +218,7 @@ export class Proposer {
   #startsTooLow(attempt: Attempt, now: number): boolean {
     const { plan, surveyed } = attempt;
     let highest: SurveyAnswer | null = null;
-    for (const id of [...plan.stay.map((member) => member.id), ...plan.voters]) {
+    for (const id of [...plan.stay.map((member) => member.id), ...plan.outsiders]) {
       const answer = surveyed.get(id);
       if (answer === undefined || answer.view === null) continue;
       if (compareViewIds(answer.view.id, (highest?.view ?? plan.base).id) > 0) highest = answer;
@@ -273,12 +271,12 @@ export class Proposer {
    * copies would lose them. (A node that had heard nobody for a while, and is heard again, would else be let go on alone,
    * with the votes of all whom it leaves out.)
    */
-  #wins(attempt: Attempt, electorates: Electorates, answers: Iterable<Incarnation>): boolean {
+  #wins({ plan, surveyed }: Attempt, electorates: Electorates): boolean {
     if (electorates.length > ELECTORATES_MAX) return false;
-    const members = new Set(this.#everybody(attempt.plan).map(({ id }) => id));
-    const votes = new Set([...answers].filter((id) => members.has(id)));
+    const members = this.#everybody(plan).map(({ id }) => id);
+    const votes = new Set(members.filter((id) => surveyed.has(id)));
     const isGone = (id: Incarnation): boolean =>
-      this.#hooks.isGone(id) || attempt.surveyed.get(id)?.departed === true;
+      this.#hooks.isGone(id) || surveyed.get(id)?.departed === true;
     return electorates.every((electorate) => isMajority(electorate, votes, isGone));
   }
 
@@ -304,10 +302,6 @@ export class Proposer {
     };
     attempt.proposal = proposal;
     attempt.askedAt = now;
-    for (const { id } of proposal.view.members) attempt.acceptors.add(id);
-    for (const id of plan.voters) {
-      if (this.#hooks.majority && surveyed.get(id)?.departed === false) attempt.acceptors.add(id);
-    }
     const self = this.#hooks.self();
     // First here: another coordinator may have outbid this ballot since the survey.
     const own = this.#hooks.prepare(proposal, now);
@@ -315,7 +309,7 @@ export class Proposer {
       this.#fail(now, 'outbid', { by: self });
       return;
     }
-    for (const id of attempt.acceptors) if (id !== self) this.#hooks.send(id, proposal);
+    for (const { id } of proposal.view.members) if (id !== self) this.#hooks.send(id, proposal);
     this.prepared(self, own, now);
   }
 
@@ -360,9 +354,8 @@ export class Proposer {
 
   #finishPrepare(attempt: Attempt, proposal: Body<Prepare>, now: number): void {
     const { prepared, full } = attempt;
-    const { view, merge, electorates } = proposal;
+    const { view, merge } = proposal;
     if (!view.members.every(({ id }) => prepared.has(id))) return;
-    if (!this.#wins(attempt, electorates, prepared.keys())) return;
     this.#attempt = null;
     let until = now;
     for (const end of prepared.values()) until = Math.max(until, end);
