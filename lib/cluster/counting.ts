@@ -44,8 +44,9 @@ export class Counting {
     if (!byAnchors) return this.#store.count(db, Role.Primary);
     if (this.#store.size > WALK_ENTRIES_MAX) return null;
     let count = 0;
-    for (let slot = 0; slot < SLOTS; slot++) {
-      if (!this.#state.isAnchor(slot) || this.#store.countInSlot(slot) === 0) continue;
+    const { slots } = this.#store;
+    for (let slot = slots.next(0); slot < SLOTS; slot = slots.next(slot + 1)) {
+      if (!this.#state.isAnchor(slot)) continue;
       if (this.#state.known[slot] === 0) return null;
       this.#store.eachInSlot(slot, (ref) => {
         if (this.#store.db(ref) === db && this.#exists(ref)) count++;

@@ -7,7 +7,11 @@ const LOCATIONS_MAX = 65_536;
 
 /** Where keys of other nodes were found lately. */
 export class Locations {
-  readonly #primaries = new LRUCache<string, Incarnation>({ max: LOCATIONS_MAX });
+  /** Sizes instead of `max`: the tables of the cache grow as it fills, most nodes never need all of them. */
+  readonly #primaries = new LRUCache<string, Incarnation>({
+    maxSize: LOCATIONS_MAX,
+    sizeCalculation: () => 1,
+  });
 
   get size(): number {
     return this.#primaries.size;

@@ -117,14 +117,14 @@ export class Records {
   /** Goes on reporting; true while there is more. */
   step(): boolean {
     let seen = 0;
-    while (this.#walk < SLOTS && seen < ENTRIES_PER_STEP) {
+    while (seen < ENTRIES_PER_STEP) {
+      this.#walk = this.#store.slots.next(this.#walk);
+      if (this.#walk === SLOTS) break;
       const slot = this.#walk++;
-      const count = this.#store.countInSlot(slot);
-      if (count === 0) continue;
       const anchor = this.#state.livePeer(this.#state.anchors[slot]!);
       const isReported = anchor !== null && this.#toReport[slot] === 1;
       if (!isReported && this.#newcomers.length === 0) continue;
-      seen += count;
+      seen += this.#store.countInSlot(slot);
       this.#store.eachInSlot(slot, (ref) => {
         if (!this.#isReported(ref)) return false;
         if (isReported) this.append(anchor, ref);

@@ -76,9 +76,10 @@ export class Scanning {
     const wanted = type === null ? null : (TYPE_NAMES[type] ?? -1);
     const keys: [number, string][] = [];
     let seen = 0;
-    let hash = from % HASHES;
-    for (let slot = Math.floor(from / HASHES); slot < SLOTS; slot++, hash = 0) {
-      if (this.#store.countInSlot(slot) === 0) continue;
+    const first = Math.floor(from / HASHES);
+    const { slots } = this.#store;
+    for (let slot = slots.next(first); slot < SLOTS; slot = slots.next(slot + 1)) {
+      const hash = slot === first ? from % HASHES : 0;
       const visit = (ref: Ref): void => {
         seen++;
         if (!this.#isVisible(ref, db, wanted)) return;

@@ -88,15 +88,12 @@ export class Settling {
     if (this.#state.isChanging || !this.#state.isServing) return false;
     if (this.#state.mergingSlots > 0) return false;
     let seen = 0;
-    while (this.#slot < SLOTS && seen < ENTRIES_PER_STEP) {
-      // Most slots of a small store are empty: a view change must not walk them one by one.
-      const count = this.#store.countInSlot(this.#slot);
-      if (count > 0) {
-        if (this.#moves.open >= MOVES_MAX || this.#isBacklogFull()) return false;
-        seen += count;
-        this.#store.eachInSlot(this.#slot, (ref) => this.#visit(ref));
-      }
-      this.#slot++;
+    while (seen < ENTRIES_PER_STEP) {
+      this.#slot = this.#store.slots.next(this.#slot);
+      if (this.#slot === SLOTS) break;
+      if (this.#moves.open >= MOVES_MAX || this.#isBacklogFull()) return false;
+      seen += this.#store.countInSlot(this.#slot);
+      this.#store.eachInSlot(this.#slot++, (ref) => this.#visit(ref));
     }
     if (this.#slot < SLOTS) return true;
     if (this.#moves.open > 0) return false;

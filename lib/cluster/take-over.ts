@@ -19,7 +19,11 @@ export class TakeOver {
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #moves: Moves;
-  readonly #streaks = new LRUCache<string, { peer: Peer; count: number }>({ max: STREAKS_MAX });
+  /** By sizes, for its tables then grow as it fills. */
+  readonly #streaks = new LRUCache<string, { peer: Peer; count: number }>({
+    maxSize: STREAKS_MAX,
+    sizeCalculation: () => 1,
+  });
 
   constructor(state: ClusterState, moves: Moves) {
     this.#state = state;

@@ -1,4 +1,3 @@
-import { SLOTS } from '../protocol/crc16.js';
 import { type Ref, Role } from './entry.js';
 import type { Store } from './store.js';
 
@@ -29,20 +28,19 @@ export class ExpiryCycle {
     let looked = 0;
     let expired = 0;
     let budget = entriesMax;
-    for (let passed = 0; passed < SLOTS && budget > 0; passed++) {
-      const slot = this.slot;
-      this.slot = (slot + 1) % SLOTS;
-      if (this.store.earliestExpiry[slot]! > now) continue;
+    this.slot = this.store.slots.goAround(this.slot, (slot) => {
+      if (this.store.earliestExpiry[slot]! > now) return true;
       const entries = this.store.countInSlot(slot);
       looked += entries;
       budget -= entries;
       expired += this.visitSlot(slot, now, onExpired);
-      if (looked < STEP_ENTRIES) continue;
+      if (looked < STEP_ENTRIES) return budget > 0;
+      const goesOn = expired > looked * GO_ON_SHARE;
       total += expired;
-      if (expired <= looked * GO_ON_SHARE) return total;
       looked = 0;
       expired = 0;
-    }
+      return goesOn && budget > 0;
+    });
     return total + expired;
   }
 

@@ -3,6 +3,7 @@ import { SLOTS } from '../protocol/crc16.js';
 import { Arena } from './arena.js';
 import type { Ref } from './entry.js';
 import { ENTRY_UNITS_MAX } from './size-classes.js';
+import { SlotCounts } from './slot-counts.js';
 
 /** Memory for tables is taken from the system in steps of this at most. */
 const CHUNK_BYTES_MAX = 4 * 1024 * 1024;
@@ -32,7 +33,8 @@ const NO_BLOCK = 0;
  */
 export class SlotIndex {
   /** Entries by slot. */
-  readonly counts: Uint32Array = new Uint32Array(SLOTS);
+  readonly entries = new SlotCounts();
+  readonly counts: Uint32Array = this.entries.counts;
   /** Cells by slot. */
   readonly cells: Uint32Array = new Uint32Array(SLOTS);
 
@@ -94,7 +96,7 @@ export class SlotIndex {
     while (!place(this.wordsOf(slot), this.baseOf(slot), this.cells[slot]!, hash, ref)) {
       this.rebuild(slot, grown(this.cells[slot]!));
     }
-    this.counts[slot] = count;
+    this.entries.add(slot, 1);
   }
 
   remove(slot: number, hash: number, ref: Ref): void {
@@ -110,7 +112,7 @@ export class SlotIndex {
       next += 2;
     }
     words[hole + 1] = 0;
-    this.counts[slot]!--;
+    this.entries.add(slot, -1);
     if (this.walks === 0) this.shrink(slot);
   }
 
@@ -135,7 +137,7 @@ export class SlotIndex {
   }
 
   clear(): void {
-    this.counts.fill(0);
+    this.entries.clear();
     this.cells.fill(0);
     this.blocks.fill(NO_BLOCK);
     this.slab.clear();

@@ -1,14 +1,14 @@
-import { SLOTS } from '../protocol/crc16.js';
 import { DATABASES_MAX, ROLES, Role } from './entry.js';
+import { SlotCounts } from './slot-counts.js';
 
 /** What of each kind the store holds, kept up to date with every change. */
 export class StoreCounts {
+  readonly tombstones = new SlotCounts();
   /** Entries, at role * DATABASES_MAX + database. */
   private readonly byRoleAndDatabase = new Uint32Array(ROLES * DATABASES_MAX);
   private readonly byRole = new Uint32Array(ROLES);
   private readonly valueBytesByRole = new Float64Array(ROLES);
   private readonly expiringByDatabase = new Uint32Array(DATABASES_MAX);
-  private readonly tombstonesBySlot = new Uint32Array(SLOTS);
   private expiring = 0;
 
   /** Adds an entry (sign 1) or takes it out again (sign -1). */
@@ -16,7 +16,7 @@ export class StoreCounts {
     this.byRoleAndDatabase[role * DATABASES_MAX + db]! += sign;
     this.byRole[role]! += sign;
     this.valueBytesByRole[role]! += sign * valueBytes;
-    if (role === Role.Tombstone) this.tombstonesBySlot[slot]! += sign;
+    if (role === Role.Tombstone) this.tombstones.add(slot, sign);
   }
 
   /** The same for a primary entry's expiry. */
@@ -49,16 +49,12 @@ export class StoreCounts {
     return this.expiring;
   }
 
-  tombstonesIn(slot: number): number {
-    return this.tombstonesBySlot[slot]!;
-  }
-
   clear(): void {
     this.byRoleAndDatabase.fill(0);
     this.byRole.fill(0);
     this.valueBytesByRole.fill(0);
     this.expiringByDatabase.fill(0);
-    this.tombstonesBySlot.fill(0);
+    this.tombstones.clear();
     this.expiring = 0;
   }
 }

@@ -22,6 +22,7 @@ import { EntryFields } from './entry-fields.js';
 import { KeyHash } from './key-hash.js';
 import { CHUNK_BYTES } from './page-pool.js';
 import { ENTRY_UNITS_MAX } from './size-classes.js';
+import type { SlotCounts } from './slot-counts.js';
 import { homeOf, SlotIndex } from './slot-index.js';
 import { StoreCounts } from './store-counts.js';
 
@@ -167,6 +168,11 @@ export class Store extends EntryFields {
     return this.index.counts[slot]!;
   }
 
+  /** Slots that hold entries of any role. */
+  get slots(): SlotCounts {
+    return this.index.entries;
+  }
+
   /**
    * Calls `visit` with each entry of the slot, in the order of their hashes; an entry for which it returns true is
    * removed. `visit` may change, resize or remove the entry it is given, and entries of other slots; it creates and
@@ -247,8 +253,9 @@ export class Store extends EntryFields {
     return this.counts.allWithExpiry;
   }
 
-  tombstonesInSlot(slot: number): number {
-    return this.counts.tombstonesIn(slot);
+  /** Slots that hold tombstones. */
+  get tombstoneSlots(): SlotCounts {
+    return this.counts.tombstones;
   }
 
   /** Bytes of the values of all entries of a role. */

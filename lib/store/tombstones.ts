@@ -1,4 +1,3 @@
-import { SLOTS } from '../protocol/crc16.js';
 import { type Ref, Role } from './entry.js';
 import type { Store } from './store.js';
 
@@ -25,13 +24,11 @@ export class TombstoneReaper {
       return true;
     };
     if (store.countOfRole(Role.Tombstone) === 0) return 0;
-    for (let passed = 0; passed < SLOTS && budget > 0; passed++) {
-      const slot = this.slot;
-      this.slot = (slot + 1) % SLOTS;
-      if (store.tombstonesInSlot(slot) === 0) continue;
+    this.slot = store.tombstoneSlots.goAround(this.slot, (slot) => {
       budget -= store.countInSlot(slot);
       store.eachInSlot(slot, visit);
-    }
+      return budget > 0;
+    });
     return removed;
   }
 }

@@ -23,10 +23,10 @@ interface Item {
   readonly sentAt: number;
   dueAt: number;
   /** What is said on opening, a message, a range of bytes, or the end of the connection. */
-  readonly hello?: { readonly from: Incarnation; readonly to: Incarnation };
-  readonly text?: string;
-  bytes?: Buffer;
-  readonly end?: LinkEnd;
+  readonly hello?: { readonly from: Incarnation; readonly to: Incarnation } | undefined;
+  readonly text?: string | undefined;
+  bytes?: Buffer | undefined;
+  readonly end?: LinkEnd | undefined;
 }
 
 /** One side of a connection, with what is on its way to the other one. */
@@ -242,7 +242,8 @@ export class Network {
     const { now } = this.#scheduler;
     const last = side.queue.at(-1)?.dueAt ?? 0;
     const dueAt = Math.max(last, now + this.#delay(side.owner.machine, other.owner.machine));
-    side.queue.push({ ...content, sentAt: now, dueAt });
+    const { hello, text, bytes, end } = content;
+    side.queue.push({ sentAt: now, dueAt, hello, text, bytes, end });
     this.#pumpAt(side, dueAt);
   }
 
