@@ -5,7 +5,7 @@ import { Flag } from './entry-flags.js';
 import type { Incarnation, Member, View } from './member.js';
 import type { MembershipView } from './membership/contract.js';
 import { NOBODY, Peer, type PeerIndex } from './peer.js';
-import { Placement } from './placement.js';
+import { type Place, Placement } from './placement.js';
 import { ClusterStatistics } from './statistics.js';
 import { VersionClock } from './version-clock.js';
 
@@ -65,14 +65,21 @@ export class ClusterState {
   #medianOffsetMs = Number.POSITIVE_INFINITY;
   readonly #byId = new Map<Incarnation, Peer>();
   readonly #membership: () => MembershipView;
+  readonly #place: Place;
   /** Peer number by member index of the view. */
   #peerOfMember: PeerIndex[] = [];
   #selfMember = -1;
 
-  constructor(store: Store, config: ClusterConfig, membership: () => MembershipView) {
+  constructor(
+    store: Store,
+    config: ClusterConfig,
+    membership: () => MembershipView,
+    place: Place = (view, before) => new Placement(view, before),
+  ) {
     this.store = store;
     this.config = config;
     this.#membership = membership;
+    this.#place = place;
   }
 
   get membership(): MembershipView {
@@ -222,7 +229,7 @@ export class ClusterState {
     const added: Peer[] = [];
     this.view = view;
     if (view.members.length > 1) this.keepsTombstones = true;
-    this.placement = new Placement(view, this.placement);
+    this.placement = this.#place(view, this.placement);
     this.#selfMember = view.members.findIndex((member) => member.id === this.self.id);
     this.#peerOfMember = view.members.map((member) => {
       if (member.id === this.self.id) return NOBODY;

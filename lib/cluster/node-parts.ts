@@ -26,6 +26,7 @@ import { MirrorReceiver } from './mirror-receiver.js';
 import { MirrorSender } from './mirror-sender.js';
 import { Moves } from './moves.js';
 import { type Executor, lateExecutor } from './operation.js';
+import type { Place } from './placement.js';
 import { Queries } from './queries.js';
 import { Reclaiming } from './reclaiming.js';
 import { Records } from './records.js';
@@ -42,6 +43,8 @@ import { TombstoneKeeping } from './tombstone-keeping.js';
 export interface ClusterHost extends MembershipHost, DataHost {
   /** 0 <= x < 1, from the seed in a simulation. */
   random(): number;
+  /** Where nodes share a process (a simulation), they may share the placement of a view. */
+  readonly place?: Place;
 }
 
 /** What is made after the mechanisms that need it. */
@@ -89,7 +92,7 @@ export class NodeParts {
 
   constructor(store: Store, config: ClusterConfig, host: ClusterHost, late: LateParts) {
     this.#host = host;
-    const state = new ClusterState(store, config, late.membership);
+    const state = new ClusterState(store, config, late.membership, host.place);
     this.state = state;
     this.clockWarning = new ClockWarning(state.clock, (...line) => host.log(...line));
     const inbox = new Inbox();

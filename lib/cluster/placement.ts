@@ -5,6 +5,9 @@ export const SLOT_COUNT = 16384;
 /** No member: the cluster has no other one that qualifies. */
 export const NOBODY = -1;
 
+/** Makes the placement of a view, given the one before. */
+export type Place = (view: View, before: Placement | null) => Placement;
+
 /**
  * Where the keys of a view belong (design section 6). For each slot the members are ranked by
  * rendezvous hashing: each member has a score per slot that depends on nothing but the two, so that

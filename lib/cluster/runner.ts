@@ -14,6 +14,7 @@ export class Runner implements ReplySink {
   readonly #keyspace: LiveKeyspace;
   readonly #executor: Executor;
   readonly #held = new Map<number, Held>();
+  readonly #writer = new ReplyWriter();
   #lastToken = 0;
 
   constructor(keyspace: LiveKeyspace, executor: Executor) {
@@ -34,16 +35,19 @@ export class Runner implements ReplySink {
 
   /** Runs the handler and returns its reply; what the reply waits for is in the keyspace's barrier. */
   execute(operation: Operation): Buffer {
-    const writer = new ReplyWriter();
-    writer.proto = operation.proto;
     if (operation.traits === ACQUIRE) return reserveKey(this.#keyspace, operation);
+    const writer = this.#writer;
+    writer.reset();
+    writer.proto = operation.proto;
     this.#keyspace.note(operation);
     if (operation.traits.denyOom && this.#keyspace.outOfMemory()) {
       writer.error("OOM command not allowed when used memory > 'maxmemory'.");
     } else {
       this.#executor.execute(operation.request, operation.db, writer);
     }
-    return Buffer.from(writer.buffer.subarray(0, writer.length));
+    const reply = Buffer.from(writer.buffer.subarray(0, writer.length));
+    writer.reset();
+    return reply;
   }
 
   /** Sends the reply of a command when `acks` acks of the barrier have come. */

@@ -7,6 +7,7 @@ import { type Call, outcomeOf, showCall, showReply } from '../simulation/history
 import { KeyModel } from '../simulation/key-model.js';
 import { linearize } from '../simulation/linearizability.js';
 import { Network } from '../simulation/network.js';
+import { Placements } from '../simulation/placements.js';
 import { type Machine, Process, type ProcessOptions, type World } from '../simulation/process.js';
 import { Scheduler } from '../simulation/scheduler.js';
 import { Trace } from '../simulation/trace.js';
@@ -61,6 +62,7 @@ export class ScriptedCluster implements World {
   readonly scheduler: Scheduler;
   readonly network: Network;
   readonly trace = new Trace();
+  readonly placements = new Placements();
   readonly machines: Machine[] = [];
   readonly calls: Call[] = [];
   readonly #options: ClusterOptions;

@@ -18,6 +18,10 @@ const ASSEMBLY_BYTES_MAX = 200_000;
 /** Frames of a cluster at rest but for keys that expire. */
 const QUIET_FRAMES_PER_KEY = 6;
 const UNCOUNTED: ReadonlySet<number> = new Set<number>([FrameType.Digest, FrameType.Part]);
+/** All but acks, parts of values, and the comparison of copies in the background, which never ends. */
+const COUNTED: readonly (readonly [name: string, type: number])[] = Object.entries(
+  FrameType,
+).filter(([, type]) => type >= FIRST_STREAM_TYPE && !UNCOUNTED.has(type));
 /** On its way in a cluster at rest: a comparison of copies. */
 const QUIET_BACKLOG_BYTES_MAX = 4096;
 
@@ -102,7 +106,9 @@ export class Bounds {
   }
 
   #newFrames(process: Process): number {
-    const frames = sum(framesOf([process]).values());
+    const { framesSent } = process.node.state.statistics;
+    let frames = 0;
+    for (const [, type] of COUNTED) frames += framesSent[type]!;
     const before = this.#framesOf.get(process) ?? 0;
     this.#framesOf.set(process, frames);
     return frames - before;
@@ -158,11 +164,10 @@ const sum = (numbers: Iterable<number>): number => {
   return total;
 };
 
-/** Frames by type, but for acks, parts of values, and the comparison of copies in the background, which never ends. */
+/** Frames by type. */
 function framesOf(processes: readonly Process[]): Map<string, number> {
   const frames = new Map<string, number>();
-  for (const [name, type] of Object.entries(FrameType)) {
-    if (type < FIRST_STREAM_TYPE || UNCOUNTED.has(type)) continue;
+  for (const [name, type] of COUNTED) {
     frames.set(name, sum(processes.map(({ node }) => node.state.statistics.framesSent[type]!)));
   }
   return frames;

@@ -2,31 +2,38 @@ import { SLOTS } from '../../lib/cluster/cluster-state.js';
 import { Flag } from '../../lib/cluster/entry-flags.js';
 import { MoveState } from '../../lib/cluster/move.js';
 import type { Peer } from '../../lib/cluster/peer.js';
+import { keySlot } from '../../lib/protocol/crc16.js';
 import { type Ref, Role, type Store, ValueType } from '../../lib/store/store.js';
 import type { Machine, Process } from './process.js';
 import type { Found } from './violation.js';
 
-const bytesOfKeys = new Map<string, Buffer>();
+interface Watched {
+  readonly bytes: Buffer;
+  readonly slot: number;
+}
 
-/** The same few keys are looked for all the time: their bytes are kept. */
-function bytesOf(key: string): Buffer {
-  let bytes = bytesOfKeys.get(key);
-  if (bytes === undefined) {
-    bytes = Buffer.from(key, 'latin1');
-    bytesOfKeys.set(key, bytes);
+const watchedKeys = new Map<string, Watched>();
+
+/** The same few keys are looked for all the time: their bytes and slots are kept. */
+function watchedOf(key: string): Watched {
+  let watched = watchedKeys.get(key);
+  if (watched === undefined) {
+    const bytes = Buffer.from(key, 'latin1');
+    watched = { bytes, slot: keySlot(bytes, 0, bytes.length) };
+    watchedKeys.set(key, watched);
   }
-  return bytes;
+  return watched;
 }
 
-function find(store: Store, key: string): Ref {
-  const bytes = bytesOf(key);
-  return store.find(0, bytes, 0, bytes.length);
+function find(store: Store, { bytes, slot }: Watched): Ref {
+  return store.countInSlot(slot) === 0 ? 0 : store.find(0, bytes, 0, bytes.length);
 }
 
-/** Whether the process would answer a read of this primary entry at once. */
+const findKey = (store: Store, key: string): Ref => find(store, watchedOf(key));
+
+/** Whether the process, which serves, would answer a read of this primary entry at once. */
 function mayAct(process: Process, ref: Ref): boolean {
   const { store, node } = process;
-  if (!process.serves || process.isPaused) return false;
   if (node.state.merging[store.slot(ref)] === 1) return false;
   if (store.role(ref) !== Role.Primary || (store.flags(ref) & Flag.Busy) !== 0) return false;
   const now = process.monotonic;
@@ -52,9 +59,12 @@ export function checkPrimaries(
   keys: readonly string[],
   isSplit: boolean,
 ): Found | null {
+  const serving = processes.filter((process) => process.serves && !process.isPaused);
+  if (serving.length < 2) return null;
   for (const key of keys) {
-    const acting = processes.filter((process) => {
-      const ref = find(process.store, key);
+    const watched = watchedOf(key);
+    const acting = serving.filter((process) => {
+      const ref = find(process.store, watched);
       return ref !== 0 && mayAct(process, ref);
     });
     if (acting.length < 2) continue;
@@ -90,6 +100,8 @@ export function checkRedundancy(
   processes: readonly Process[],
   keys: readonly string[],
 ): Found | null {
+  let looked: readonly Process[] = [];
+  let sole: readonly Sole[] = [];
   for (const claimer of processes) {
     const { node, name } = claimer;
     const ids = node.state.view?.members.map(({ id }) => id) ?? [];
@@ -102,32 +114,56 @@ export function checkRedundancy(
     if (isDown || ids.length < 2 || node.state.isChanging) continue;
     if (node.settling.keysWithoutBackup > 0) continue;
     const speaksForAll = node.keysWithoutBackup() === 0;
-    const isLost = (holder: Process | null) =>
-      holder !== null && (speaksForAll || holder === claimer);
-    const key = keys.find((each) => isLost(soleHolder(members, each)));
-    if (key === undefined) continue;
+    // Members of one view see the same copies.
+    if (!isSameList(members, looked)) sole = soleHolders(members, keys);
+    looked = members;
+    const lost = sole.find(({ holder }) => speaksForAll || holder === claimer);
+    if (lost === undefined) continue;
+    const { key } = lost;
     return { what: `${name} says that keys have two copies, ${key} has one`, key };
   }
   return null;
 }
 
-function soleHolder(processes: readonly Process[], key: string): Process | null {
-  const entries = processes.flatMap((process) => {
-    const ref = find(process.store, key);
-    return ref === 0 ? [] : [{ process, ref, role: process.store.role(ref) }];
+/** A key of which there is one copy, and who holds it. */
+interface Sole {
+  readonly key: string;
+  readonly holder: Process;
+}
+
+function isSameList(one: readonly Process[], other: readonly Process[]): boolean {
+  return one.length === other.length && one.every((process, i) => process === other[i]);
+}
+
+function soleHolders(processes: readonly Process[], keys: readonly string[]): Sole[] {
+  return keys.flatMap((key) => {
+    const holder = soleHolder(processes, watchedOf(key));
+    return holder === null ? [] : [{ key, holder }];
   });
-  const copies = entries.filter(({ role }) => role < Role.Record);
-  if (copies.length !== 1 || entries.some(({ role }) => role === Role.Tombstone)) return null;
-  const { process, ref, role } = copies[0]!;
-  const { store, node } = process;
+}
+
+function soleHolder(processes: readonly Process[], key: Watched): Process | null {
+  let holder: Process | null = null;
+  for (const process of processes) {
+    const ref = find(process.store, key);
+    const role = ref === 0 ? Role.Record : process.store.role(ref);
+    if (role === Role.Record) continue;
+    if (role === Role.Tombstone || holder !== null) return null;
+    holder = process;
+  }
+  return holder === null || !isSole(holder, find(holder.store, key)) ? null : holder;
+}
+
+/** Whether the only copy of a key counts as one that ought to have a second. */
+function isSole({ store, node }: Process, ref: Ref): boolean {
   const backup = node.state.peer(store.peer(ref));
-  if (role !== Role.Primary) {
+  if (store.role(ref) !== Role.Primary) {
     // It has just given the role away, perhaps with a change that the new primary is yet to read.
     const isSwapping = backup?.isLive && backup.stream.acked < backup.stream.log.endOffset;
-    return isSwapping ? null : process;
+    return !isSwapping;
   }
   const isAcked = backup === null || store.changeOffset(ref) <= backup.stream.acked;
-  return isAcked && (store.flags(ref) & Flag.Busy) === 0 ? process : null;
+  return isAcked && (store.flags(ref) & Flag.Busy) === 0;
 }
 
 /** What must hold when nothing happens any more: every key on two nodes that agree, and nothing left open. */
@@ -156,7 +192,7 @@ export class CalmChecks {
 
   #checkKey(key: string): string | null {
     const copies = this.#processes.flatMap((process) => {
-      const ref = find(process.store, key);
+      const ref = findKey(process.store, key);
       return ref !== 0 && process.store.role(ref) < Role.Record ? [{ process, ref }] : [];
     });
     if (copies.length === 0) return this.#checkAbsent(key);
@@ -180,7 +216,7 @@ export class CalmChecks {
 
   #isBeingDeleted(key: string): boolean {
     return this.#processes.some((process) => {
-      const ref = find(process.store, key);
+      const ref = findKey(process.store, key);
       return ref !== 0 && process.node.state.isOpenDelete(ref);
     });
   }
@@ -206,7 +242,7 @@ export class CalmChecks {
   #checkAnchor(key: string, primary: Process, ref: Ref): string | null {
     const slot = primary.store.slot(ref);
     const anchor = this.#processes.find((process) => process.node.state.isAnchor(slot))!;
-    const entry = find(anchor.store, key);
+    const entry = findKey(anchor.store, key);
     if (entry === 0 || anchor.store.role(entry) === Role.Tombstone) {
       return `${key}: its anchor ${anchor.name} has no entry`;
     }
@@ -216,7 +252,7 @@ export class CalmChecks {
 
   #checkAbsent(key: string): string | null {
     const left = this.#processes.find((process) => {
-      const ref = find(process.store, key);
+      const ref = findKey(process.store, key);
       return ref !== 0 && process.store.role(ref) === Role.Record;
     });
     return left === undefined ? null : `${key} is absent, and ${left.name} has a record of it`;
@@ -225,7 +261,7 @@ export class CalmChecks {
   #describe(key: string): string[] {
     return this.#processes.map((process) => {
       const { store } = process;
-      const ref = find(store, key);
+      const ref = findKey(store, key);
       if (ref === 0) return `${process.name}: nothing`;
       const peer = process.node.state.peer(store.peer(ref));
       const peerName = this.#processes.find(({ incarnation }) => incarnation === peer?.id)?.name;
@@ -244,8 +280,7 @@ export function countKeys(processes: readonly Process[]): { least: number; most:
   const all = new Set<string>();
   const lasting = new Set<string>();
   for (const { store } of processes) {
-    for (let slot = 0; slot < SLOTS; slot++) {
-      if (store.countInSlot(slot) === 0) continue;
+    for (let slot = store.slots.next(0); slot < SLOTS; slot = store.slots.next(slot + 1)) {
       store.eachInSlot(slot, (ref) => {
         if (store.role(ref) >= Role.Record || store.type(ref) === ValueType.None) return false;
         const start = store.keyStart(ref);

@@ -8,6 +8,7 @@ import {
 } from '../../lib/cluster/membership/messages.js';
 import { ClusterNode } from '../../lib/cluster/node.js';
 import type { ClusterHost } from '../../lib/cluster/node-parts.js';
+import type { Place } from '../../lib/cluster/placement.js';
 import { createCommandTable } from '../../lib/commands/all-commands.js';
 import { Dispatcher } from '../../lib/commands/dispatcher.js';
 import type { NodeServices } from '../../lib/commands/services.js';
@@ -16,6 +17,7 @@ import { Store } from '../../lib/store/store.js';
 import type { Random } from '../support/control-network.js';
 import type { Connection } from './connection.js';
 import type { LinkKind, LinkOwner, Network } from './network.js';
+import type { Placements } from './placements.js';
 import type { Scheduler } from './scheduler.js';
 import type { Trace } from './trace.js';
 
@@ -47,6 +49,7 @@ export interface World {
   readonly scheduler: Scheduler;
   readonly network: Network;
   readonly trace: Trace;
+  readonly placements: Placements;
   /** A process is gone, whatever the reason. */
   ended(process: Process): void;
   /** What must never happen was seen. */
@@ -332,6 +335,8 @@ export class Process implements LinkOwner, ClusterHost {
     const delay = random.next() < 0.02 ? random.between(0, 5) : random.between(0, 0.1);
     this.#world.scheduler.at(delay, () => this.input('flush', () => this.node.flush()));
   }
+
+  readonly place: Place = (view, before) => this.#world.placements.of(view, before);
 
   random(): number {
     return this.#random.next();

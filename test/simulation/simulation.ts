@@ -15,6 +15,7 @@ import { HistoryChecks } from './history-checks.js';
 import { Machines, UNIX_MS } from './machines.js';
 import { Network } from './network.js';
 import { PAIR_KEYS } from './pairs.js';
+import { Placements } from './placements.js';
 import type { Process, World } from './process.js';
 import type { Profile } from './profiles.js';
 import { STEADY_KEYS } from './scans.js';
@@ -78,6 +79,7 @@ export class Simulation implements Nodes, World {
   readonly scheduler: Scheduler;
   readonly network: Network;
   readonly trace: Trace;
+  readonly placements = new Placements();
   readonly machines: Machines;
   readonly workload: Workload;
   readonly #profile: Profile;
@@ -300,11 +302,9 @@ export class Simulation implements Nodes, World {
     // Quiet is what stays so: machines may still be about to start.
     const isOver = (): boolean => {
       look();
-      const isKnown = this.processes().every(({ node }) => node.isKnown());
-      const isOpen = this.workload.pending.length > 0 || this.#faults.open > 0;
-      if (isOpen || !isKnown || !this.machines.isQuiet()) {
-        since = this.now;
-      }
+      const isOpen = this.#faults.open > 0 || this.workload.hasPending;
+      const isKnown = (): boolean => this.processes().every(({ node }) => node.isKnown());
+      if (isOpen || !isKnown() || !this.machines.isQuiet()) since = this.now;
       return this.now - since >= this.#profile.nodeTimeoutMs;
     };
     if (this.#runWhile(() => !isOver(), CALM_MS_MAX)) return;

@@ -108,6 +108,10 @@ export class Workload {
     });
   }
 
+  get hasPending(): boolean {
+    return this.clients.some(({ call }) => call !== null);
+  }
+
   get pending(): Call[] {
     return this.clients.flatMap(({ call }) => (call === null ? [] : [call]));
   }
