@@ -77,6 +77,11 @@ export class Forgets implements ReplySink {
     return forget;
   }
 
+  /** The delete under way of that key, if it is. */
+  find(key: Key): PendingForget | undefined {
+    return this.#forgets.get(key.id);
+  }
+
   /** Those whose backup was left out go on when its lease has run out; called every tick and after an install. */
   tick(): void {
     for (const forget of [...this.#forgets.values()]) if (!forget.isSent) this.#send(forget);

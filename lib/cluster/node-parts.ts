@@ -145,6 +145,8 @@ export class NodeParts {
       takeOver: new TakeOver(state, this.moves),
       locations: this.locations,
       records: this.records,
+      forgets: this.forgets,
+      streams: this.streams,
     });
     this.settling = new Settling(state, this.moves, this.failover, this.headroom);
     this.redundancy = new Redundancy(state, this.records, this.settling, this.headroom);

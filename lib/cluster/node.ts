@@ -109,6 +109,7 @@ export class ClusterNode implements MembershipListener {
     }
     this.#parts.merging.step();
     this.#parts.flushing.step();
+    this.#parts.routing.step();
     const questionsGoOn = this.#parts.queries.step();
     const settlingGoesOn = this.#parts.records.step() || this.settling.step();
     const goesOn = this.#parts.largeSender.pump() || settlingGoesOn || questionsGoOn;

@@ -5,6 +5,7 @@ import type { Claims, TaskRouter } from './claims.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag, SLOW_PRIMARY } from './entry-flags.js';
 import type { Failover } from './failover.js';
+import type { Forgets } from './forgets.js';
 import type { Forwarding, ForwardingRouter } from './forwarding.js';
 import type { Key } from './key.js';
 import type { LiveKeyspace } from './keyspace.js';
@@ -13,10 +14,11 @@ import { bestHolding, type Lookups } from './lookups.js';
 import type { Incarnation } from './member.js';
 import { MoveState } from './move.js';
 import type { Moves } from './moves.js';
-import type { CommandTraits } from './operation.js';
+import type { CommandTraits, ReplySink } from './operation.js';
 import { NOBODY, type Peer } from './peer.js';
 import type { Records } from './records.js';
 import { CLUSTER_DOWN, errorReply, NO_REPLICAS, NOT_RUN, type Runner } from './runner.js';
+import type { Streams } from './streams.js';
 import type { TakeOver } from './take-over.js';
 import type { Task } from './task.js';
 
@@ -37,7 +39,7 @@ export interface GatheredKeys {
  * Decides where a command on one key runs: here, at its primary, at its backup, or nowhere since there is no such key. The
  * outcomes stand in `route`, in the order in which they are tried.
  */
-export class Routing implements TaskRouter, ForwardingRouter {
+export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
   gathering!: GatheredKeys;
   readonly #state: ClusterState;
   readonly #store: Store;
@@ -51,7 +53,11 @@ export class Routing implements TaskRouter, ForwardingRouter {
   readonly #takeOver: TakeOver;
   readonly #locations: Locations;
   readonly #records: Records;
+  readonly #forgets: Forgets;
+  readonly #streams: Streams;
   #parked: Task[] = [];
+  /** A delete is final that parked tasks waited for. */
+  #isDeleted = false;
 
   constructor(parts: {
     state: ClusterState;
@@ -65,6 +71,8 @@ export class Routing implements TaskRouter, ForwardingRouter {
     takeOver: TakeOver;
     locations: Locations;
     records: Records;
+    forgets: Forgets;
+    streams: Streams;
   }) {
     this.#state = parts.state;
     this.#store = parts.state.store;
@@ -78,6 +86,8 @@ export class Routing implements TaskRouter, ForwardingRouter {
     this.#takeOver = parts.takeOver;
     this.#locations = parts.locations;
     this.#records = parts.records;
+    this.#forgets = parts.forgets;
+    this.#streams = parts.streams;
     this.#claims.router = this;
     this.#forwarding.router = this;
   }
@@ -181,7 +191,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
     const isOpen = ref !== 0 && this.#state.isOpenDelete(ref);
     const isMerging = this.#state.merging[task.key.slot] === 1;
     if (isHere || current !== anchor || isMerging || !this.#state.isServing) this.route(task);
-    else if (isOpen && task.operation.traits.creates) this.park(task);
+    else if (isOpen && task.operation.traits.creates) this.#awaitDelete(task, ref);
     else this.#claims.run(task, anchor, true);
   }
 
@@ -206,12 +216,35 @@ export class Routing implements TaskRouter, ForwardingRouter {
     const parked = this.#parked;
     this.#parked = [];
     for (const task of parked) {
-      if (task.deadline <= this.#state.now) this.#refuse(task);
-      else {
-        task.hops = 0;
-        this.route(task);
-      }
+      task.hops = 0;
+      this.#retry(task);
     }
+  }
+
+  /** Tasks that waited for a delete go on in the turn in which it becomes final. */
+  step(): void {
+    if (!this.#isDeleted) return;
+    this.#isDeleted = false;
+    const waiting = this.#parked.filter((task) => task.awaitsDelete);
+    this.#parked = this.#parked.filter((task) => !task.awaitsDelete);
+    for (const task of waiting) this.#retry(task);
+  }
+
+  #retry(task: Task): void {
+    task.awaitsDelete = false;
+    if (task.deadline <= this.#state.now) this.#refuse(task);
+    else this.route(task);
+  }
+
+  acknowledged(): void {
+    this.#isDeleted = true;
+    this.#streams.wantFlush();
+  }
+
+  complete(): void {}
+
+  fail(): void {
+    this.acknowledged();
   }
 
   /** What a lost member had forwarded and was not run is not run any more. */
@@ -278,7 +311,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
     if (peer === null || peer.stream.isFull) return this.park(task);
     const { traits } = task.operation;
     if (traits.creates && !state.isLeaving && task.hops < HOPS_DOUBT) {
-      if (ref !== 0 && state.isOpenDelete(ref)) return this.park(task);
+      if (ref !== 0 && state.isOpenDelete(ref)) return this.#awaitDelete(task, ref);
       if (this.#claims.run(task, peer, false)) return;
     }
     this.#forwarding.send(task, peer);
@@ -286,7 +319,7 @@ export class Routing implements TaskRouter, ForwardingRouter {
 
   #routeAsAnchor(task: Task, ref: Ref): void {
     const state = this.#state;
-    if (ref !== 0 && state.isOpenDelete(ref)) return this.park(task);
+    if (ref !== 0 && state.isOpenDelete(ref)) return this.#awaitDelete(task, ref);
     if (state.isCertain(task.key.slot)) return this.#deny(task);
     if (state.now < state.certainFrom || state.flushing) return this.park(task);
     this.#lookups.ask(task.key, (holdings) => {
@@ -357,6 +390,16 @@ export class Routing implements TaskRouter, ForwardingRouter {
   park(task: Task): void {
     if (task.deadline <= this.#state.now || this.#parked.length >= PARKED_MAX) this.#refuse(task);
     else this.#parked.push(task);
+  }
+
+  /** The task waits for the delete `ref` to be final, at most until the next tick. */
+  #awaitDelete(task: Task, ref: Ref): void {
+    const pending = this.#forgets.find(task.key);
+    const backup = this.#state.livePeer(this.#store.peer(ref));
+    if (pending !== undefined) pending.add(this, 0);
+    else backup?.stream.awaitAck(this.#store.changeOffset(ref), this, 0);
+    task.awaitsDelete = true;
+    this.park(task);
   }
 
   #refuseOverdue(): void {

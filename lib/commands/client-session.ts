@@ -1,5 +1,7 @@
 import type { ReplySink } from '../cluster/operation.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
+import type { Request } from '../protocol/request.js';
+import type { CommandOrder } from './command-order.js';
 
 /** Which replies a client wants: CLIENT REPLY ON, OFF, SKIP (the next command's is left out). */
 export type ReplyMode = 'on' | 'off' | 'skip';
@@ -28,6 +30,10 @@ export interface ClientSession extends ReplySink {
   readonly outputBytes: number;
   /** Replies are appended here; its `proto` is the connection's protocol version. */
   readonly reply: ReplyWriter;
+  /** Which of its commands are on their way. */
+  readonly order: CommandOrder;
+  /** Keeps a command, which owns its bytes, until `order` lets it run; nothing that comes behind it is dispatched before. */
+  hold(request: Request): void;
   /**
    * Ends the reply that was appended since the last end. With `acks` > 0 it is held until `acknowledged(token)` was called
    * that often; returns the token (0 when nothing is held).

@@ -13,6 +13,7 @@ import { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { KEY_LENGTH_MAX } from '../store/entry.js';
 import type { ClientSession } from './client-session.js';
+import { hashesOf } from './command-order.js';
 import { Errors, unknownCommand, wrongArity } from './errors.js';
 import { type HeldCommand, PauseGate } from './pause-gate.js';
 import type { NodeServices } from './services.js';
@@ -100,7 +101,7 @@ class Context implements CommandContext {
       keys: [],
       db: this.db,
       proto: this.client.reply.proto,
-      sink,
+      sink: this.client.order.begin(null, sink),
       token,
     });
   }
@@ -138,16 +139,20 @@ export class Dispatcher implements Executor {
 
   /**
    * Runs one command of a client, or sends it on its way. The checks come in the order of Redis's processCommand:
-   * existence, arity, authentication, memory, state of the node, pause. The request is not used after the call returns.
+   * existence, arity, authentication, memory, state of the node, pause; before them, the order of its client's commands. The request is not used after the call returns.
    */
   dispatch(client: ClientSession, request: Request): void {
+    const spec = this.#table.find(request);
+    if (client.order.open > 0 && spec !== null && client.order.mustWait(hashesOf(spec, request))) {
+      client.hold(request.copy());
+      return;
+    }
     client.commandsRun++;
     this.#services.statistics.commandsProcessed++;
     if (client.replyMode !== 'on' || this.#gate.active) {
       this.#dispatchAside(client, request);
       return;
     }
-    const spec = this.#table.find(request);
     if (spec === null && this.#isHttp(request)) {
       this.#services.log('warn', 'http request on client port', { client: client.address });
       client.kill();
@@ -275,7 +280,7 @@ export class Dispatcher implements Executor {
       keys: keyIndexes(spec, request, 0),
       db: client.db,
       proto: client.reply.proto,
-      sink,
+      sink: client.order.begin(hashesOf(spec, request), sink),
       token: token === -1 ? client.deferReply() : token,
     });
   }

@@ -8,6 +8,7 @@ import {
 import type { Logger } from '../base/logger.js';
 import type { OutputLimit } from '../base/option-values.js';
 import type { ClientSession, ReplyMode } from '../commands/client-session.js';
+import { CommandOrder } from '../commands/command-order.js';
 import type { Statistics } from '../commands/statistics.js';
 import { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
@@ -60,6 +61,7 @@ export class ClientConnection implements ClientSession, ReplyOutput {
   lastCommand = '';
   commandsRun = 0;
   readonly reply = new ReplyWriter();
+  readonly order = new CommandOrder(() => this.#flushLater());
 
   readonly #socket: Socket;
   readonly #host: ConnectionHost;
@@ -70,6 +72,8 @@ export class ClientConnection implements ClientSession, ReplyOutput {
   /** Commands may be left in the parser, and the socket is not read until they have run. */
   #stopped = false;
   #inFlushList = false;
+  /** The command that waits for earlier ones on its keys. */
+  #held: Request | null = null;
   /** When the soft output limit was passed, 0 while it is not. */
   #softLimitSince = 0;
 
@@ -128,6 +132,9 @@ export class ClientConnection implements ClientSession, ReplyOutput {
     const request = host.request;
     let room = COMMANDS_PER_TURN;
     let result: ParseResult = ParseResult.Command;
+    const held = this.#held;
+    this.#held = null;
+    if (held !== null) host.dispatch(this, held);
     while (room > 0 && !this.#isCongested()) {
       result = parser.next(request);
       if (result !== ParseResult.Command) break;
@@ -148,8 +155,13 @@ export class ClientConnection implements ClientSession, ReplyOutput {
     this.#run();
   }
 
+  hold(request: Request): void {
+    this.#held = request;
+  }
+
   #isCongested(): boolean {
     return (
+      this.order.isWaiting ||
       this.#replies.bytes > OUTPUT_PAUSE_BYTES ||
       this.#replies.entries > HELD_REPLIES_PAUSE ||
       this.#socket.writableLength > OUTPUT_PAUSE_BYTES

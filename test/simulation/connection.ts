@@ -1,4 +1,5 @@
 import type { ClientSession, ReplyMode } from '../../lib/commands/client-session.js';
+import { CommandOrder } from '../../lib/commands/command-order.js';
 import { ReplyWriter } from '../../lib/protocol/reply-writer.js';
 import { Request } from '../../lib/protocol/request.js';
 import { type ReplyOutput, ReplyQueue } from '../../lib/server/reply-queue.js';
@@ -32,6 +33,7 @@ export class Connection implements ClientSession, ReplyOutput {
   readonly queryBufferBytes = 0;
   readonly outputBytes = 0;
   readonly reply = new ReplyWriter();
+  readonly order = new CommandOrder(() => undefined);
   readonly process: Process;
   readonly #queue = new ReplyQueue(this.reply);
   readonly #reader = new ReplyReader();
@@ -112,6 +114,10 @@ export class Connection implements ClientSession, ReplyOutput {
     if (this.#inFlight > 0 && this.#random.next() < 0.7) {
       this.#scheduler.at(this.#arrivesAt - this.#scheduler.now + 0.01, lose);
     } else this.#scheduler.at(this.#random.between(0, 1), lose);
+  }
+
+  hold(): void {
+    throw new Error('a client sends one command at a time');
   }
 
   endReply(acks: number): number {

@@ -3,6 +3,7 @@ import { Config } from '../../lib/base/config.js';
 import type { Member } from '../../lib/cluster/member.js';
 import { createCommandTable } from '../../lib/commands/all-commands.js';
 import type { ClientSession, ReplyMode } from '../../lib/commands/client-session.js';
+import { CommandOrder } from '../../lib/commands/command-order.js';
 import { Dispatcher } from '../../lib/commands/dispatcher.js';
 import type {
   NodeServices,
@@ -44,6 +45,8 @@ export class FakeClient implements ClientSession {
   readonly queryBufferBytes = 0;
   readonly outputBytes = 0;
   readonly reply = new ReplyWriter();
+  readonly order = new CommandOrder(() => undefined);
+  readonly held: Request[] = [];
   closed: 'no' | 'after replies' | 'killed' = 'no';
   readonly #queue: { token: number; acks: number; bytes: Buffer | null }[] = [];
   #token = 0;
@@ -53,6 +56,10 @@ export class FakeClient implements ClientSession {
     this.address = `127.0.0.1:${50_000 + id}`;
     this.createdAt = now;
     this.lastActiveAt = now;
+  }
+
+  hold(request: Request): void {
+    this.held.push(request);
   }
 
   endReply(acks: number): number {

@@ -1,0 +1,117 @@
+import type { ReplySink } from '../cluster/operation.js';
+import type { Request } from '../protocol/request.js';
+import { KeyHash } from '../store/key-hash.js';
+import type { CommandSpec } from './spec.js';
+import { arityFits, keyIndexes } from './table.js';
+
+/** A command with more keys counts as one on all keys: so much is remembered of one command at most. */
+const KEYS_MAX = 64;
+const HASH = new KeyHash(0);
+const NONE: readonly number[] = [];
+
+/** Hashes of the keys of a command; null for the whole keyspace. Two keys that share a hash wait for each other for nothing. */
+export type KeyHashes = readonly number[] | null;
+
+/** What a command touches; commands that touch no key, or are refused anyway, touch nothing. */
+export function hashesOf(spec: CommandSpec, request: Request): KeyHashes {
+  if (spec.firstKey === 0) return spec.facts.categories.includes('keyspace') ? null : NONE;
+  if (!arityFits(spec, request.argc)) return NONE;
+  const keys = keyIndexes(spec, request, 0);
+  if (keys.length > KEYS_MAX) return null;
+  return keys.map((key) => HASH.of(0, request.buffer, request.start[key]!, request.end[key]!));
+}
+
+/**
+ * The commands of one connection that did not run at once, so that later ones on the same keys run after them. A pipeline
+ * is run in its order, as in Redis, although its commands may have to go different ways:
+ *
+ *   1. DEL k is run here, SET k a waits until the delete is on both nodes
+ *   2. it is; before the SET is taken up again, SET k b comes, and may run at once
+ *   3. SET k a is run: k ends as "a"
+ *
+ * So would it be where k moves to this node while a SET is on its way to the node that k has left.
+ */
+export class CommandOrder {
+  readonly #wake: () => void;
+  /** How many commands on their way touch a key, by its hash. */
+  readonly #keys = new Map<number, number>();
+  /** Commands on their way that touch all keys. */
+  #all = 0;
+  /** Commands on their way: while there are none, there is nothing to look at. */
+  open = 0;
+  /** What the one command that waits touches. */
+  #waiting: KeyHashes = NONE;
+
+  /** `wake` is called when the command that waits may go on. */
+  constructor(wake: () => void) {
+    this.#wake = wake;
+  }
+
+  /** Whether a command that touches these keys has to wait; if so, until `wake`. */
+  mustWait(keys: KeyHashes): boolean {
+    const mustWait = this.#stops(keys);
+    this.#waiting = mustWait ? keys : NONE;
+    return mustWait;
+  }
+
+  /** The command that had to wait still has to. */
+  get isWaiting(): boolean {
+    return this.#stops(this.#waiting);
+  }
+
+  #stops(keys: KeyHashes): boolean {
+    if (keys === null) return this.open > 0;
+    return keys.length > 0 && (this.#all > 0 || keys.some((key) => this.#keys.has(key)));
+  }
+
+  /** A command sets out; it has run when its reply comes to the sink returned, which passes it on to `sink`. */
+  begin(keys: KeyHashes, sink: ReplySink): ReplySink {
+    this.#count(keys, 1);
+    return new UnderWay(sink, () => this.#end(keys));
+  }
+
+  #end(keys: KeyHashes): void {
+    const wasWaiting = this.isWaiting;
+    this.#count(keys, -1);
+    if (wasWaiting && !this.isWaiting) this.#wake();
+  }
+
+  #count(keys: KeyHashes, by: 1 | -1): void {
+    this.open += by;
+    if (keys === null) this.#all += by;
+    for (const key of keys ?? NONE) {
+      const count = (this.#keys.get(key) ?? 0) + by;
+      if (count === 0) this.#keys.delete(key);
+      else this.#keys.set(key, count);
+    }
+  }
+}
+
+class UnderWay implements ReplySink {
+  readonly #sink: ReplySink;
+  #ended: (() => void) | null;
+
+  constructor(sink: ReplySink, ended: () => void) {
+    this.#sink = sink;
+    this.#ended = ended;
+  }
+
+  acknowledged(token: number): void {
+    this.#sink.acknowledged(token);
+  }
+
+  complete(token: number, reply: Buffer): void {
+    this.#end();
+    this.#sink.complete(token, reply);
+  }
+
+  fail(token: number, error: string): void {
+    this.#end();
+    this.#sink.fail(token, error);
+  }
+
+  #end(): void {
+    this.#ended?.();
+    this.#ended = null;
+  }
+}
