@@ -17,7 +17,7 @@ import type { Routing } from './routing.js';
 import { CLUSTER_DOWN, errorReply, NO_REPLICAS, NOT_RUN, OUTCOME_UNKNOWN } from './runner.js';
 import type { Scanning, ScanQuestion } from './scanning.js';
 import { scatter } from './scatter.js';
-import { swapDatabases } from './swap-databases.js';
+import type { Swapping } from './swapping.js';
 import { taskOf } from './task.js';
 
 const HASHES = 2 ** 32;
@@ -35,6 +35,7 @@ export class ClusterRouter implements Router {
   readonly #routing: Routing;
   readonly #scanning: Scanning;
   readonly #flushing: Flushing;
+  readonly #swapping: Swapping;
   readonly #counting: Counting;
   readonly #host: { random(): number };
 
@@ -44,6 +45,7 @@ export class ClusterRouter implements Router {
     gathering: Gathering,
     scanning: Scanning,
     flushing: Flushing,
+    swapping: Swapping,
     queries: Queries,
     host: { random(): number },
   ) {
@@ -51,6 +53,7 @@ export class ClusterRouter implements Router {
     this.#routing = routing;
     this.#scanning = scanning;
     this.#flushing = flushing;
+    this.#swapping = swapping;
     this.#counting = new Counting(state, queries);
     this.gathering = gathering;
     this.locating = new Locating(state, queries);
@@ -133,12 +136,11 @@ export class ClusterRouter implements Router {
           () => operation.sink.fail(operation.token, OUTCOME_UNKNOWN),
         );
       case 'swapdb':
-        if (this.#state.isAlone && !this.#state.isChanging) {
-          swapDatabases(this.#state.store, command.first, command.second);
-          reply.ok();
-        } else reply.error('ERR SWAPDB is not allowed in cluster mode');
-        finish();
-        return true;
+        return this.#swapping.run(command.first, command.second, (error) => {
+          if (error === null) reply.ok();
+          else reply.error(error);
+          finish();
+        });
     }
   }
 

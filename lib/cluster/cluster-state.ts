@@ -256,6 +256,8 @@ export class ClusterState {
     this.placement = null;
     this.isChanging = false;
     this.flushing = false;
+    // The members know what was flushed; databases may have been swapped there since.
+    this.floors.fill(0);
     this.known.fill(0);
     this.peers.fill(null);
     this.#byId.clear();

@@ -36,6 +36,7 @@ import { Runner } from './runner.js';
 import { Scanning } from './scanning.js';
 import { Settling } from './settling.js';
 import { type DataHost, Streams } from './streams.js';
+import { Swapping } from './swapping.js';
 import { TakeOver } from './take-over.js';
 import { TombstoneKeeping } from './tombstone-keeping.js';
 
@@ -71,6 +72,7 @@ export class NodeParts {
   readonly failover: Failover;
   readonly routing: Routing;
   readonly flushing: Flushing;
+  readonly swapping: Swapping;
   readonly queries: Queries;
   readonly gathering: Gathering;
   readonly settling: Settling;
@@ -157,6 +159,7 @@ export class NodeParts {
       flushed: () => this.locations.clear(),
       flushEnded: () => this.routing.retryParked(),
     });
+    this.swapping = new Swapping(state, () => this.#isAtRest());
     this.gathering = new Gathering(state, this.keyspace, this.runner, this.moves, this.routing);
     this.router = this.#makeRouter();
     this.digests = new Digests(state, this.streams, this.mirrorSender, host);
@@ -184,9 +187,17 @@ export class NodeParts {
       this.gathering,
       new Scanning(this.state, this.queries),
       this.flushing,
+      this.swapping,
       this.queries,
       this.#host,
     );
+  }
+
+  /** Whether nothing is under way that has begun for some key and finds it by its name later on. */
+  #isAtRest(): boolean {
+    const { claims, moves, forgets, lookups, failover, gathering, largeSender } = this;
+    const parts = [claims, moves, forgets, lookups, failover, gathering, largeSender];
+    return this.redundancy.isSettled && parts.every((part) => part.open === 0);
   }
 
   #keyspaceHooks(): KeyspaceHooks {

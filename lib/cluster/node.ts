@@ -91,6 +91,7 @@ export class ClusterNode implements MembershipListener {
     this.#parts.claims.tick();
     this.#parts.gathering.tick();
     this.settling.tick();
+    this.#parts.swapping.tick();
     this.#parts.routing.retryParked();
     const isSettled = this.#parts.redundancy.isSettled;
     this.#parts.tombstones.reap(isSettled);

@@ -1,4 +1,5 @@
 import { Arena, type Relocated } from './arena.js';
+import { DatabaseNumbers } from './database-numbers.js';
 import {
   BYTE_FLAGS,
   BYTE_FREQUENCY,
@@ -28,6 +29,7 @@ import { LargePayloads } from './large-payloads.js';
 export class EntryFields {
   protected readonly arena: Arena;
   protected readonly large: LargePayloads = new LargePayloads();
+  protected readonly databases = new DatabaseNumbers();
   private readonly chunkShift: number;
   private readonly unitMask: number;
   private readonly chunkBytes: Buffer[];
@@ -124,10 +126,10 @@ export class EntryFields {
   }
 
   db(ref: Ref): number {
-    return this.word(ref, WORD_DATABASE_KEY_LENGTH) & 0xff;
+    return this.databases.byNumber[this.databaseNumber(ref)]!;
   }
 
-  /** Seeded hash of (database, key), uint32. */
+  /** Seeded hash of the key, uint32. */
   hash(ref: Ref): number {
     return this.word(ref, WORD_HASH);
   }
@@ -160,6 +162,11 @@ export class EntryFields {
 
   valueLength(ref: Ref): number {
     return this.word(ref, WORD_VALUE_LENGTH);
+  }
+
+  /** What the entry carries for its database: see DatabaseNumbers. */
+  protected databaseNumber(ref: Ref): number {
+    return this.word(ref, WORD_DATABASE_KEY_LENGTH) & 0xff;
   }
 
   protected isLarge(ref: Ref): boolean {

@@ -4,10 +4,10 @@
  *      0  version        float64   hybrid logical clock of the last change
  *      8  expireAt       float64   Unix milliseconds, 0 = never
  *     16  changeOffset   float64   stream offset of the last change
- *     24  hash           uint32    seeded hash of (database, key)
+ *     24  hash           uint32    seeded hash of the key
  *     28  usedAt         uint32    seconds
  *     32  valueLength    uint32    bytes
- *     36  database       uint8     with the key length as one word
+ *     36  database       uint8     its number (database-numbers.ts), with the key length as one word
  *     37  keyLength      uint24    bytes
  *     40  slot           uint16    with the peer as one word
  *     42  peer           uint16

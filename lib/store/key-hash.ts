@@ -1,7 +1,8 @@
 /**
  * HalfSipHash-1-3 over the key, 32 bits: the keyed hash that Linux uses for its hash tables. Multiplicative hashes are a
  * little faster, but for those keys that collide under every seed can be computed, and a client that chooses keys could
- * turn every lookup into a walk. All members of a cluster share the seed, so they agree on the hash of a key.
+ * turn every lookup into a walk. All members of a cluster share the seed, so they agree on the hash of a key. The database is no part of it: entries of one name in several
+ * databases have one hash, at most DATABASES_MAX of them.
  */
 export class KeyHash {
   private readonly k0: number;
@@ -13,10 +14,10 @@ export class KeyHash {
     this.k1 = scramble(Math.floor(seed / 2 ** 32) ^ ~seed);
   }
 
-  /** Hash of (database, bytes start to end of buffer), as uint32. */
-  of(database: number, buffer: Buffer, start: number, end: number): number {
+  /** Hash of bytes start to end of buffer, as uint32. */
+  of(buffer: Buffer, start: number, end: number): number {
     let v0 = this.k0;
-    let v1 = this.k1 ^ database;
+    let v1 = this.k1;
     let v2 = this.k0 ^ 0x6c796765;
     let v3 = this.k1 ^ 0x74656462;
     const length = end - start;

@@ -1,7 +1,7 @@
 import { DATABASES_MAX, ROLES, Role } from './entry.js';
 import { SlotCounts } from './slot-counts.js';
 
-/** What of each kind the store holds, kept up to date with every change. */
+/** What of each kind the store holds, kept up to date with every change. Databases are those numbers that entries carry. */
 export class StoreCounts {
   readonly tombstones = new SlotCounts();
   /** Entries, at role * DATABASES_MAX + database. */

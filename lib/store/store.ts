@@ -64,15 +64,21 @@ export class Store extends EntryFields {
     this.keyHash = new KeyHash(seed);
   }
 
-  /** The hash that an entry with this key has, uint32. */
-  hashOf(db: number, buffer: Buffer, start: number, end: number): number {
-    return this.keyHash.of(db, buffer, start, end);
+  /** The hash that an entry with this key has, in whichever database: uint32. */
+  hashOf(buffer: Buffer, start: number, end: number): number {
+    return this.keyHash.of(buffer, start, end);
+  }
+
+  /** All keys of one database change places with those of another one. No entry is touched. */
+  swapDatabases(first: number, second: number): void {
+    this.databases.swap(first, second);
   }
 
   /** The entry with this key, whatever its role, expired or not; 0 when there is none. */
   find(db: number, buffer: Buffer, start: number, end: number): Ref {
-    const hash = this.keyHash.of(db, buffer, start, end);
+    const hash = this.keyHash.of(buffer, start, end);
     const slot = keySlot(buffer, start, end);
+    const number = this.databases.numbers[db]!;
     const { index } = this;
     if (index.counts[slot] === 0) return 0;
     const words = index.wordsOf(slot);
@@ -82,7 +88,7 @@ export class Store extends EntryFields {
       const other = words[at]!;
       if (other < hash) continue;
       if (other > hash) return 0;
-      if (this.hasKey(ref, db, buffer, start, end)) return ref;
+      if (this.hasKey(ref, number, buffer, start, end)) return ref;
     }
   }
 
@@ -101,20 +107,21 @@ export class Store extends EntryFields {
   ): Ref {
     const keyLength = end - start;
     if (keyLength > KEY_LENGTH_MAX) throw new RangeError('key is too long');
-    const hash = this.keyHash.of(db, buffer, start, end);
+    const hash = this.keyHash.of(buffer, start, end);
     const slot = keySlot(buffer, start, end);
+    const number = this.databases.numbers[db]!;
     const ref = this.allocate(keyLength + valueLength);
     this.setByte(ref, BYTE_KIND, type << 2);
     this.setWord(ref, WORD_HASH, hash);
     this.setWord(ref, WORD_VALUE_LENGTH, valueLength);
-    this.setWord(ref, WORD_DATABASE_KEY_LENGTH, db | (keyLength << 8));
+    this.setWord(ref, WORD_DATABASE_KEY_LENGTH, number | (keyLength << 8));
     this.setWord(ref, WORD_SLOT_PEER, slot);
     const target = this.keyBuffer(ref);
     const targetStart = this.keyStart(ref);
     if (keyLength > BYTE_LOOP_MAX) buffer.copy(target, targetStart, start, end);
     else for (let i = 0; i < keyLength; i++) target[targetStart + i] = buffer[start + i]!;
     this.index.insert(slot, hash, ref);
-    this.counts.entry(1, Role.Primary, db, slot, valueLength);
+    this.counts.entry(1, Role.Primary, number, slot, valueLength);
     return ref;
   }
 
@@ -158,7 +165,7 @@ export class Store extends EntryFields {
     this.setDouble(ref, DOUBLE_EXPIRE_AT, expireAt);
     if (this.role(ref) !== Role.Primary) return;
     if ((before === 0) !== (expireAt === 0)) {
-      this.counts.expiry(expireAt === 0 ? -1 : 1, this.db(ref));
+      this.counts.expiry(expireAt === 0 ? -1 : 1, this.databaseNumber(ref));
     }
     this.noteExpiry(ref);
   }
@@ -235,7 +242,7 @@ export class Store extends EntryFields {
 
   /** Entries of a role in one database. */
   count(db: number, role: Role): number {
-    return this.counts.of(db, role);
+    return this.counts.of(this.databases.numbers[db]!, role);
   }
 
   /** Entries of a role in all databases. */
@@ -245,7 +252,7 @@ export class Store extends EntryFields {
 
   /** Primary entries of the database that have an expiry. */
   countWithExpiry(db: number): number {
-    return this.counts.withExpiry(db);
+    return this.counts.withExpiry(this.databases.numbers[db]!);
   }
 
   /** The same in all databases. */
@@ -301,9 +308,9 @@ export class Store extends EntryFields {
     this.earliestExpiry.fill(Number.POSITIVE_INFINITY);
   }
 
-  private hasKey(ref: Ref, db: number, buffer: Buffer, start: number, end: number): boolean {
+  private hasKey(ref: Ref, number: number, buffer: Buffer, start: number, end: number): boolean {
     const length = end - start;
-    if (this.word(ref, WORD_DATABASE_KEY_LENGTH) !== (db | (length << 8)) >>> 0) return false;
+    if (this.word(ref, WORD_DATABASE_KEY_LENGTH) !== (number | (length << 8)) >>> 0) return false;
     const key = this.keyBuffer(ref);
     const keyStart = this.keyStart(ref);
     if (length > BYTE_LOOP_MAX) {
@@ -318,9 +325,9 @@ export class Store extends EntryFields {
   /** Adds the entry to the counts (sign 1), or takes it out of them (sign -1). */
   private tally(ref: Ref, sign: 1 | -1): void {
     const role = this.role(ref);
-    const db = this.db(ref);
-    this.counts.entry(sign, role, db, this.slot(ref), this.valueLength(ref));
-    if (role === Role.Primary && this.expireAt(ref) !== 0) this.counts.expiry(sign, db);
+    const number = this.databaseNumber(ref);
+    this.counts.entry(sign, role, number, this.slot(ref), this.valueLength(ref));
+    if (role === Role.Primary && this.expireAt(ref) !== 0) this.counts.expiry(sign, number);
   }
 
   private noteExpiry(ref: Ref): void {
