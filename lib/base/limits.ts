@@ -6,6 +6,12 @@ export const READ_BUFFER_BYTES = 64 * 1024;
 /** Commands of one connection that run before the other connections get their turn. */
 export const COMMANDS_PER_TURN = 1024;
 
+/** Keys of commands on many keys that are handled before the other connections get their turn: a few milliseconds. */
+export const KEYS_PER_TURN = 1000;
+
+/** Bytes of a reply to such a command that are put together before the other connections get their turn. */
+export const REPLY_BYTES_PER_TURN = 2 * 1024 * 1024;
+
 /**
  * Replies up to this many bytes are written as latin1 strings: as long as they fit into the 16 KB that node keeps for
  * that on its stack, no write request is made, and no Buffer that lives until the request has ended.

@@ -16,7 +16,7 @@ import type { Queries } from './queries.js';
 import type { Routing } from './routing.js';
 import { CLUSTER_DOWN, errorReply, NO_REPLICAS, NOT_RUN, OUTCOME_UNKNOWN } from './runner.js';
 import type { Scanning, ScanQuestion } from './scanning.js';
-import { scatter } from './scatter.js';
+import { Scattering } from './scattering.js';
 import type { Swapping } from './swapping.js';
 import { taskOf } from './task.js';
 
@@ -27,17 +27,26 @@ const DATABASES_MAX = 256;
 
 type Question = ScanQuestion | FlushQuestion | LocateQuestion | CountQuestion;
 
+/** What the router needs of the rest of the node. */
+export interface RouterHost {
+  random(): number;
+  wantFlush(): void;
+  /** Runs a command here and now. */
+  run(operation: Operation): void;
+}
+
 /** The cluster as the dispatcher sees it: single keys, several keys, and questions to the whole keyspace. */
 export class ClusterRouter implements Router {
   readonly locating: Locating;
   readonly gathering: Gathering;
+  readonly scattering: Scattering;
   readonly #state: ClusterState;
   readonly #routing: Routing;
   readonly #scanning: Scanning;
   readonly #flushing: Flushing;
   readonly #swapping: Swapping;
   readonly #counting: Counting;
-  readonly #host: { random(): number };
+  readonly #host: RouterHost;
 
   constructor(
     state: ClusterState,
@@ -47,7 +56,7 @@ export class ClusterRouter implements Router {
     flushing: Flushing,
     swapping: Swapping,
     queries: Queries,
-    host: { random(): number },
+    host: RouterHost,
   ) {
     this.#state = state;
     this.#routing = routing;
@@ -57,6 +66,15 @@ export class ClusterRouter implements Router {
     this.#counting = new Counting(state, queries);
     this.gathering = gathering;
     this.locating = new Locating(state, queries);
+    this.scattering = new Scattering(
+      {
+        mayRunHere: ({ db, request, keys, traits }) =>
+          keys.every((index) => this.mayRun(db, request, index, traits)),
+        runHere: (operation) => host.run(operation),
+        route: (operation) => this.#route(operation),
+      },
+      () => host.wantFlush(),
+    );
     this.#host = host;
   }
 
@@ -69,7 +87,7 @@ export class ClusterRouter implements Router {
     if (this.#state.isDown) operation.sink.complete(operation.token, errorReply(CLUSTER_DOWN));
     else if (operation.keys.length === 1 || keyMode === KeyMode.Single) this.#route(operation);
     else if (keyMode === KeyMode.Gather) this.gathering.run(operation);
-    else scatter(operation, (part) => this.#route(part));
+    else this.scattering.run(operation);
   }
 
   refusal(): string | null {

@@ -1,3 +1,4 @@
+import { KEYS_PER_TURN } from '../base/limits.js';
 import { type Ref, Role, type Store, ValueType } from '../store/store.js';
 import { acquireOperation } from './acquire.js';
 import type { ClusterState } from './cluster-state.js';
@@ -26,6 +27,8 @@ interface Gather {
   held: number;
   /** An ACQUIRE for the next one is on its way. */
   isAsking: boolean;
+  /** Keys are being asked for; an answer that comes at once is taken up there. */
+  isGoingOn: boolean;
 }
 
 /**
@@ -40,6 +43,8 @@ export class Gathering implements ReplySink {
   readonly #runner: Runner;
   readonly #moves: Moves;
   readonly #routing: Routing;
+  /** Asks for a call of `tick` in the next turn. */
+  readonly #wantTurn: () => void;
   readonly #gathers = new Map<number, Gather>();
   /** Who holds a key, and the commands that wait for it. */
   readonly #holders = new Map<string, { readonly gather: Gather; readonly queue: Task[] }>();
@@ -53,6 +58,7 @@ export class Gathering implements ReplySink {
     runner: Runner,
     moves: Moves,
     routing: Routing,
+    wantTurn: () => void,
   ) {
     this.#state = state;
     this.#store = state.store;
@@ -60,6 +66,7 @@ export class Gathering implements ReplySink {
     this.#runner = runner;
     this.#moves = moves;
     this.#routing = routing;
+    this.#wantTurn = wantTurn;
     routing.gathering = this;
   }
 
@@ -69,13 +76,13 @@ export class Gathering implements ReplySink {
 
   run(operation: Operation): void {
     if (this.#state.lacksBackups) return refuse(operation, NO_REPLICAS);
+    if (this.#state.isAlone && !this.#state.isChanging) return this.#runner.run(operation);
+    if (this.#gathers.size >= GATHERS_MAX) return refuse(operation);
     const byId = new Map<string, Key>();
     for (const index of operation.keys) {
       const key = keyOfArgument(operation.db, operation.request, index);
       byId.set(key.id, key);
     }
-    if (this.#state.isAlone && !this.#state.isChanging) return this.#runner.run(operation);
-    if (this.#gathers.size >= GATHERS_MAX) return refuse(operation);
     const gather: Gather = {
       operation,
       keys: [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
@@ -83,6 +90,7 @@ export class Gathering implements ReplySink {
       token: ++this.#lastToken,
       held: 0,
       isAsking: false,
+      isGoingOn: false,
     };
     this.#gathers.set(gather.token, gather);
     this.#goOn(gather);
@@ -150,7 +158,7 @@ export class Gathering implements ReplySink {
     if (gather === undefined) return;
     gather.isAsking = false;
     if (reply[0] === MINUS) return this.#giveUp(gather);
-    if (this.#hold(gather)) this.#goOn(gather);
+    if (this.#hold(gather) && !gather.isGoingOn) this.#goOn(gather);
   }
 
   acknowledged(): void {}
@@ -162,15 +170,28 @@ export class Gathering implements ReplySink {
 
   // --- inside
 
+  /** Asks for key after key until one is not there at once, or others are to get their turn. */
   #goOn(gather: Gather): void {
-    // Letting the keys of one go may have run or refused another one.
-    if (!this.#gathers.has(gather.token)) return;
-    if (gather.deadline <= this.#state.now) return this.#giveUp(gather);
-    const next = gather.keys[gather.held];
-    if (next === undefined) return this.#runWhenTogether(gather);
-    gather.isAsking = true;
-    const operation = acquireOperation(next, this, gather.token);
-    this.#routing.route(taskOf(operation, null, gather.deadline));
+    gather.isGoingOn = true;
+    let isHeld = true;
+    for (let room = KEYS_PER_TURN; room > 0 && isHeld && this.#isGathering(gather); room--) {
+      const { held } = gather;
+      gather.isAsking = true;
+      const operation = acquireOperation(gather.keys[held]!, this, gather.token);
+      this.#routing.route(taskOf(operation, null, gather.deadline));
+      isHeld = gather.held > held;
+    }
+    gather.isGoingOn = false;
+    if (!isHeld || !this.#gathers.has(gather.token)) return;
+    if (gather.deadline <= this.#state.now) this.#giveUp(gather);
+    else if (gather.held === gather.keys.length) this.#runWhenTogether(gather);
+    else this.#wantTurn();
+  }
+
+  /** Whether there is a key to be asked for. Letting the keys of one command go may have run or refused another one. */
+  #isGathering(gather: Gather): boolean {
+    if (!this.#gathers.has(gather.token) || gather.deadline <= this.#state.now) return false;
+    return gather.held < gather.keys.length;
   }
 
   #acquireHere(task: Task, ref: Ref): void {

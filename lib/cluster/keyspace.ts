@@ -277,7 +277,9 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   }
 
   atomically(changes: () => void): void {
-    if (this.#atomic !== null) return changes();
+    // A node that is alone has nobody to send the changes to, all or none of them.
+    const isAlone = this.#state.isAlone && !this.#state.isChanging;
+    if (this.#atomic !== null || isAlone) return changes();
     this.#atomic = [];
     try {
       changes();

@@ -87,8 +87,8 @@ export class NodeParts {
   readonly largeReceiver: LargeReceiver;
   readonly departure: Departure;
   readonly locations = new Locations();
-  /** A change-over is over: who waits for that is told at the end of the turn. */
-  movesEnded = false;
+  /** A change-over is over, or a command has more keys to gather: who waits for that is told at the end of the turn. */
+  gathersGoOn = false;
   readonly #host: ClusterHost;
   readonly #ticketKeepers: TicketKeeper[] = [];
 
@@ -109,10 +109,7 @@ export class NodeParts {
     this.mirrorSender = new MirrorSender(state, this.streams, this.largeSender);
     this.keyspace = new LiveKeyspace(state, this.streams, this.mirrorSender, this.#keyspaceHooks());
     this.moves = new Moves(state, this.mirrorSender, this.records, {
-      moveDone: () => {
-        this.movesEnded = true;
-        this.streams.wantFlush();
-      },
+      moveDone: () => this.#wantGathering(),
       swapped: (key) => this.gathering.swapped(key),
     });
     this.lookups = new Lookups(state, this.streams);
@@ -160,13 +157,23 @@ export class NodeParts {
       flushEnded: () => this.routing.retryParked(),
     });
     this.swapping = new Swapping(state, () => this.#isAtRest());
-    this.gathering = new Gathering(state, this.keyspace, this.runner, this.moves, this.routing);
+    this.gathering = this.#makeGathering();
     this.router = this.#makeRouter();
     this.digests = new Digests(state, this.streams, this.mirrorSender, host);
     this.reclaiming = new Reclaiming(state, this.streams, this.keyspace, () => host.random());
     this.tombstones = new TombstoneKeeping(state);
     this.merging = this.#makeMerging();
     this.#connect(inbox);
+  }
+
+  #makeGathering(): Gathering {
+    const { state, keyspace, runner, moves, routing } = this;
+    return new Gathering(state, keyspace, runner, moves, routing, () => this.#wantGathering());
+  }
+
+  #wantGathering(): void {
+    this.gathersGoOn = true;
+    this.streams.wantFlush();
   }
 
   #makeMerging(): Merging {
@@ -189,14 +196,19 @@ export class NodeParts {
       this.flushing,
       this.swapping,
       this.queries,
-      this.#host,
+      {
+        random: () => this.#host.random(),
+        wantFlush: () => this.streams.wantFlush(),
+        run: (operation) => this.runner.run(operation),
+      },
     );
   }
 
   /** Whether nothing is under way that has begun for some key and finds it by its name later on. */
   #isAtRest(): boolean {
     const { claims, moves, forgets, lookups, failover, gathering, largeSender } = this;
-    const parts = [claims, moves, forgets, lookups, failover, gathering, largeSender];
+    const { scattering } = this.router;
+    const parts = [claims, moves, forgets, lookups, failover, gathering, scattering, largeSender];
     return this.redundancy.isSettled && parts.every((part) => part.open === 0);
   }
 

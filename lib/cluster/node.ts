@@ -104,18 +104,19 @@ export class ClusterNode implements MembershipListener {
   /** At the end of a turn in which something was appended, and again while there is work. */
   flush(): void {
     this.#parts.claims.beforeFlush();
-    if (this.#parts.movesEnded) {
-      this.#parts.movesEnded = false;
+    if (this.#parts.gathersGoOn) {
+      this.#parts.gathersGoOn = false;
       this.#parts.gathering.tick();
     }
     this.#parts.merging.step();
     this.#parts.flushing.step();
     this.#parts.routing.step();
+    const scattersGoOn = this.router.scattering.step();
     const questionsGoOn = this.#parts.queries.step();
     const settlingGoesOn = this.#parts.records.step() || this.settling.step();
     const goesOn = this.#parts.largeSender.pump() || settlingGoesOn || questionsGoOn;
     this.#parts.streams.flush();
-    if (goesOn) this.#parts.streams.wantFlush();
+    if (goesOn || scattersGoOn) this.#parts.streams.wantFlush();
   }
 
   /** Deletes what has expired, a bounded piece per call; only what this node is primary of. */
@@ -309,6 +310,7 @@ export class ClusterNode implements MembershipListener {
       lookups: this.#parts.lookups.open,
       failovers: this.#parts.failover.open,
       gathers: this.#parts.gathering.open,
+      scatters: this.router.scattering.open,
       forwards: this.#parts.forwarding.open,
       queries: this.#parts.queries.open,
       parked: this.#parts.routing.parked,

@@ -2,7 +2,7 @@ import type { ReplySink } from '../cluster/operation.js';
 import type { Request } from '../protocol/request.js';
 import { KeyHash } from '../store/key-hash.js';
 import type { CommandSpec } from './spec.js';
-import { arityFits, keyIndexes } from './table.js';
+import { arityFits, keyCount, keyIndexes } from './table.js';
 
 /** A command with more keys counts as one on all keys: so much is remembered of one command at most. */
 const KEYS_MAX = 64;
@@ -16,9 +16,10 @@ export type KeyHashes = readonly number[] | null;
 export function hashesOf(spec: CommandSpec, request: Request): KeyHashes {
   if (spec.firstKey === 0) return spec.facts.categories.includes('keyspace') ? null : NONE;
   if (!arityFits(spec, request.argc)) return NONE;
-  const keys = keyIndexes(spec, request, 0);
-  if (keys.length > KEYS_MAX) return null;
-  return keys.map((key) => HASH.of(0, request.buffer, request.start[key]!, request.end[key]!));
+  if (keyCount(spec, request.argc) > KEYS_MAX) return null;
+  return keyIndexes(spec, request, 0).map((key) =>
+    HASH.of(request.buffer, request.start[key]!, request.end[key]!),
+  );
 }
 
 /**

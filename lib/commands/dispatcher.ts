@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import { KEYS_PER_TURN } from '../base/limits.js';
 import type { Keyspace } from '../cluster/keyspace-contract.js';
 import {
   type ClusterWideCommand,
@@ -18,7 +19,7 @@ import { Errors, unknownCommand, wrongArity } from './errors.js';
 import { type HeldCommand, PauseGate } from './pause-gate.js';
 import type { NodeServices } from './services.js';
 import type { CommandContext, CommandSpec } from './spec.js';
-import { arityFits, type CommandTable, keyIndexes } from './table.js';
+import { arityFits, type CommandTable, keyCount, keyIndexes } from './table.js';
 
 /** First byte of an error reply. */
 const MINUS = 45;
@@ -218,11 +219,11 @@ export class Dispatcher implements Executor {
   #mayRun(db: number, request: Request, spec: CommandSpec): boolean {
     const router = this.#router;
     if (spec.keyMode === KeyMode.Single) return router.mayRun(db, request, spec.firstKey, spec);
-    const last = spec.lastKey < 0 ? request.argc + spec.lastKey : spec.lastKey;
-    // Several keys as one step need their owners brought together; that is the router's.
-    if (spec.keyMode === KeyMode.Gather && last >= spec.firstKey + spec.keyStep) return false;
-    for (let i = spec.firstKey; i <= last; i += spec.keyStep) {
-      if (!router.mayRun(db, request, i, spec)) return false;
+    const keys = keyCount(spec, request.argc);
+    // Several keys as one step need their owners brought together, very many go in slices: that is the router's.
+    if (keys > (spec.keyMode === KeyMode.Gather ? 1 : KEYS_PER_TURN)) return false;
+    for (let i = 0; i < keys; i++) {
+      if (!router.mayRun(db, request, spec.firstKey + i * spec.keyStep, spec)) return false;
     }
     return true;
   }

@@ -176,12 +176,18 @@ export function arityFits(spec: CommandSpec, argc: number): boolean {
   return arity >= 0 ? argc === arity : argc >= -arity;
 }
 
+/** Keys of a command line of `argc` arguments. */
+export function keyCount(spec: CommandSpec, argc: number): number {
+  if (spec.firstKey === 0) return 0;
+  const last = Math.min(spec.lastKey < 0 ? argc + spec.lastKey : spec.lastKey, argc - 1);
+  return Math.max(0, Math.floor((last - spec.firstKey) / spec.keyStep) + 1);
+}
+
 /** Indexes of the key arguments of a command line that begins at argument `first`. */
 export function keyIndexes(spec: CommandSpec, request: Request, first: number): number[] {
-  const keys: number[] = [];
-  if (spec.firstKey === 0) return keys;
-  const argc = request.argc - first;
-  const last = spec.lastKey < 0 ? argc + spec.lastKey : spec.lastKey;
-  for (let i = spec.firstKey; i <= last && i < argc; i += spec.keyStep) keys.push(first + i);
+  const count = keyCount(spec, request.argc - first);
+  // Of its final length from the start: there may be a million.
+  const keys = new Array<number>(count);
+  for (let i = 0; i < count; i++) keys[i] = first + spec.firstKey + i * spec.keyStep;
   return keys;
 }

@@ -87,6 +87,8 @@ export class RequestParser {
   /** Where the argument being gathered ends, its line end included. */
   private bulkEnd = 0;
   private argumentsLeft = 0;
+  /** Arguments of the command that is being gathered, once their count is known. */
+  private argumentsGathered = 0;
 
   constructor(limits: RequestLimits) {
     this.limits = limits;
@@ -284,6 +286,8 @@ export class RequestParser {
     this.gathered.clear();
     this.stage = Stage.Start;
     request.buffer = buffer;
+    request.reserve(this.argumentsGathered);
+    this.argumentsGathered = 0;
     const after =
       buffer[0] === ASTERISK
         ? this.parseMultibulk(buffer, 0, length, request)
@@ -352,6 +356,7 @@ export class RequestParser {
     if (outcome < 0) return outcome;
     if (this.value <= 0) return 0;
     this.argumentsLeft = this.value;
+    this.argumentsGathered = this.value;
     this.stage = Stage.Length;
     this.lineStart = length;
     return INCOMPLETE;

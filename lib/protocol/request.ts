@@ -49,20 +49,36 @@ export class Request {
 
   /** A request with the same arguments that owns its bytes. */
   copy(): Request {
-    let total = 0;
-    for (let i = 0; i < this.argc; i++) total += this.length(i);
+    // Arguments lie one behind the other: all of them are copied at once, with what is in between.
+    const { argc } = this;
+    const from = argc === 0 ? 0 : this.start[0]!;
+    const to = argc === 0 ? 0 : this.end[argc - 1]!;
     const copy = new Request();
-    copy.buffer = Buffer.allocUnsafe(total);
-    copy.reserve(this.argc);
-    copy.argc = this.argc;
-    let at = 0;
-    for (let i = 0; i < this.argc; i++) {
-      copy.start[i] = at;
-      this.buffer.copy(copy.buffer, at, this.start[i]!, this.end[i]!);
-      at += this.length(i);
-      copy.end[i] = at;
+    copy.argc = argc;
+    copy.buffer = Buffer.from(this.buffer.subarray(from, to));
+    copy.start = this.start.slice(0, argc);
+    copy.end = this.end.slice(0, argc);
+    const { start, end } = copy;
+    for (let i = 0; i < argc; i++) {
+      start[i]! -= from;
+      end[i]! -= from;
     }
     return copy;
+  }
+
+  /** A request of argument 0 and those at `indexes`; it has the bytes in common with this one. */
+  pick(indexes: readonly number[]): Request {
+    const picked = new Request();
+    picked.buffer = this.buffer;
+    picked.reserve(indexes.length + 1);
+    picked.argc = indexes.length + 1;
+    picked.start[0] = this.start[0]!;
+    picked.end[0] = this.end[0]!;
+    indexes.forEach((index, i) => {
+      picked.start[i + 1] = this.start[index]!;
+      picked.end[i + 1] = this.end[index]!;
+    });
+    return picked;
   }
 
   /** A request that owns its bytes, from arguments given as strings (latin1) or Buffers. */

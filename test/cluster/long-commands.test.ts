@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import t, { type Test } from 'tap';
+import { clientOf, type NodeProcess, TestCluster } from '../support/test-cluster.js';
+
+/** One command with very many keys holds up nobody else. Counted in answers that others get meanwhile, not in time. */
+
+const KEYS = 100_000;
+/** Of these so many exist. */
+const PRESENT = 10_000;
+/** A command of KEYS keys takes a hundred turns of the event loop; in one turn, one or two answers would come. */
+const ANSWERS_MIN = 20;
+
+const names = (count: number): string[] => Array.from({ length: count }, (_, i) => `key:${i}`);
+
+async function load({ client }: NodeProcess): Promise<void> {
+  const keys = names(PRESENT);
+  for (let i = 0; i < PRESENT; i += 1000) {
+    await Promise.all(keys.slice(i, i + 1000).map((key) => client.set(key, `value of ${key}`)));
+  }
+}
+
+/** The command's reply, and how many PINGs another connection had answered one after the other until it came. */
+async function beside(node: NodeProcess, command: string, keys: readonly string[]) {
+  const other = clientOf(node.port);
+  const long = clientOf(node.port);
+  await Promise.all([other.ping(), long.ping()]);
+  let isOver = false;
+  const reply = long.call(command, ...keys).finally(() => {
+    isOver = true;
+  });
+  let answers = 0;
+  while (!isOver) {
+    await other.ping();
+    answers++;
+  }
+  const result = await reply;
+  other.disconnect();
+  long.disconnect();
+  return { result, answers };
+}
+
+async function longCommands(t: Test, node: NodeProcess): Promise<void> {
+  await load(node);
+  const keys = names(KEYS);
+  for (const command of ['EXISTS', 'TOUCH', 'MGET', 'DEL', 'UNLINK']) {
+    if (command === 'UNLINK') await load(node);
+    const { result, answers } = await beside(node, command, keys);
+    if (Array.isArray(result)) {
+      t.ok(
+        result.every((value, i) => value === (i < PRESENT ? `value of key:${i}` : null)),
+        'MGET: every value in its place',
+      );
+    } else t.equal(result, PRESENT, command);
+    t.ok(answers >= ANSWERS_MIN, `${command}: ${answers} answers meanwhile`);
+  }
+}
+
+t.test('many keys in one command: a node that is alone', async (t) => {
+  const cluster = await TestCluster.start(t, 1);
+  const [node] = cluster.nodes as [NodeProcess];
+  await longCommands(t, node);
+  const { client } = node;
+  const keys = names(KEYS);
+  const pipelined = client
+    .pipeline()
+    .del(...keys)
+    .set(keys[KEYS - 1]!, 'x')
+    .exists(...keys);
+  t.same(
+    (await pipelined.exec())!.map(([, reply]) => reply),
+    [0, 'OK', 1],
+    'what its client sends behind it does not overtake it',
+  );
+  const closing = clientOf(node.port);
+  await closing.ping();
+  closing.call('DEL', ...keys).catch(() => undefined);
+  closing.disconnect();
+  await once(closing, 'end');
+  t.equal(await client.ping(), 'PONG', 'a client that does not wait for its reply');
+});
+
+t.test('many keys in one command: a cluster', async (t) => {
+  const cluster = await TestCluster.start(t, 3);
+  const [a, b] = cluster.nodes as [NodeProcess, NodeProcess];
+  await longCommands(t, a);
+  await load(a);
+  const { result, answers } = await beside(b, 'DEL', names(KEYS));
+  t.equal(result, PRESENT, 'keys of another node');
+  t.ok(answers >= ANSWERS_MIN, `${answers} answers meanwhile`);
+});
+
+t.test('MSET of many keys that are all here', async (t) => {
+  const cluster = await TestCluster.start(t, 3);
+  const [a, b] = cluster.nodes as [NodeProcess, NodeProcess];
+  await load(a);
+  const keys = names(PRESENT);
+  t.equal(await a.client.mset(keys.flatMap((key) => [key, 'new'])), 'OK');
+  t.ok((await b.client.mget(keys)).every((value) => value === 'new'));
+  await cluster.settled();
+});
