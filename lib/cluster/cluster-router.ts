@@ -139,7 +139,7 @@ export class ClusterRouter implements Router {
           finish();
         });
       case 'keys':
-        return this.#keys(command.pattern, operation.db, reply, finish);
+        return this.#keys(command.pattern, operation);
       case 'scan':
         return this.#scan(command, operation.db, reply, finish);
       case 'randomkey':
@@ -183,17 +183,19 @@ export class ClusterRouter implements Router {
     );
   }
 
-  #keys(pattern: Buffer | null, db: number, reply: ReplyWriter, finish: () => void): boolean {
-    const found: Buffer[] = [];
+  /** The reply grows with each step: made of a million keys at the end it would hold up others. */
+  #keys(pattern: Buffer | null, { db, sink, token }: Operation): boolean {
+    const found = new ReplyWriter();
+    let count = 0;
     const text = pattern === null ? null : pattern.latin1Slice(0, pattern.length);
     return this.#scanning.walk(
       { ask: 'scan', db, from: 0, count: ENTRIES_PER_STEP, pattern: text, type: null },
       (keys, next) => {
-        for (const key of keys) found.push(key);
+        for (const key of keys) found.bulk(key, 0, key.length);
+        count += keys.length;
         if (next !== 0) return next;
-        reply.array(found.length);
-        for (const key of found) reply.bulk(key, 0, key.length);
-        finish();
+        const header = Buffer.from(`*${count}\r\n`, 'latin1');
+        sink.complete(token, Buffer.concat([header, found.buffer.subarray(0, found.length)]));
         return null;
       },
     );
