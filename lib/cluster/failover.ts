@@ -90,9 +90,12 @@ export class Failover {
     store.setPeer(record, peer.index);
   }
 
-  /** A record that names nobody alive: asks who has the key, and is dropped when nobody has. */
-  resolveRecord(key: Key, done: () => void = () => {}): void {
-    const isAsked = this.#ask(key, (holdings) => {
+  /**
+   * A record that names nobody alive: asks who has the key, and is dropped when nobody has. False when that is being asked
+   * already, or too much is: then `done` is not called.
+   */
+  resolveRecord(key: Key, done: () => void = () => {}): boolean {
+    return this.#ask(key, (holdings) => {
       const ref = this.#find(key);
       if (ref !== 0 && this.#store.role(ref) === Role.Record) {
         const best = bestHolding(holdings);
@@ -102,7 +105,6 @@ export class Failover {
       }
       done();
     });
-    if (!isAsked) done();
   }
 
   keyOf(ref: Ref): Key {

@@ -201,7 +201,7 @@ export class Gathering implements ReplySink {
       this.#keyspace.reserve(operation.db, operation.request, 1);
     } else if ((this.#store.flags(ref) & Flag.Moving) !== 0) {
       // It may be on its way to another node.
-      return this.#routing.park(task);
+      return this.#routing.parkUntilMoved(task);
     }
     operation.sink.complete(operation.token, OK);
   }
@@ -211,7 +211,7 @@ export class Gathering implements ReplySink {
     // Who was left out meanwhile wants nothing, and hears no answer.
     if (!to.isLive) return;
     const isBusy = (this.#store.flags(ref) & (Flag.Moving | Flag.Sending)) !== 0;
-    if (isBusy) return this.#routing.park(task);
+    if (isBusy) return this.#routing.parkUntilMoved(task);
     const waiting = this.#handovers.get(task.key.id);
     if (waiting !== undefined) {
       waiting.push(task);
@@ -249,6 +249,8 @@ export class Gathering implements ReplySink {
     }
     if (this.#state.isChanging || !this.#state.isServing) return;
     const backup = this.#state.livePeer(this.#store.peer(refs[0]!));
+    // Since the gather began all others have gone.
+    if (this.#state.isAlone) return this.#execute(gather);
     let isTogether = true;
     for (const key of gather.keys) {
       const ref = this.#find(key);
@@ -271,9 +273,19 @@ export class Gathering implements ReplySink {
     this.#keyspace.atomically(() => {
       reply = this.#runner.execute(operation);
     });
+    this.#dropReserved(gather);
     const acks = this.#keyspace.count();
     this.#runner.finish(operation, reply, acks);
     this.#letGo(gather);
+  }
+
+  /** Keys that stay absent: the reply waits until no record of them is left, which DBSIZE would count. */
+  #dropReserved(gather: Gather): void {
+    for (const key of gather.keys) {
+      const ref = this.#find(key);
+      const isOurs = ref !== 0 && this.#store.role(ref) === Role.Primary;
+      if (isOurs && this.#store.type(ref) === ValueType.None) this.#keyspace.remove(ref);
+    }
   }
 
   #letGo(gather: Gather): void {

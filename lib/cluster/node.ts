@@ -107,6 +107,7 @@ export class ClusterNode implements MembershipListener {
     if (this.#parts.gathersGoOn) {
       this.#parts.gathersGoOn = false;
       this.#parts.gathering.tick();
+      this.#parts.routing.acknowledged();
     }
     this.#parts.merging.step();
     this.#parts.flushing.step();

@@ -56,8 +56,8 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
   readonly #forgets: Forgets;
   readonly #streams: Streams;
   #parked: Task[] = [];
-  /** A delete is final that parked tasks waited for. */
-  #isDeleted = false;
+  /** A delete is final, or a change-over has ended, that parked tasks may wait for. */
+  #isWoken = false;
 
   constructor(parts: {
     state: ClusterState;
@@ -221,23 +221,24 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     }
   }
 
-  /** Tasks that waited for a delete go on in the turn in which it becomes final. */
+  /** Tasks that waited for a delete or a change-over go on in the turn in which it ends. */
   step(): void {
-    if (!this.#isDeleted) return;
-    this.#isDeleted = false;
-    const waiting = this.#parked.filter((task) => task.awaitsDelete);
-    this.#parked = this.#parked.filter((task) => !task.awaitsDelete);
+    if (!this.#isWoken) return;
+    this.#isWoken = false;
+    const waiting = this.#parked.filter((task) => task.awaitsKey);
+    this.#parked = this.#parked.filter((task) => !task.awaitsKey);
     for (const task of waiting) this.#retry(task);
   }
 
   #retry(task: Task): void {
-    task.awaitsDelete = false;
+    task.awaitsKey = false;
     if (task.deadline <= this.#state.now) this.#refuse(task);
     else this.route(task);
   }
 
+  /** A delete or a change-over has ended. */
   acknowledged(): void {
-    this.#isDeleted = true;
+    this.#isWoken = true;
     this.#streams.wantFlush();
   }
 
@@ -294,7 +295,11 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
       return this.#goTo(task, primary);
     }
     if (this.#state.isChanging || this.#state.now < this.#state.certainFrom) return this.park(task);
-    this.#failover.resolveRecord(task.key, () => this.park(task));
+    const isAsked = this.#failover.resolveRecord(task.key, () => {
+      task.hops++;
+      this.route(task);
+    });
+    if (!isAsked) this.park(task);
   }
 
   #routeAbsent(task: Task, ref: Ref): void {
@@ -398,7 +403,12 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     const backup = this.#state.livePeer(this.#store.peer(ref));
     if (pending !== undefined) pending.add(this, 0);
     else backup?.stream.awaitAck(this.#store.changeOffset(ref), this, 0);
-    task.awaitsDelete = true;
+    this.parkUntilMoved(task);
+  }
+
+  /** The task waits until a change-over has ended, at most until the next tick. */
+  parkUntilMoved(task: Task): void {
+    task.awaitsKey = true;
     this.park(task);
   }
 

@@ -12,8 +12,8 @@ export interface Task {
   readonly deadline: number;
   /** Redirections so far: past a bound it waits for a tick, so that two wrong hints make no loop. */
   hops: number;
-  /** Parked until a delete of its key is final. */
-  awaitsDelete: boolean;
+  /** Parked until a delete or a change-over of its key is over. */
+  awaitsKey: boolean;
 }
 
 export const taskOf = (operation: Operation, from: Peer | null, deadline: number): Task => ({
@@ -22,5 +22,5 @@ export const taskOf = (operation: Operation, from: Peer | null, deadline: number
   from,
   deadline,
   hops: 0,
-  awaitsDelete: false,
+  awaitsKey: false,
 });
