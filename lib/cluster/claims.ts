@@ -112,6 +112,7 @@ export class Claims implements ReplySink {
       return isCertain;
     }
     this.#state.statistics.claims++;
+    const flushed = this.#forgetFlushed(task.key);
     const claim: Claim = {
       task,
       key: task.key,
@@ -119,7 +120,7 @@ export class Claims implements ReplySink {
       version: provisional.version,
       offset: provisional.offset,
       reply,
-      queue: [],
+      queue: flushed === undefined ? [] : [flushed.task, ...flushed.queue],
       isDeferred: false,
       step: ++this.#lastStep,
     };
@@ -127,6 +128,19 @@ export class Claims implements ReplySink {
     this.#steps.set(claim.step, claim);
     anchor.stream.awaitAck(claim.offset, this, claim.step);
     return true;
+  }
+
+  /**
+   * The claim before of this key, where its entry was flushed, unseen: what waits for its grant runs after this one.
+   *
+   *     1. SET k here; the anchor defers the claim. FLUSHALL drops the provisional entry, and ends.
+   *     2. APPEND k here finds no entry: it claims anew.
+   *     3. The anchor's word on the first claim comes. It must not be taken for one on the second.
+   */
+  #forgetFlushed(key: Key): Claim | undefined {
+    const flushed = this.#claims.get(key.id);
+    if (flushed !== undefined) this.#forget(flushed);
+    return flushed;
   }
 
   /** A claim that went in parts has its offset. */

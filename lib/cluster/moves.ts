@@ -78,8 +78,11 @@ export class Moves implements ReplySink {
       return;
     }
     if (from !== null && (to === null || to === from)) return;
+    const key = this.#keyOfRef(ref);
+    const flushed = this.#moves.get(key.id);
+    if (flushed !== undefined) this.#end(flushed);
     const move: Move = {
-      key: this.#keyOfRef(ref),
+      key,
       from,
       to,
       state: MoveState.Lease,
@@ -94,7 +97,7 @@ export class Moves implements ReplySink {
       step: 0,
       acksMissing: 0,
     };
-    this.#moves.set(move.key.id, move);
+    this.#moves.set(key.id, move);
     store.setFlags(ref, store.flags(ref) | Flag.Moving);
     this.#state.statistics.changeOvers++;
     if (this.#mayCopy(old)) this.#copy(move, ref);
@@ -119,7 +122,7 @@ export class Moves implements ReplySink {
   tick(): void {
     for (const move of this.#moves.values()) {
       if (move.state !== MoveState.Lease) continue;
-      const ref = this.#refOf(move.key);
+      const ref = this.#entryOf(move);
       const old = ref === 0 ? null : this.#state.peer(this.#store.peer(ref));
       if (ref === 0) this.#end(move);
       else if (this.#mayCopy(old)) this.#copy(move, ref);
@@ -176,7 +179,7 @@ export class Moves implements ReplySink {
     for (const move of this.#moves.values()) {
       const isAlone = move.from === null && move.isUnacked;
       this.#suspended.add(move.key, isAlone, move.waiters);
-      const ref = this.#refOf(move.key);
+      const ref = this.#entryOf(move);
       if (ref !== 0) this.#store.setFlags(ref, this.#store.flags(ref) & ~Flag.Moving);
     }
     this.#moves.clear();
@@ -249,7 +252,7 @@ export class Moves implements ReplySink {
     const move = this.#steps.get(token);
     if (move === undefined || --move.acksMissing > 0) return;
     this.#steps.delete(token);
-    const ref = this.#refOf(move.key);
+    const ref = this.#entryOf(move);
     if (ref === 0) return this.#end(move);
     if (move.state === MoveState.Copy && move.from !== null) return this.#drop(move, ref);
     move.from = null;
@@ -305,7 +308,7 @@ export class Moves implements ReplySink {
   }
 
   #sourceLost(move: Move, peer: Peer): void {
-    const ref = this.#refOf(move.key);
+    const ref = this.#entryOf(move);
     this.#giveUpStep(move);
     if (ref === 0) return this.#end(move);
     const hadDropped = move.state === MoveState.Drop && peer.stream.acked >= move.dropOffset;
@@ -317,14 +320,14 @@ export class Moves implements ReplySink {
 
   /** The anchor's ack may be the one that will not come: the copy is sent anew. */
   #anchorLost(move: Move): void {
-    const ref = this.#refOf(move.key);
+    const ref = this.#entryOf(move);
     this.#giveUpStep(move);
     if (ref === 0) this.#end(move);
     else this.#copy(move, ref);
   }
 
   #targetLost(move: Move): void {
-    const ref = this.#refOf(move.key);
+    const ref = this.#entryOf(move);
     const to = ref === 0 ? null : this.#state.rankedBackup(this.#store.slot(ref));
     if (ref === 0) return this.#end(move);
     if (move.state === MoveState.Drop && move.from !== null) {
@@ -350,7 +353,7 @@ export class Moves implements ReplySink {
   #end(move: Move): void {
     this.#giveUpStep(move);
     this.#moves.delete(move.key.id);
-    const ref = this.#refOf(move.key);
+    const ref = this.#entryOf(move);
     if (ref !== 0) this.#store.setFlags(ref, this.#store.flags(ref) & ~Flag.Moving);
     for (const waiter of move.waiters) this.#confirmAlone(waiter);
     this.#listener.moveDone(move.key);
@@ -383,6 +386,18 @@ export class Moves implements ReplySink {
   #refOf(key: Key): Ref {
     const ref = this.#store.find(key.db, key.bytes, 0, key.bytes.length);
     return ref !== 0 && this.#store.role(ref) === Role.Primary ? ref : 0;
+  }
+
+  /**
+   * The entry that moves; 0 when it is gone, be there one of the same key:
+   *
+   *     1. k moves from X to J. FLUSHALL drops it everywhere, and ends.
+   *     2. k is made anew here, with X as its backup.
+   *     3. J acks the COPY of the first k. DROP would make X drop the second one.
+   */
+  #entryOf(move: Move): Ref {
+    const ref = this.#refOf(move.key);
+    return ref !== 0 && (this.#store.flags(ref) & Flag.Moving) !== 0 ? ref : 0;
   }
 
   #keyOfRef(ref: Ref): Key {
