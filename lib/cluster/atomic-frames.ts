@@ -3,26 +3,32 @@ import { type Ref, Role, type Store } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import { FrameType, KEY_HEADER_BYTES, valueFlags } from './frames.js';
+import type { LargeSender } from './large-sender.js';
 import type { Peer } from './peer.js';
-import type { Streams } from './streams.js';
+
+/** A frame that was appended: to whom, and where it ends, or its ticket (tickets.ts). */
+interface Appended {
+  readonly backup: Peer;
+  readonly offset: number;
+}
 
 /**
  * ATOMIC: the state of all keys that one command has changed, as frames within a frame; the backup applies all or none.
- * Gathering has brought the keys here and given them one backup. It goes as a whole, however large it is.
+ * Gathering has brought the keys here and given them one backup.
  */
 export class AtomicFrames {
   readonly #state: ClusterState;
   readonly #store: Store;
-  readonly #streams: Streams;
+  readonly #large: LargeSender;
 
-  constructor(state: ClusterState, streams: Streams) {
+  constructor(state: ClusterState, large: LargeSender) {
     this.#state = state;
     this.#store = state.store;
-    this.#streams = streams;
+    this.#large = large;
   }
 
-  /** Gives the entries new versions and sends them; returns their backup, null where there is none. */
-  append(refs: ReadonlySet<Ref>): Peer | null {
+  /** Gives the entries new versions and sends them to their backup; null where there is none. */
+  append(refs: ReadonlySet<Ref>): Appended | null {
     const store = this.#store;
     let backup: Peer | null = null;
     let length = 0;
@@ -35,13 +41,12 @@ export class AtomicFrames {
         FRAME_HEADER_BYTES + KEY_HEADER_BYTES + store.keyLength(ref) + store.valueLength(ref);
     }
     if (backup === null) return null;
-    const { log } = backup.stream;
-    log.begin(FrameType.Atomic, length);
-    for (const ref of refs) this.#put(log, ref);
-    this.#state.statistics.framesSent[FrameType.Atomic]!++;
-    this.#streams.appended(backup);
-    for (const ref of refs) store.setChangeOffset(ref, log.endOffset);
-    return backup;
+    const put = (log: FrameLog): void => {
+      for (const ref of refs) this.#put(log, ref);
+    };
+    const offset = this.#large.append(backup, FrameType.Atomic, length, put, refs);
+    for (const ref of refs) store.setChangeOffset(ref, offset);
+    return { backup, offset };
   }
 
   #put(log: FrameLog, ref: Ref): void {

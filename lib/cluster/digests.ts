@@ -2,7 +2,7 @@ import { f64At, u16At, u32At } from '../protocol/bytes.js';
 import { type Ref, Role, type Store } from '../store/store.js';
 import { type ClusterState, SLOTS } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
-import { FrameType, type KeyFrame } from './frames.js';
+import { FrameType, KeyFrame } from './frames.js';
 import type { MembershipHost } from './membership/contract.js';
 import type { MirrorSender } from './mirror-sender.js';
 import type { Peer } from './peer.js';
@@ -15,6 +15,7 @@ const ENTRIES_PER_TICK = 2000;
 const DIGEST_BYTES = 14;
 const ALL_RIGHTS = Flag.Full | Flag.Reads;
 const SUM_MODULUS = 2 ** 50;
+const PRIMARY_IN_CHANGE = Flag.Busy | Flag.Moving | Flag.Held | Flag.Sending;
 
 /** A repair that is being received: keys of the slot that were not named yet. */
 interface Repair {
@@ -24,8 +25,10 @@ interface Repair {
 
 /**
  * Paced comparison of both copies, slot by slot, in the keys' own stream: when a digest is read everything before it has
- * been applied, so the two must be equal. Where they are not, the primary sends its copies of the slot again, and what it
- * does not name is dropped. A repair means a fault in the protocol: it is counted and logged.
+ * been applied, so the two must be equal. Where they are not, the primary names its keys of the slot and sends them again;
+ * what it does not name is dropped. What it names the backup keeps, with all rights, until the copy has come whole: also
+ * of a value that goes in parts, and so comes after the end of the repair. A repair means a fault in the protocol: it is
+ * counted and logged.
  */
 export class Digests {
   readonly #state: ClusterState;
@@ -34,6 +37,7 @@ export class Digests {
   readonly #mirror: MirrorSender;
   readonly #host: Pick<MembershipHost, 'log'>;
   readonly #repairs = new Map<Peer, Repair>();
+  readonly #frame = new KeyFrame();
   #slot = 0;
 
   constructor(
@@ -73,7 +77,10 @@ export class Digests {
     return true;
   }
 
-  /** DIFFERS: the backup's copies of this slot are to be sent again. */
+  /**
+   * DIFFERS: the backup's copies of this slot are to be sent again. A key in change gets none, as that could overtake what
+   * is on its way, or come after a DROP; it is compared again when that is over.
+   */
   receiveDiffers(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
     if (end - start !== 2) return false;
     const slot = u16At(buffer, start);
@@ -82,8 +89,8 @@ export class Digests {
     this.#appendSlot(peer, FrameType.RepairBegin, slot);
     this.#store.eachInSlot(slot, (ref) => {
       if (!this.#isPrimaryFor(peer, ref)) return false;
-      this.#mirror.appendCopy(peer, ref);
-      this.#mirror.grant(peer, ref);
+      this.#mirror.appendName(peer, ref);
+      if (!this.#isInChange(ref)) this.#mirror.appendCopy(peer, ref, ALL_RIGHTS);
       return false;
     });
     this.#appendSlot(peer, FrameType.RepairEnd, slot);
@@ -103,11 +110,13 @@ export class Digests {
     return true;
   }
 
-  /** A COPY of this key has come from the peer. */
-  named(peer: Peer, frame: KeyFrame): void {
+  /** NAMED is a key frame without a value: the primary has this key, and may send it later. */
+  receiveNamed(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
+    const frame = this.#frame;
     const repair = this.#repairs.get(peer);
-    if (repair === undefined) return;
-    repair.unnamed.delete(`${frame.db}:${frame.buffer.latin1Slice(frame.keyStart, frame.keyEnd)}`);
+    if (repair === undefined || !frame.read(buffer, start, end)) return false;
+    repair.unnamed.delete(`${frame.db}:${buffer.latin1Slice(frame.keyStart, frame.keyEnd)}`);
+    return true;
   }
 
   receiveRepairEnd(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
@@ -164,12 +173,12 @@ export class Digests {
     return { count, sum };
   }
 
+  /** Of a deleted key the backup may have a copy until the delete, in parts with other changes, has come. */
   #isInChange(ref: Ref): boolean {
-    const store = this.#store;
-    return (
-      store.role(ref) === Role.Primary &&
-      (store.flags(ref) & (Flag.Busy | Flag.Moving | Flag.Held | Flag.Sending)) !== 0
-    );
+    const role = this.#store.role(ref);
+    const isChanging = role === Role.Primary ? PRIMARY_IN_CHANGE : Flag.Busy;
+    const isCounted = role === Role.Primary || role === Role.Tombstone;
+    return isCounted && (this.#store.flags(ref) & isChanging) !== 0;
   }
 
   #isPrimaryFor(peer: Peer, ref: Ref): boolean {

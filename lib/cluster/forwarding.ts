@@ -248,7 +248,8 @@ export class Forwarding implements ReplySink {
       const head = Buffer.allocUnsafe(9);
       head.writeDoubleLE(received.id, 0);
       head[8] = kind;
-      const whole = { head, buffer: body, start: 0, end: body.length, order: '', written() {} };
+      const bytes = { buffer: body, start: 0, end: body.length };
+      const whole: Body = { head, ...bytes, order: '', keys: [], written() {} };
       this.#large.sendBody(received.peer, FrameType.Reply, whole);
       return;
     }
@@ -281,7 +282,8 @@ function forwardBody(
   for (let i = 0; i < request.argc; i++) {
     head.writeUInt32LE(request.length(i), FORWARD_HEADER_BYTES + 4 * i);
   }
-  return { head, buffer, start: start[0]!, end: start[0]! + bytes, order: key.id, written };
+  const end = start[0]! + bytes;
+  return { head, buffer, start: start[0]!, end, order: key.id, keys: [], written };
 }
 
 /** A request that owns its bytes, or null when lengths and counts do not add up. */

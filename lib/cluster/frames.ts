@@ -44,6 +44,7 @@ export const FrameType = {
   Holdings: 49,
   Verdict: 50,
   Resolved: 51,
+  Named: 52,
 } as const;
 
 export const FIRST_STREAM_TYPE = 16;

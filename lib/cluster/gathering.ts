@@ -10,12 +10,17 @@ import type { Operation, ReplySink } from './operation.js';
 import type { Peer } from './peer.js';
 import type { Routing } from './routing.js';
 import { errorReply, NO_REPLICAS, NOT_RUN, type Runner } from './runner.js';
+import { FRAME_BYTES_MAX } from './stream.js';
 import { type Task, taskOf } from './task.js';
+import { isTicket } from './tickets.js';
 
 const MINUS = 45;
 const OK = Buffer.from('+OK\r\n', 'latin1');
 /** Gathering commands in progress; more are refused. */
 const GATHERS_MAX = 10_000;
+/** A command's bytes besides those of its arguments, for each of them: more than what ATOMIC takes for a key. */
+const ARGUMENT_BYTES = 32;
+const TOO_LARGE = 'ERR the command changes more than can be sent to a backup as one step';
 
 interface Gather {
   readonly operation: Operation;
@@ -31,10 +36,24 @@ interface Gather {
   isGoingOn: boolean;
 }
 
+/** A command that has run. */
+interface Sending {
+  readonly gather: Gather;
+  readonly backup: Peer;
+  readonly ticket: number;
+}
+
 /**
  * Commands on several keys that run as one step (MSET, MSETNX, RENAME, RENAMENX): the node that was asked brings all keys
  * here in key order, holds them, gives all of them one backup, runs the command, and sends its changes as one frame. A
  * view change lets all go and begins again.
+ *
+ * Where that frame is large it travels in parts, which the frames of later commands would overtake. So its keys stay
+ * held until its end is written, or its backup is lost, also across a view change:
+ *
+ *     1. MSET a b on G. Half of it is on its way to the backup X.
+ *     2. APPEND a on G. Its frame goes between two parts; X applies and acks it, the client has its reply.
+ *     3. G dies. X promotes a with both changes, and b with none.
  */
 export class Gathering implements ReplySink {
   readonly #state: ClusterState;
@@ -46,6 +65,7 @@ export class Gathering implements ReplySink {
   /** Asks for a call of `tick` in the next turn. */
   readonly #wantTurn: () => void;
   readonly #gathers = new Map<number, Gather>();
+  readonly #sending = new Set<Sending>();
   /** Who holds a key, and the commands that wait for it. */
   readonly #holders = new Map<string, { readonly gather: Gather; readonly queue: Task[] }>();
   /** Tasks of other nodes that wait for a key to be handed over. */
@@ -71,13 +91,14 @@ export class Gathering implements ReplySink {
   }
 
   get open(): number {
-    return this.#gathers.size + this.#handovers.size;
+    return this.#gathers.size + this.#sending.size + this.#handovers.size;
   }
 
   run(operation: Operation): void {
     if (this.#state.lacksBackups) return refuse(operation, NO_REPLICAS);
     if (this.#state.isAlone && !this.#state.isChanging) return this.#runner.run(operation);
-    if (this.#gathers.size >= GATHERS_MAX) return refuse(operation);
+    if (this.#gathers.size + this.#sending.size >= GATHERS_MAX) return refuse(operation);
+    if (changeBytesMax(operation) > FRAME_BYTES_MAX) return refuse(operation, TOO_LARGE);
     const byId = new Map<string, Key>();
     for (const index of operation.keys) {
       const key = keyOfArgument(operation.db, operation.request, index);
@@ -134,8 +155,14 @@ export class Gathering implements ReplySink {
     }
   }
 
-  /** A view change lets all go; what has not run begins again. */
+  /** The end of a frame about this key is written: what is appended from here on comes after it. */
+  ticketClosed(_key: Key, ticket: number): void {
+    for (const sending of this.#sending) if (sending.ticket === ticket) this.#sent(sending);
+  }
+
+  /** A view change lets all go but what is on its way; what has not run begins again. */
   installed(): void {
+    for (const sending of [...this.#sending]) if (!sending.backup.isLive) this.#sent(sending);
     for (const gather of [...this.#gathers.values()]) this.#letGo(gather);
     for (const gather of [...this.#gathers.values()]) if (!gather.isAsking) this.#goOn(gather);
   }
@@ -144,6 +171,7 @@ export class Gathering implements ReplySink {
   clear(): void {
     const gathers = [...this.#gathers.values()];
     this.#gathers.clear();
+    this.#sending.clear();
     const queued = [...this.#holders.values()].flatMap((holder) => holder.queue);
     this.#holders.clear();
     this.#handovers.clear();
@@ -247,10 +275,11 @@ export class Gathering implements ReplySink {
       this.#letGo(gather);
       return this.#goOn(gather);
     }
-    if (this.#state.isChanging || !this.#state.isServing) return;
+    if (this.#state.isChanging || this.#state.flushing || !this.#state.isServing) return;
     const backup = this.#state.livePeer(this.#store.peer(refs[0]!));
     // Since the gather began all others have gone.
     if (this.#state.isAlone) return this.#execute(gather);
+    if (backup?.stream.isFull) return;
     let isTogether = true;
     for (const key of gather.keys) {
       const ref = this.#find(key);
@@ -276,7 +305,25 @@ export class Gathering implements ReplySink {
     this.#dropReserved(gather);
     const acks = this.#keyspace.count();
     this.#runner.finish(operation, reply, acks);
-    this.#letGo(gather);
+    const sending = this.#sendingOf(gather);
+    if (sending === null) this.#letGo(gather);
+    else this.#sending.add(sending);
+  }
+
+  /** What has been sent of the command's changes; null when it is all written. */
+  #sendingOf(gather: Gather): Sending | null {
+    for (const key of gather.keys) {
+      const ref = this.#find(key);
+      const ticket = ref === 0 ? 0 : this.#store.changeOffset(ref);
+      const backup = ref === 0 ? null : this.#state.livePeer(this.#store.peer(ref));
+      if (isTicket(ticket) && backup !== null) return { gather, backup, ticket };
+    }
+    return null;
+  }
+
+  #sent(sending: Sending): void {
+    this.#sending.delete(sending);
+    this.#letGo(sending.gather);
   }
 
   /** Keys that stay absent: the reply waits until no record of them is left, which DBSIZE would count. */
@@ -325,6 +372,13 @@ export class Gathering implements ReplySink {
   #find(key: Key): Ref {
     return this.#store.find(key.db, key.bytes, 0, key.bytes.length);
   }
+}
+
+/** Bytes of the frame at most: what is renamed is one value, which always fits. */
+function changeBytesMax({ request }: Operation): number {
+  let bytes = 0;
+  for (let i = 1; i < request.argc; i++) bytes += ARGUMENT_BYTES + request.length(i);
+  return bytes;
 }
 
 function refuse(operation: Operation, error: string = NOT_RUN): void {

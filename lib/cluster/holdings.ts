@@ -1,9 +1,11 @@
+import type { FrameLog } from '../protocol/bus-frames.js';
 import { f64At, u16At, u32At } from '../protocol/bytes.js';
-import { type Ref, Role, ValueType } from '../store/store.js';
+import { type Ref, Role, type Store, ValueType } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import { FrameType } from './frames.js';
 import { type Key, keyOf } from './key.js';
+import type { LargeSender } from './large-sender.js';
 import type { Peer } from './peer.js';
 import { NO_MEMBER, type SideHolding } from './verdict.js';
 
@@ -41,6 +43,7 @@ export function holdingOf(state: ClusterState, ref: Ref, member: number): SideHo
 
 /** HOLDINGS: batch f64, then the entries of these slots. Records are dropped on the way, their keys are told anew. */
 export function appendHoldings(
+  large: LargeSender,
   peer: Peer,
   batch: number,
   slots: readonly number[],
@@ -65,26 +68,27 @@ export function appendHoldings(
     holdings.push({ ref, holding });
     length += HEADER_BYTES + store.keyLength(ref);
   }
-  const { log } = peer.stream;
-  log.begin(FrameType.Holdings, length);
-  log.f64(batch);
-  for (const { ref, holding } of holdings) {
-    const start = store.keyStart(ref);
-    log.u8(store.db(ref));
-    log.u8(holding.role);
-    log.u8(
-      (holding.isFull ? IS_FULL : 0) |
-        (holding.mayRead ? MAY_READ : 0) |
-        (holding.isReserved ? IS_RESERVED : 0),
-    );
-    log.f64(holding.version);
-    log.f64(holding.deletedAt);
-    log.u16(holding.primary);
-    log.u16(holding.backup);
-    log.u32(store.keyLength(ref));
-    log.bytes(store.keyBuffer(ref), start, start + store.keyLength(ref));
-  }
-  state.statistics.framesSent[FrameType.Holdings]!++;
+  large.append(peer, FrameType.Holdings, length, (log) => {
+    log.f64(batch);
+    for (const { ref, holding } of holdings) putHolding(log, store, ref, holding);
+  });
+}
+
+function putHolding(log: FrameLog, store: Store, ref: Ref, holding: SideHolding): void {
+  const start = store.keyStart(ref);
+  log.u8(store.db(ref));
+  log.u8(holding.role);
+  log.u8(
+    (holding.isFull ? IS_FULL : 0) |
+      (holding.mayRead ? MAY_READ : 0) |
+      (holding.isReserved ? IS_RESERVED : 0),
+  );
+  log.f64(holding.version);
+  log.f64(holding.deletedAt);
+  log.u16(holding.primary);
+  log.u16(holding.backup);
+  log.u32(store.keyLength(ref));
+  log.bytes(store.keyBuffer(ref), start, start + store.keyLength(ref));
 }
 
 /** Adds what a member has. False when lengths do not add up. */

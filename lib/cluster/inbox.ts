@@ -85,6 +85,8 @@ export class Inbox implements FrameHandler {
         return to.digests.receiveDiffers(peer, buffer, start, end);
       case FrameType.RepairBegin:
         return to.digests.receiveRepairBegin(peer, buffer, start, end);
+      case FrameType.Named:
+        return to.digests.receiveNamed(peer, buffer, start, end);
       case FrameType.RepairEnd:
         return to.digests.receiveRepairEnd(peer, buffer, start, end);
       case FrameType.Collect:

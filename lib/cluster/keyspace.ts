@@ -1,7 +1,7 @@
 import { copyBytes } from '../protocol/bytes.js';
 import type { Request } from '../protocol/request.js';
 import { type Ref, Role, type Store, ValueType } from '../store/store.js';
-import { AtomicFrames } from './atomic-frames.js';
+import type { AtomicFrames } from './atomic-frames.js';
 import { type ChangeHooks, Changes } from './changes.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
@@ -12,7 +12,7 @@ import type { MirrorSender } from './mirror-sender.js';
 import type { Operation, ReplySink } from './operation.js';
 import { NOBODY, type Peer } from './peer.js';
 import { ReplyWaits } from './reply-waits.js';
-import type { Streams } from './streams.js';
+import { isTicket } from './tickets.js';
 import type { WriteBarrier } from './write-barrier.js';
 
 const RAW_ENCODING = 1;
@@ -56,11 +56,16 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   /** Keys changed within `atomically`, null outside. */
   #atomic: { db: number; key: Buffer }[] | null = null;
 
-  constructor(state: ClusterState, streams: Streams, mirror: MirrorSender, hooks: KeyspaceHooks) {
+  constructor(
+    state: ClusterState,
+    atomicFrames: AtomicFrames,
+    mirror: MirrorSender,
+    hooks: KeyspaceHooks,
+  ) {
     this.#state = state;
     this.#store = state.store;
     this.#mirror = mirror;
-    this.#atomicFrames = new AtomicFrames(state, streams);
+    this.#atomicFrames = atomicFrames;
     this.#hooks = hooks;
     this.#changes = new Changes(state, mirror, this.#waits, hooks);
   }
@@ -383,16 +388,21 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   #appendAtomic(changed: readonly { db: number; key: Buffer }[]): void {
     const store = this.#store;
     const refs = new Set(changed.map(({ db, key }) => store.find(db, key, 0, key.length)));
-    const backup = this.#atomicFrames.append(refs);
-    if (backup !== null) {
-      this.#mirror.countGrowth(backup);
-      this.#waits.awaitAck(backup.stream, backup.stream.log.endOffset);
+    const sent = this.#atomicFrames.append(refs);
+    if (sent !== null) {
+      this.#mirror.countGrowth(sent.backup);
+      this.#waits.awaitAck(sent.backup.stream, sent.offset);
     }
+    // A deleted key cannot be held. While the frame is on its way in parts nobody may create it anew, as that would be on
+    // the backup first: the delete counts as one that others are yet to learn of.
+    const isLarge = sent !== null && isTicket(sent.offset);
     for (const { db, key } of changed) {
       const ref = store.find(db, key, 0, key.length);
       if (ref === 0 || store.role(ref) !== Role.Tombstone) continue;
       if (!this.#state.keepsTombstones) store.remove(ref);
-      else if (this.#state.mustForget(ref)) this.#waits.awaitOther(this.#hooks.forget(ref, null));
+      else if (isLarge || this.#state.mustForget(ref)) {
+        this.#waits.awaitOther(this.#hooks.forget(ref, null));
+      }
     }
   }
 

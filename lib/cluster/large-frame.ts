@@ -28,6 +28,8 @@ export interface Body {
   readonly end: number;
   /** Frames of one order stay in it; empty for one that may be overtaken. */
   readonly order: string;
+  /** Keys whose changes it carries, and for whose replies its ack counts. */
+  readonly keys: readonly Key[];
   /** The frame was written as a whole, up to this offset. */
   readonly written: (offset: number) => void;
 }

@@ -13,6 +13,10 @@ const TYPES: ReadonlySet<number> = new Set<number>([
   FrameType.Claim,
   FrameType.Forward,
   FrameType.Reply,
+  FrameType.Atomic,
+  FrameType.Query,
+  FrameType.Answer,
+  FrameType.Holdings,
 ]);
 
 /** A frame whose parts are coming in. */

@@ -1,3 +1,4 @@
+import { FrameLog } from '../protocol/bus-frames.js';
 import { type Ref, Role, type Store } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
@@ -11,6 +12,7 @@ import {
   WHOLE_HEADER_BYTES,
 } from './large-frame.js';
 import type { Waiter } from './move.js';
+import type { ReplySink } from './operation.js';
 import type { Peer } from './peer.js';
 import type { Streams } from './streams.js';
 
@@ -19,17 +21,26 @@ const WINDOW_BYTES = 512 * 1024;
 /** Parts to one member in one turn. */
 const PARTS_PER_TURN = 4;
 
-/** Who keeps offsets of entries' frames: a ticket is replaced when its frame is written. */
+const NO_HEAD = Buffer.alloc(0);
+
+/** Who keeps offsets of frames about keys: a ticket is replaced when its frame is written. */
 export interface TicketKeeper {
   ticketClosed(key: Key, ticket: number, offset: number): void;
 }
 
+/** A frame of several keys that was written, and is not acked. */
+interface Unacked {
+  readonly peer: Peer;
+  readonly offset: number;
+  readonly keys: readonly Key[];
+}
+
 /**
- * Sends frames that are too large to be sent at once, part by part straight from the entry. What changes of the entry
- * meanwhile is in the last part; a new value begins anew. So there is at most one frame per key and member on its way,
- * and it stands for all that came before it.
+ * Sends frames that are too large to be sent at once, part by part. Of an entry they go straight from the store: what
+ * changes of it meanwhile is in the last part, a new value begins anew. So there is at most one frame per key and member
+ * on its way, and it stands for all that came before it. What is no entry goes as it was when it was appended.
  */
-export class LargeSender {
+export class LargeSender implements ReplySink {
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #streams: Streams;
@@ -38,7 +49,10 @@ export class LargeSender {
   readonly #byKey = new Map<string, LargeFrame[]>();
   /** End of the last part in each stream. */
   readonly #lastPart = new Map<Peer, number>();
+  /** What a backlog does not tell: parts of it may be acked, and gone. Bounded by the parts that fit into a window. */
+  readonly #unacked = new Map<number, Unacked>();
   #lastNumber = 0;
+  #lastToken = 0;
 
   /** `keepers` is filled later by those who are made of this. */
   constructor(state: ClusterState, streams: Streams, keepers: readonly TicketKeeper[]) {
@@ -87,16 +101,46 @@ export class LargeSender {
     return frame.ticket;
   }
 
+  /**
+   * A frame of `length` bytes, written by `put`: at once where it is small, else in parts. What is appended later may
+   * overtake it then. `refs` are the entries whose changes it carries. Returns where it ends, or its ticket.
+   */
+  append(
+    peer: Peer,
+    type: number,
+    length: number,
+    put: (log: FrameLog) => void,
+    refs: Iterable<Ref> = [],
+  ): number {
+    const isLarge = length > this.#state.config.partBytes;
+    const log = isLarge ? new FrameLog() : peer.stream.log;
+    log.begin(type, length);
+    put(log);
+    if (!isLarge) {
+      this.#appended(peer, type);
+      return log.endOffset;
+    }
+    const keys = [...refs].map((ref) => this.#keyOf(ref));
+    let ticket = 0;
+    log.eachFrame(0, (_type, buffer, start, end) => {
+      const body = { head: NO_HEAD, buffer, start, end, order: '', keys, written() {} };
+      ticket = this.sendBody(peer, type, body);
+    });
+    return ticket;
+  }
+
   /** Bytes that are not of the store. */
   sendBody(peer: Peer, type: number, body: Body): number {
-    return this.#begin(peer, Lane.Front, type, null, body, body.end - body.start).ticket;
+    const bytes = body.end - body.start;
+    peer.stream.bodyBytes += bytes;
+    return this.#begin(peer, Lane.Front, type, null, body, bytes).ticket;
   }
 
   /** Another frame, which ends at `offset`, takes the place of this one: who waited for it waits for that. */
   replace(frame: LargeFrame, ref: Ref, offset: number): void {
     const waiters = this.#cancel(frame, ref);
-    this.#closed(frame, ref, offset);
     for (const { sink, token } of waiters) frame.peer.stream.awaitAck(offset, sink, token);
+    this.#closed([frame.key!], frame.ticket, offset);
   }
 
   #cancel(frame: LargeFrame, ref: Ref): readonly Waiter[] {
@@ -132,13 +176,19 @@ export class LargeSender {
     return goesOn;
   }
 
-  /** A member was left out: the keys by the tickets of what was on its way to it. */
-  peerLost(peer: Peer): ReadonlyMap<number, Key> {
-    const keys = new Map<number, Key>();
+  /** A member was left out: the keys by the tickets, or offsets, of what was on its way to it and not acked. */
+  peerLost(peer: Peer): ReadonlyMap<number, readonly Key[]> {
+    const keys = new Map<number, readonly Key[]>();
+    for (const { ticket, key, body } of (this.#lanes.get(peer) ?? []).flat()) {
+      keys.set(ticket, key === null ? body!.keys : [key]);
+    }
     for (const frame of (this.#lanes.get(peer) ?? []).flat()) {
-      if (frame.key === null) continue;
-      keys.set(frame.ticket, frame.key);
-      this.#forget(frame, frame.key, this.#find(frame.key));
+      if (frame.key !== null) this.#forget(frame, frame.key, this.#find(frame.key));
+    }
+    for (const [token, unacked] of this.#unacked) {
+      if (unacked.peer !== peer) continue;
+      keys.set(unacked.offset, unacked.keys);
+      this.#unacked.delete(token);
     }
     this.#lanes.delete(peer);
     this.#lastPart.delete(peer);
@@ -150,7 +200,20 @@ export class LargeSender {
     this.#lanes.clear();
     this.#byKey.clear();
     this.#lastPart.clear();
+    this.#unacked.clear();
   }
+
+  // --- ReplySink: acks of frames of several keys
+
+  acknowledged(token: number): void {
+    this.#unacked.delete(token);
+  }
+
+  complete(): void {}
+
+  fail(): void {}
+
+  // --- inside
 
   #begin(
     peer: Peer,
@@ -206,10 +269,8 @@ export class LargeSender {
     if (key !== null && !this.#isThere(frame, ref)) {
       // Flushed, or another one's by now: what waited for it waits for all that was sent so far.
       const { stream } = frame.peer;
-      const waiters = this.#cancel(frame, ref);
-      this.#closed(frame, ref, stream.log.endOffset);
-      for (const { sink, token: waiting } of waiters) stream.awaitAll(sink, waiting);
-      return;
+      for (const { sink, token } of this.#cancel(frame, ref)) stream.awaitAll(sink, token);
+      return this.#closed([key], frame.ticket, stream.log.endOffset);
     }
     const until = Math.min(frame.bytes, sent + this.#state.config.partBytes);
     const source = body === null ? this.#store.valueBuffer(ref) : body.buffer;
@@ -246,10 +307,9 @@ export class LargeSender {
   }
 
   #appendEntryEnd(frame: LargeFrame, ref: Ref): void {
-    const { peer, ticket } = frame;
     const key = frame.key!;
     const store = this.#store;
-    const { log } = peer.stream;
+    const { log } = frame.peer.stream;
     this.#beginWhole(frame);
     log.u8(frame.flags | valueFlags(store, ref));
     log.u8(key.db);
@@ -257,29 +317,47 @@ export class LargeSender {
     log.f64(store.version(ref));
     log.f64(store.expireAt(ref));
     log.bytes(key.bytes, 0, key.bytes.length);
-    this.#appended(peer, FrameType.Whole);
-    const offset = log.endOffset;
     this.#forget(frame, key, ref);
-    this.#closed(frame, ref, offset);
-    for (const { sink, token } of peer.stream.tickets.close(ticket)) {
-      peer.stream.awaitAck(offset, sink, token);
-    }
+    this.#ended(frame, [key]);
   }
 
-  /** Nobody is to keep the ticket in the place of an offset. */
-  #closed({ key, ticket }: LargeFrame, ref: Ref, offset: number): void {
-    const store = this.#store;
-    if (ref !== 0 && store.changeOffset(ref) === ticket) store.setChangeOffset(ref, offset);
-    for (const keeper of this.#keepers) keeper.ticketClosed(key!, ticket, offset);
-  }
-
-  #appendBodyEnd(frame: LargeFrame, { head, written }: Body): void {
-    const { peer } = frame;
+  #appendBodyEnd(frame: LargeFrame, { head, keys, written }: Body): void {
+    const { peer, bytes } = frame;
+    const { stream } = peer;
     this.#beginWhole(frame);
-    peer.stream.log.bytes(head, 0, head.length);
+    stream.log.bytes(head, 0, head.length);
+    stream.bodyBytes -= bytes;
+    const offset = stream.log.endOffset;
+    if (keys.length > 0) {
+      const token = ++this.#lastToken;
+      this.#unacked.set(token, { peer, offset, keys });
+      stream.awaitAck(offset, this, token);
+    }
+    written(offset);
+    this.#ended(frame, keys);
+  }
+
+  /** The frame is written: its ack is what was waited for. */
+  #ended({ peer, ticket }: LargeFrame, keys: readonly Key[]): void {
+    const { stream } = peer;
+    const offset = stream.log.endOffset;
     this.#appended(peer, FrameType.Whole);
-    peer.stream.tickets.close(frame.ticket);
-    written(peer.stream.log.endOffset);
+    for (const { sink, token } of stream.tickets.close(ticket)) {
+      stream.awaitAck(offset, sink, token);
+    }
+    this.#closed(keys, ticket, offset);
+  }
+
+  /** Nobody is to keep the ticket in the place of an offset. What the keepers set off comes last. */
+  #closed(keys: readonly Key[], ticket: number, offset: number): void {
+    const store = this.#store;
+    for (const key of keys) {
+      const ref = this.#find(key);
+      if (ref !== 0 && store.changeOffset(ref) === ticket) store.setChangeOffset(ref, offset);
+    }
+    for (const key of keys) {
+      for (const keeper of this.#keepers) keeper.ticketClosed(key, ticket, offset);
+    }
   }
 
   #beginWhole(frame: LargeFrame): void {

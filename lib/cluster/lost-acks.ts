@@ -6,6 +6,7 @@ import type { Forgets } from './forgets.js';
 import { FrameType, KeyFrame } from './frames.js';
 import type { Key } from './key.js';
 import { WHOLE_HEADER_BYTES } from './large-frame.js';
+import type { LargeSender } from './large-sender.js';
 import type { Moves } from './moves.js';
 import type { ReplySink } from './operation.js';
 import type { Peer } from './peer.js';
@@ -49,19 +50,22 @@ export interface LostAcksParts {
   readonly moves: Moves;
   readonly forgets: Forgets;
   readonly claims: Claims;
+  readonly largeSender: LargeSender;
 }
 
 /**
  * A member was left out, and its acks will not come. Each reply that waited for one waits for its key instead: for the
  * next copy of a key that is there, for the delete to be final of one that is not. The keys are read from the backlog.
- * `sending` are the keys of frames that were still on their way in parts, by ticket.
+ * `sending` are the keys of frames in parts that the backlog does not tell, by ticket or by offset.
  */
 export function drainLostAcks(
   { stream }: Peer,
   parts: LostAcksParts,
-  sending: ReadonlyMap<number, Key>,
+  sending: ReadonlyMap<number, readonly Key[]>,
 ): void {
   const { store } = parts.state;
+  const refsOf = (keys: readonly Key[]): Ref[] =>
+    keys.map(({ db, bytes }) => store.find(db, bytes, 0, bytes.length));
   const waiting = new Map<number, Waiting[]>();
   stream.acks.drain((offset, sink, token) => {
     if (isStep(parts, sink)) return;
@@ -71,15 +75,15 @@ export function drainLostAcks(
   });
   stream.tickets.drain((ticket, sink, token) => {
     if (isStep(parts, sink)) return;
-    const { db, bytes } = sending.get(ticket)!;
-    awaitKeys(parts, [store.find(db, bytes, 0, bytes.length)], { sink, token });
+    awaitKeys(parts, refsOf(sending.get(ticket)!), { sink, token });
   });
   if (waiting.size === 0) return;
   stream.log.eachFrame(stream.acked, (type, buffer, start, end, endOffset) => {
     const those = waiting.get(endOffset);
     if (those === undefined) return;
     waiting.delete(endOffset);
-    const refs = keysOf(type, buffer, start, end, store);
+    const keys = sending.get(endOffset);
+    const refs = keys === undefined ? keysOf(type, buffer, start, end, store) : refsOf(keys);
     for (const each of those) awaitKeys(parts, refs, each);
   });
   for (const those of waiting.values()) {
@@ -87,8 +91,8 @@ export function drainLostAcks(
   }
 }
 
-const isStep = ({ moves, forgets, claims }: LostAcksParts, sink: ReplySink): boolean =>
-  sink === moves || sink === forgets || sink === claims;
+const isStep = ({ moves, forgets, claims, largeSender }: LostAcksParts, sink: ReplySink): boolean =>
+  sink === moves || sink === forgets || sink === claims || sink === largeSender;
 
 function awaitKeys(
   { state, moves, forgets }: LostAcksParts,

@@ -5,6 +5,7 @@ import { Flag } from './entry-flags.js';
 import { appendKeyFrame, FrameType, KeyFrame } from './frames.js';
 import { appendHoldings, type HeldKeys, holdingOf, readHoldings } from './holdings.js';
 import { type Key, keyOf } from './key.js';
+import type { LargeSender } from './large-sender.js';
 import type { Install } from './member.js';
 import type { ReplySink } from './operation.js';
 import { NOBODY, type Peer } from './peer.js';
@@ -21,8 +22,6 @@ const BATCHES_MAX = 4;
 export interface MergeListener {
   /** Nothing of the view before is on its way any more: creations that wait for an anchor's word begin again. */
   quiet(): void;
-  /** Values are on their way in parts. */
-  isSending(): boolean;
   /** This node says that it stands still; with the floors of what it has flushed. */
   report(): void;
   /** Every member has said so. */
@@ -57,6 +56,7 @@ export class Merging implements ReplySink {
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #streams: Streams;
+  readonly #large: LargeSender;
   readonly #listener: MergeListener;
   readonly #frame = new KeyFrame();
   readonly #scratch = Buffer.alloc(4);
@@ -72,10 +72,11 @@ export class Merging implements ReplySink {
   #nextSlot = SLOTS;
   #lastId = 0;
 
-  constructor(state: ClusterState, streams: Streams, listener: MergeListener) {
+  constructor(state: ClusterState, streams: Streams, large: LargeSender, listener: MergeListener) {
     this.#state = state;
     this.#store = state.store;
     this.#streams = streams;
+    this.#large = large;
     this.#listener = listener;
   }
 
@@ -107,7 +108,7 @@ export class Merging implements ReplySink {
   step(): void {
     if (!this.#isActive || this.#state.isChanging || !this.#state.isServing) return;
     if (!this.#isQuiet) {
-      if (!this.#isWritten && this.#listener.isSending()) return;
+      if (!this.#isWritten && this.#large.open > 0) return;
       if (!this.#isWritten) this.#written();
       if (!this.#state.livePeers().every((peer) => this.#isAtRest(peer))) return;
       this.#isQuiet = true;
@@ -274,8 +275,7 @@ export class Merging implements ReplySink {
     const slots = slotsOf(buffer, start, end);
     if (slots === null) return false;
     if (f64At(buffer, start) !== this.#state.view?.id.number || !this.#isQuiet) return true;
-    appendHoldings(peer, f64At(buffer, start + 8), slots, this.#state);
-    this.#streams.appended(peer);
+    appendHoldings(this.#large, peer, f64At(buffer, start + 8), slots, this.#state);
     return true;
   }
 

@@ -11,8 +11,6 @@ import { NOBODY, type Peer } from './peer.js';
 export interface MirrorListener {
   /** SWAP: this node is the primary now. */
   becamePrimary(ref: Ref): void;
-  /** A whole copy was stored. */
-  copied(peer: Peer, frame: KeyFrame): void;
   /** Another primary's copy replaces a provisional entry of ours, or a copy that we believed to be primary of. */
   primaryLost(key: Key, wasBusy: boolean, to: Peer): void;
 }
@@ -60,7 +58,6 @@ export class MirrorReceiver {
     if (type === FrameType.Copy) {
       if (ref !== 0 && this.#isOvertaken(peer, frame, ref)) return;
       this.#put(peer, frame, ref, frame.flags & GRANTS);
-      this.#listener.copied(peer, frame);
       return;
     }
     // A provisional entry was seen by nobody: it gives way to the primary of the key, whatever its version.

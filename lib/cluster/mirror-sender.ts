@@ -49,10 +49,15 @@ export class MirrorSender {
     this.grown = 0;
   }
 
-  /** The whole entry, to one that is to become its backup; see `append`. */
-  appendCopy(peer: Peer, ref: Ref): number {
+  /** The whole entry, to one that is to become its backup, or is it and gets it anew; see `append`. */
+  appendCopy(peer: Peer, ref: Ref, grants = 0): number {
     peer.grownBytes += entryBytes(this.#store, ref);
-    return this.append(peer, FrameType.Copy, ref, this.#store.version(ref), true, 0);
+    return this.append(peer, FrameType.Copy, ref, this.#store.version(ref), true, grants);
+  }
+
+  /** The name of a key alone, which says nothing of a value that is on its way. */
+  appendName(peer: Peer, ref: Ref): void {
+    this.#appendFrame(peer, FrameType.Named, ref, this.#store.version(ref), false, 0);
   }
 
   /** A key that was created provisionally, to its anchor; see `append`. */

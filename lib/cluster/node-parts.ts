@@ -1,4 +1,5 @@
 import type { Store } from '../store/store.js';
+import { AtomicFrames } from './atomic-frames.js';
 import { Claims } from './claims.js';
 import { ClockWarning } from './clock-warning.js';
 import type { ClusterConfig } from './cluster-config.js';
@@ -107,7 +108,8 @@ export class NodeParts {
     });
     this.largeSender = new LargeSender(state, this.streams, this.#ticketKeepers);
     this.mirrorSender = new MirrorSender(state, this.streams, this.largeSender);
-    this.keyspace = new LiveKeyspace(state, this.streams, this.mirrorSender, this.#keyspaceHooks());
+    const atomicFrames = new AtomicFrames(state, this.largeSender);
+    this.keyspace = new LiveKeyspace(state, atomicFrames, this.mirrorSender, this.#keyspaceHooks());
     this.moves = new Moves(state, this.mirrorSender, this.records, {
       moveDone: () => this.#wantGathering(),
       swapped: (key) => this.gathering.swapped(key),
@@ -115,7 +117,6 @@ export class NodeParts {
     this.lookups = new Lookups(state, this.streams);
     this.mirrorReceiver = new MirrorReceiver(state, {
       becamePrimary: (ref) => this.moves.swappedIn(ref),
-      copied: (peer, frame) => this.digests.named(peer, frame),
       primaryLost: (key, wasBusy) => this.#primaryLost(key, wasBusy),
     });
     const executor = lateExecutor(late.executor);
@@ -150,7 +151,7 @@ export class NodeParts {
     this.settling = new Settling(state, this.moves, this.failover, this.headroom);
     this.redundancy = new Redundancy(state, this.records, this.settling, this.headroom);
     this.departure = new Departure(state, this.settling);
-    this.queries = new Queries(state, this.streams);
+    this.queries = new Queries(state, this.streams, this.largeSender);
     this.flushing = new Flushing(state, this.queries, {
       allReported: () => this.records.allReported,
       flushed: () => this.locations.clear(),
@@ -177,9 +178,8 @@ export class NodeParts {
   }
 
   #makeMerging(): Merging {
-    return new Merging(this.state, this.streams, {
+    return new Merging(this.state, this.streams, this.largeSender, {
       quiet: () => this.claims.withdrawAll(),
-      isSending: () => this.largeSender.open > 0,
       report: () => this.records.reportMerge(),
       allReported: () => this.records.allReported,
       resolved: () => this.#slotsResolved(),
@@ -226,7 +226,7 @@ export class NodeParts {
   }
 
   #connect(inbox: Inbox): void {
-    this.#ticketKeepers.push(this.moves, this.claims);
+    this.#ticketKeepers.push(this.moves, this.claims, this.gathering);
     this.queries.evaluate = (question) => this.router.evaluate(question);
     inbox.connect({
       mirror: this.mirrorReceiver,

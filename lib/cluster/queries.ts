@@ -1,6 +1,7 @@
 import { f64At } from '../protocol/bytes.js';
 import type { ClusterState } from './cluster-state.js';
 import { FrameType } from './frames.js';
+import type { LargeSender } from './large-sender.js';
 import type { Peer } from './peer.js';
 import type { Streams } from './streams.js';
 
@@ -22,21 +23,23 @@ interface Query extends Question {
 /**
  * Questions to every member at once, this one included, as JSON. All must answer in one view: a view change asks anew, so
  * questions are such that may be asked twice. One that may not be asked any more when this node was left out meanwhile
- * has a `lost`, which is called then.
+ * has a `lost`, which is called then. Of two questions or answers the later one may come first.
  */
 export class Queries {
   /** Answers a question here; undefined for one that is malformed. */
   evaluate!: (question: unknown) => unknown;
   readonly #state: ClusterState;
   readonly #streams: Streams;
+  readonly #large: LargeSender;
   readonly #queries = new Map<number, Query>();
   /** Asked with the next flush: a command of many questions lets others in between. */
   #next: Question[] = [];
   #lastId = 0;
 
-  constructor(state: ClusterState, streams: Streams) {
+  constructor(state: ClusterState, streams: Streams, large: LargeSender) {
     this.#state = state;
     this.#streams = streams;
+    this.#large = large;
   }
 
   get open(): number {
@@ -128,12 +131,10 @@ export class Queries {
 
   #append(peer: Peer, type: number, id: number, text: string): void {
     const body = Buffer.from(text, 'utf8');
-    const { log } = peer.stream;
-    log.begin(type, 8 + body.length);
-    log.f64(id);
-    log.bytes(body, 0, body.length);
-    this.#state.statistics.framesSent[type]!++;
-    this.#streams.appended(peer);
+    this.#large.append(peer, type, 8 + body.length, (log) => {
+      log.f64(id);
+      log.bytes(body, 0, body.length);
+    });
   }
 }
 

@@ -12,6 +12,9 @@ export const BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
 /** Longest frame: a value of 512 MB, its key and its header. */
 export const FRAME_BYTES_MAX = 545 * 1024 * 1024;
 
+/** The same while more than this waits to be sent in parts, besides values of the store. */
+export const BODIES_BYTES_MAX = FRAME_BYTES_MAX;
+
 /**
  * One end of the stream pair that two members share: what was appended here and is not yet acked, what of the other's
  * stream was processed, and the replies that wait for acks. It knows offsets, not sockets; a link is a number of the host.
@@ -26,6 +29,8 @@ export class Stream {
   readonly acks: AckQueue = new AckQueue();
   /** Offsets-to-be of frames that travel in parts. */
   readonly tickets: Tickets = new Tickets();
+  /** Of frames that travel in parts, bytes that are kept for that alone. */
+  bodyBytes = 0;
   /** The data connection in use, 0 when there is none. */
   link = 0;
   /** The peer's RESUME has come on this link: sending may go on. */
@@ -63,7 +68,7 @@ export class Stream {
   }
 
   get isFull(): boolean {
-    return this.log.pendingBytes > BACKLOG_BYTES_MAX;
+    return this.log.pendingBytes > BACKLOG_BYTES_MAX || this.bodyBytes > BODIES_BYTES_MAX;
   }
 
   /** The reply `token` of `sink` waits for everything that was appended up to `offset`, which may be a ticket. */

@@ -1,39 +1,63 @@
 import t from 'tap';
+import { AtomicFrames } from '../../lib/cluster/atomic-frames.js';
 import type { ClusterState } from '../../lib/cluster/cluster-state.js';
 import { FrameType, KeyFrame } from '../../lib/cluster/frames.js';
+import type { Key } from '../../lib/cluster/key.js';
 import { PART_BYTES } from '../../lib/cluster/large-frame.js';
 import { LargeReceiver } from '../../lib/cluster/large-receiver.js';
 import { LargeSender } from '../../lib/cluster/large-sender.js';
 import { Peer } from '../../lib/cluster/peer.js';
 import { ClusterStatistics } from '../../lib/cluster/statistics.js';
+import { BODIES_BYTES_MAX } from '../../lib/cluster/stream.js';
 import type { Streams } from '../../lib/cluster/streams.js';
-import { type Ref, Store, ValueType } from '../../lib/store/store.js';
+import { isTicket } from '../../lib/cluster/tickets.js';
+import { type Ref, Role, Store, ValueType } from '../../lib/store/store.js';
 
 const VALUE_BYTES = 10 * 1024 * 1024;
 /** Parts that wait for acks, and the one that is on its way in any case. */
 const UNACKED_BYTES_MAX = 512 * 1024 + 64 * 1024;
 
+const KEY_FRAMES = new Set<number>([FrameType.Set, FrameType.Copy]);
+
 const member = { id: 'b', host: 'b', port: 1, busPort: 2, zone: '', leaving: false };
 
+/** A link from a node to one other. */
 class Pair {
   readonly store = new Store({ seed: 1 });
   readonly peer = new Peer(1, member);
   readonly statistics = new ClusterStatistics();
   readonly sender: LargeSender;
   readonly receiver: LargeReceiver;
-  /** Values of the frames that were put together, by key. */
+  readonly atomicFrames: AtomicFrames;
+  /** Frames of keys that were put together. */
   readonly received: { type: number; version: number; value: Buffer }[] = [];
+  /** Other frames, as they were handed on. */
+  readonly handed: { type: number; bytes: Buffer }[] = [];
+  /** What the keepers of tickets were told. */
+  readonly closed: { key: string; ticket: number; offset: number }[] = [];
   acknowledged = 0;
+
+  #version = 100;
 
   constructor() {
     this.peer.stream.resumed = true;
     const config = { partBytes: PART_BYTES };
     const { store, statistics } = this;
-    const state = { store, config, statistics } as unknown as ClusterState;
+    const clock = { next: () => ++this.#version };
+    const livePeer = () => this.peer;
+    const state = { store, config, statistics, clock, livePeer } as unknown as ClusterState;
     const streams = { appended() {}, wantFlush() {} } as unknown as Streams;
-    this.sender = new LargeSender(state, streams, []);
+    const ticketClosed = (key: Key, ticket: number, offset: number): void => {
+      this.closed.push({ key: key.id, ticket, offset });
+    };
+    this.sender = new LargeSender(state, streams, [{ ticketClosed }]);
+    this.atomicFrames = new AtomicFrames(state, this.sender);
     this.receiver = new LargeReceiver(state, {
       handle: (_peer, type, buffer, start, end) => {
+        if (!KEY_FRAMES.has(type)) {
+          this.handed.push({ type, bytes: Buffer.from(buffer.subarray(start, end)) });
+          return true;
+        }
         const frame = new KeyFrame();
         frame.read(buffer, start, end);
         const value = Buffer.from(buffer.subarray(frame.valueStart, frame.valueEnd));
@@ -61,12 +85,23 @@ class Pair {
     this.peer.stream.awaitAck(ticket, { acknowledged, complete() {}, fail() {} }, 0);
   }
 
-  /** One turn of the receiver: everything that was sent is processed and acked. */
+  /** A question or answer of so many bytes. */
+  ask(type: number, bytes: number, fill: number): Buffer {
+    const body = Buffer.alloc(bytes, fill);
+    this.sender.append(this.peer, type, bytes, (log) => log.bytes(body, 0, bytes));
+    return body;
+  }
+
+  /** One turn of the receiver: everything that was sent is processed and acked. Returns the largest frame's bytes. */
   receive(): number {
     const { log } = this.peer.stream;
     let largest = 0;
     log.eachFrame(log.ackedOffset, (type, buffer, start, end) => {
       largest = Math.max(largest, end - start);
+      if (type !== FrameType.Part && type !== FrameType.Whole) {
+        this.handed.push({ type, bytes: Buffer.from(buffer.subarray(start, end)) });
+        return;
+      }
       const isPart = type === FrameType.Part;
       const isRead = isPart
         ? this.receiver.receivePart(this.peer, buffer, start, end)
@@ -148,6 +183,118 @@ t.test('what somebody waits for and what is paced go in turn', (t) => {
     pair.received.map(({ type }) => type),
     [FrameType.Set, FrameType.Copy],
   );
+  t.end();
+});
+
+t.test('small questions go between the parts of a large answer', (t) => {
+  const pair = new Pair();
+  const answer = pair.ask(FrameType.Answer, VALUE_BYTES, 1);
+  t.equal(pair.peer.stream.bodyBytes, VALUE_BYTES);
+  let asked = 0;
+  while (pair.sender.open > 0) {
+    pair.sender.pump();
+    pair.ask(FrameType.Query, 100, 2);
+    asked++;
+    if (pair.peer.stream.log.pendingBytes > UNACKED_BYTES_MAX + 200) t.fail('it waits for more');
+    if (pair.receive() > 64 * 1024) t.fail('a frame is larger than 64 KB');
+  }
+  t.ok(asked >= VALUE_BYTES / UNACKED_BYTES_MAX, `${asked} were asked meanwhile`);
+  t.equal(pair.handed.length, asked + 1);
+  const [first] = pair.handed.filter(({ type }) => type === FrameType.Answer);
+  t.ok(first!.bytes.equals(answer), 'as it was');
+  t.ok(pair.handed.indexOf(first!) >= asked - 1, 'the answer came last');
+  t.equal(pair.peer.stream.bodyBytes, 0);
+  t.equal(pair.statistics.assemblyBytes, 0);
+  t.end();
+});
+
+t.test('what is no larger than a part goes at once', (t) => {
+  const pair = new Pair();
+  pair.ask(FrameType.Answer, PART_BYTES, 1);
+  t.equal(pair.sender.open, 0);
+  pair.receive();
+  t.equal(pair.handed[0]?.bytes.length, PART_BYTES);
+  t.end();
+});
+
+t.test('a large change of several keys is applied and acked as one', (t) => {
+  const pair = new Pair();
+  const one = pair.set('one', VALUE_BYTES, 1, 1);
+  const gone = pair.set('gone', 0, 0, 1);
+  pair.store.setRole(gone, Role.Tombstone);
+  const sent = pair.atomicFrames.append(new Set([one, gone]))!;
+  t.ok(isTicket(sent.offset));
+  t.equal(pair.store.changeOffset(gone), sent.offset, 'what was deleted waits for it too');
+  pair.awaitAck(sent.offset);
+  while (pair.handed.length === 0) {
+    t.equal(pair.acknowledged, 0);
+    t.same(pair.closed, []);
+    // It is sent as it was, whatever has become of the entry.
+    pair.set('one', 10, 9, 1000);
+    pair.sender.pump();
+    pair.receive();
+  }
+  t.equal(pair.acknowledged, 1);
+  t.equal(pair.handed[0]!.type, FrameType.Atomic);
+  const offset = pair.closed[0]!.offset;
+  t.same(
+    pair.closed.map(({ key, ticket }) => [key, ticket]),
+    [
+      ['0:one', sent.offset],
+      ['0:gone', sent.offset],
+    ],
+  );
+  const name = Buffer.from('gone');
+  t.equal(pair.store.changeOffset(pair.store.find(0, name, 0, name.length)), offset);
+  const set = new KeyFrame();
+  const { bytes } = pair.handed[0]!;
+  t.ok(set.read(bytes, 5, 4 + bytes.readUInt32LE(0)));
+  t.ok(bytes.subarray(set.valueStart, set.valueEnd).equals(Buffer.alloc(VALUE_BYTES, 1)));
+  t.end();
+});
+
+t.test('the keys of a large change are known until it is acked', (t) => {
+  const idsOf = (keys: readonly Key[] | undefined) => keys?.map(({ id }) => id);
+  const unwritten = new Pair();
+  const keys = (pair: Pair) =>
+    new Set([pair.set('one', VALUE_BYTES, 1, 1), pair.set('two', 10, 1, 1)]);
+  const { offset: ticket } = unwritten.atomicFrames.append(keys(unwritten))!;
+  unwritten.sender.pump();
+  unwritten.receive();
+  t.same(idsOf(unwritten.sender.peerLost(unwritten.peer).get(ticket)), ['0:one', '0:two']);
+  t.equal(unwritten.sender.open, 0);
+  t.ok(unwritten.statistics.assemblyBytes > VALUE_BYTES);
+  unwritten.receiver.peerLost(unwritten.peer);
+  t.equal(unwritten.statistics.assemblyBytes, 0, 'the half that has come is dropped');
+  t.same(unwritten.handed, []);
+
+  const written = new Pair();
+  written.atomicFrames.append(keys(written));
+  while (written.sender.open > 0) {
+    // All but what goes in this turn is acked, and gone from the backlog.
+    written.receive();
+    written.sender.pump();
+  }
+  const { endOffset } = written.peer.stream.log;
+  t.same(idsOf(written.sender.peerLost(written.peer).get(endOffset)), ['0:one', '0:two']);
+
+  const acked = new Pair();
+  acked.atomicFrames.append(keys(acked));
+  while (acked.sender.open > 0) {
+    acked.sender.pump();
+    acked.receive();
+  }
+  t.equal(acked.sender.peerLost(acked.peer).size, 0);
+  t.end();
+});
+
+t.test('a backlog of frames in parts holds back new commands', (t) => {
+  const pair = new Pair();
+  const { stream } = pair.peer;
+  stream.bodyBytes = BODIES_BYTES_MAX;
+  t.equal(stream.isFull, false);
+  stream.bodyBytes++;
+  t.equal(stream.isFull, true);
   t.end();
 });
 

@@ -1,3 +1,4 @@
+import { Flag } from '../../lib/cluster/entry-flags.js';
 import { FrameType } from '../../lib/cluster/frames.js';
 import { Role } from '../../lib/store/store.js';
 import type { Call } from '../simulation/history.js';
@@ -163,6 +164,45 @@ mustNotHappen(
       }
     }
     cluster.settled(RESTORED_MS_MAX);
+  },
+  4,
+);
+
+// The same with sessions of 20 parts, whose new copies come long after the end of the repair.
+mustNotHappen(
+  26,
+  'A repair leaves a large session with one copy until it has come whole',
+  { nodes: 3, repairs: true, partBytes: 300, delayMsMax: 5 },
+  (t, cluster) => {
+    const keys = keysOf(10, '{slot}');
+    const padding = 'x'.repeat(6000);
+    for (const key of keys) cluster.ask(0, 'SET', key, `${key} ${padding}`);
+    cluster.ask(0, 'SET', '{slot}lost', 'by a fault');
+    cluster.settled();
+    const [first, second] = cluster.pair(keys[0]!);
+    const [primary, backup] = [cluster.process(first), cluster.process(second)];
+    cluster.ask(first, 'SET', '{slot}left', 'by a fault');
+    cluster.settled();
+    const spoiled = cluster.refOf(backup, keys[1]!);
+    backup.store.setVersion(spoiled, backup.store.version(spoiled) - 1);
+    backup.store.remove(cluster.refOf(backup, '{slot}lost'));
+    primary.store.remove(cluster.refOf(primary, '{slot}left'));
+    const isWhole = (key: string): boolean => {
+      const ref = cluster.refOf(backup, key);
+      if (ref === 0 || backup.store.role(ref) !== Role.Backup) return false;
+      const mayPromote = (backup.store.flags(ref) & Flag.Full) !== 0;
+      return mayPromote && backup.store.valueLength(ref) === key.length + 1 + padding.length;
+    };
+    const isRepaired = (): boolean => {
+      for (const key of keys) if (!isWhole(key)) t.fail(`${key} has one copy at ${cluster.now}`);
+      const version = primary.store.version(cluster.refOf(primary, keys[1]!));
+      const isLeft = cluster.refOf(backup, '{slot}left') !== 0;
+      const isThere = cluster.refOf(backup, '{slot}lost') !== 0;
+      const copy = cluster.refOf(backup, keys[1]!);
+      return isThere && !isLeft && copy !== 0 && backup.store.version(copy) === version;
+    };
+    cluster.until('all is repaired', isRepaired, 300_000);
+    t.equal(primary.node.state.statistics.framesSent[FrameType.RepairEnd], 1);
   },
   4,
 );

@@ -1,8 +1,17 @@
 import t from 'tap';
-import { TestCluster } from '../support/test-cluster.js';
+import { clientOf, TestCluster } from '../support/test-cluster.js';
 
 /** More than a node keeps of what a peer has not acknowledged (64 MB): with real processes, as a socket has a say in it. */
 const VALUE_BYTES = 80 * 1024 * 1024;
+/** Of each of the two values that one MSET sets. */
+const MSET_VALUE_BYTES = 20 * 1024 * 1024;
+/** Bytes on the bus that say that the change is on its way; its last part is far from being sent. */
+const BEGUN_BYTES = 2 * 1024 * 1024;
+/**
+ * At most 512 KB are sent ahead of acks, so a change of 40 MB takes 80 rounds at least, and each may take a small one
+ * along. Sent as one frame it would let one or two of them through: what was sent before it, and what is acked with it.
+ */
+const SMALL_CHANGES_MIN = 25;
 
 t.setTimeout(120_000);
 
@@ -17,4 +26,32 @@ t.test('16. A value larger than a buffer of the link is sent again and again', a
   await cluster.settled();
   const times = ((await sent()) - before) / VALUE_BYTES;
   t.ok(times >= 1 && times < 1.2, `${times.toFixed(3)} times its bytes were sent`);
+});
+
+// The same of a change of two keys, which the backup applies as one.
+t.test('small changes go between the parts of a large one of two keys', async (t) => {
+  const cluster = await TestCluster.start(t, 2);
+  const [a, b] = cluster.nodes;
+  // Here, so that the other one is the backup of all.
+  t.equal(await a!.client.mset('one', '1', 'two', '2', 'small', '0'), 'OK');
+  await cluster.settled();
+  const sent = async (): Promise<number> => Number((await a!.facts())['bus_output_bytes']);
+  const before = await sent();
+  const value = Buffer.alloc(MSET_VALUE_BYTES, 'x');
+  const client = clientOf(a!.port);
+  let isSet = false;
+  const mset = client.mset('one', value, 'two', value).finally(() => {
+    isSet = true;
+  });
+  while (!isSet && (await sent()) - before < BEGUN_BYTES);
+  let changes = 0;
+  for (; !isSet; changes++) await a!.client.incr('small');
+  t.equal(await mset, 'OK');
+  t.ok(changes >= SMALL_CHANGES_MIN, `${changes} small changes were acknowledged meanwhile`);
+  t.same(await b!.client.mget('small'), [String(changes)]);
+  t.same(
+    [await b!.client.strlen('one'), await b!.client.strlen('two')],
+    [MSET_VALUE_BYTES, MSET_VALUE_BYTES],
+  );
+  client.disconnect();
 });

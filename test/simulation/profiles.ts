@@ -55,6 +55,10 @@ export interface Profile {
   readonly readShare: number;
   /** Share of commands on the whole keyspace: SCAN, FLUSHALL, DBSIZE. */
   readonly scanShare: number;
+  /** KEYS instead of SCAN. */
+  readonly scansWhole: boolean;
+  /** Share of commands on keys of pairs. */
+  readonly pairShare: number;
   /** A client gives a command up after so long, and goes elsewhere; 0: never. */
   readonly patienceMs: number;
 }
@@ -92,6 +96,8 @@ const BASE: Profile = {
   routing: 'sticky',
   readShare: 0,
   scanShare: 0,
+  scansWhole: false,
+  pairShare: 0.05,
   patienceMs: 0,
 };
 
@@ -118,11 +124,15 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     durationMs: 8000,
   },
   skew: { ...BASE, clockSkewMs: 500, faults: { crash: 1, pause: 0.5, clock: 1 } },
+  /** Values, changes of several keys, questions and answers in parts. */
   large: {
     ...BASE,
     spares: 1,
-    partBytes: 300,
+    partBytes: 200,
     largeShare: 1,
+    pairShare: 0.12,
+    scanShare: 0.06,
+    scansWhole: true,
     keys: 2,
     thinkMsMax: 6,
     durationMs: 8000,

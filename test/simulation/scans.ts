@@ -6,13 +6,16 @@ import type { Found } from './violation.js';
 /** Keys that are set again and again and never deleted, but by FLUSHALL: a SCAN must return them. */
 export const STEADY_KEYS: readonly string[] = ['s0', 's1', 's2', 's3', 's4', 's5'];
 
+/** Fits every key, and is too long for one part of the profile `large`. */
+const LONG_PATTERN = `[${'a-z'.repeat(150)}]*`;
+
 interface Scan {
   readonly from: number;
   readonly until: number;
   readonly keys: ReadonlySet<string>;
 }
 
-/** The whole keyspace as clients walk it: SCAN from node to node, FLUSHALL now and then. */
+/** The whole keyspace as clients walk it: SCAN from node to node, or KEYS, and FLUSHALL now and then. */
 export class Scans {
   readonly #done: Scan[] = [];
   readonly #open = new Map<number, { cursor: string; from: number; readonly keys: Set<string> }>();
@@ -21,23 +24,27 @@ export class Scans {
     return this.#done.length;
   }
 
-  command(client: number, random: Random, value: string): readonly string[] {
+  /** `asWhole`: all keys are asked for at once, in one long answer to a long question. */
+  command(client: number, random: Random, value: string, asWhole: boolean): readonly string[] {
     const luck = random.next();
     if (luck < 0.03) return ['FLUSHALL'];
     if (luck < 0.06) return ['DBSIZE'];
     if (luck < 0.4) return ['SET', random.pick(STEADY_KEYS), value];
+    if (asWhole) return ['KEYS', LONG_PATTERN];
     return ['SCAN', this.#open.get(client)?.cursor ?? '0', 'COUNT', '3'];
   }
 
   /** A step that was not answered is asked for again. */
   answered(client: number, { args, invokedAt, returnedAt, outcome, reply }: Call): void {
-    if (args[0] !== 'SCAN' || outcome !== 'replied') return;
+    if (outcome !== 'replied') return;
+    if (args[0] === 'KEYS') {
+      this.#done.push({ from: invokedAt, until: returnedAt, keys: new Set(textsOf(reply)) });
+    }
+    if (args[0] !== 'SCAN') return;
     const scan = this.#open.get(client) ?? { cursor: '0', from: invokedAt, keys: new Set() };
     this.#open.set(client, scan);
     const [cursor, keys] = (reply as Extract<Reply, { items: unknown }>).items;
-    for (const key of (keys as Extract<Reply, { items: unknown }>).items) {
-      if ('text' in key) scan.keys.add(key.text);
-    }
+    for (const key of textsOf(keys!)) scan.keys.add(key);
     scan.cursor = (cursor as { text: string }).text;
     if (scan.cursor !== '0') return;
     this.#done.push({ from: scan.from, until: returnedAt, keys: scan.keys });
@@ -68,6 +75,11 @@ export class Scans {
     }
     return null;
   }
+}
+
+function textsOf(reply: Reply | null): string[] {
+  const { items } = reply as Extract<Reply, { items: unknown }>;
+  return items.flatMap((item) => ('text' in item ? [item.text] : []));
 }
 
 /** It was set before, and nothing that could have deleted it ran since. */

@@ -427,4 +427,14 @@ export const VARIANTS: readonly Variant[] = [
     profile: 'partition',
     seed: 1,
   },
+  {
+    name: 'large-step-let-go',
+    breaks: 'the keys of a change in parts are let go before its last part is written',
+    invariant: 'I8',
+    edits: [
+      edit('gathering.js', 'const sending = this.#sendingOf(gather);', 'const sending = null;'),
+    ],
+    profile: 'large',
+    seed: 1,
+  },
 ];

@@ -30,6 +30,10 @@ export interface WorkloadOptions {
   readonly readShare: number;
   /** Share of commands on the whole keyspace: SCAN, FLUSHALL, DBSIZE. */
   readonly scanShare: number;
+  /** KEYS instead of SCAN. */
+  readonly scansWhole: boolean;
+  /** Share of commands on keys of pairs (`pairs.ts`). */
+  readonly pairShare: number;
   /** A client gives a command up after so long, and goes elsewhere; 0: never. */
   readonly patienceMs: number;
 }
@@ -43,7 +47,6 @@ export interface Nodes {
 }
 
 const WAYS = ['sticky', 'round-robin', 'random'] as const;
-const PAIR_SHARE = 0.05;
 const MSET_SHARE = 0.06;
 const REDIRECT_SHARE = 0.02;
 const PAD_BYTES = [0, 0, 0, 0, 0, 0, 20, 200, 2000, 70_000];
@@ -198,7 +201,7 @@ export class Client {
     const { options, calls, scans } = this.#workload;
     const random = this.#random;
     if (options.scanShare > 0 && random.next() < options.scanShare) {
-      return scans.command(this.#number, random, `v${calls.length}.`);
+      return scans.command(this.#number, random, `v${calls.length}.`, options.scansWhole);
     }
     if (options.readShare > 0 && random.next() < options.readShare) {
       return ['GET', random.pick(this.#workload.keys)];
@@ -271,7 +274,7 @@ function makeCommand(
   key: string,
   value: string,
 ): readonly string[] {
-  if (random.next() < PAIR_SHARE) return pairCommand(random, value);
+  if (random.next() < workload.options.pairShare) return pairCommand(random, value);
   if (key.startsWith('r') && random.next() < MSET_SHARE) {
     const other = random.pick(workload.keys.filter((one) => one.startsWith('r') && one !== key));
     return ['MSET', key, value, other, value];
