@@ -41,8 +41,9 @@ export class Counting {
 
   /** Null where anchors' entries cannot be counted. */
   evaluate({ db, byAnchors }: CountQuestion): number | null {
-    if (!byAnchors) return this.#store.count(db, Role.Primary);
-    if (this.#store.size > WALK_ENTRIES_MAX) return null;
+    const isLarge = this.#store.size > WALK_ENTRIES_MAX;
+    if (!byAnchors) return isLarge ? this.#store.count(db, Role.Primary) : this.#countLed(db);
+    if (isLarge) return null;
     let count = 0;
     const { slots } = this.#store;
     for (let slot = slots.next(0); slot < SLOTS; slot = slots.next(slot + 1)) {
@@ -54,6 +55,26 @@ export class Counting {
       });
     }
     return count;
+  }
+
+  /** Keys that this node is primary of, or is about to be as theirs was lost. */
+  #countLed(db: number): number {
+    const { slots } = this.#store;
+    let count = 0;
+    for (let slot = slots.next(0); slot < SLOTS; slot = slots.next(slot + 1)) {
+      this.#store.eachInSlot(slot, (ref) => {
+        if (this.#store.db(ref) === db && this.#isLed(ref) && this.#exists(ref)) count++;
+        return false;
+      });
+    }
+    return count;
+  }
+
+  #isLed(ref: Ref): boolean {
+    const role = this.#store.role(ref);
+    if (role !== Role.Backup) return role === Role.Primary;
+    const mayPromote = (this.#store.flags(ref) & Flag.Full) !== 0;
+    return mayPromote && this.#state.livePeer(this.#store.peer(ref)) === null;
   }
 
   #exists(ref: Ref): boolean {
