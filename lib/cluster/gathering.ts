@@ -280,6 +280,7 @@ export class Gathering implements ReplySink {
     // Since the gather began all others have gone.
     if (this.#state.isAlone) return this.#execute(gather);
     if (backup?.stream.isFull) return;
+    let room = KEYS_PER_TURN;
     let isTogether = true;
     for (const key of gather.keys) {
       const ref = this.#find(key);
@@ -288,8 +289,10 @@ export class Gathering implements ReplySink {
       const isThere = backup !== null && this.#store.peer(ref) === backup.index;
       if (!isMoving && !isSending && isThere) continue;
       isTogether = false;
-      if (!isMoving && !isThere)
-        this.#moves.start(ref, backup ?? this.#state.rankedBackup(key.slot));
+      if (isMoving || isThere) continue;
+      // The others follow in the next turns.
+      if (room-- === 0) return this.#wantTurn();
+      this.#moves.start(ref, backup ?? this.#state.rankedBackup(key.slot));
     }
     if (isTogether) this.#execute(gather);
   }
