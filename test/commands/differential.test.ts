@@ -4,13 +4,15 @@ import { type FakeClient, TestNode } from '../support/local-services.js';
 import { missingRedis, RedisServer, RespConnection } from '../support/redis-server.js';
 import { type Reply, ReplyReader } from '../support/resp.js';
 import { TestCluster } from '../support/test-cluster.js';
-import { RandomCommands } from './random-commands.js';
+import { KEYS, RandomCommands } from './random-commands.js';
 
 /** Commands per seed and protocol; more with DIFFERENTIAL_COMMANDS, and another first seed with SEED. */
 const { DIFFERENTIAL_COMMANDS = 1500, SEED = Math.floor(Math.random() * 1e9) } = process.env;
 const COMMANDS = Number(DIFFERENTIAL_COMMANDS);
 const FIRST_SEED = Number(SEED);
 const SEEDS = 4;
+/** Commands that are sent on before the first of them is answered. */
+const PIPELINE = 20;
 /** How far clocks of the two may be apart when they show the same expiry. */
 const CLOCK_TOLERANCE_MS = 2000;
 
@@ -22,6 +24,8 @@ interface Answer {
 /** One of the two that are compared. */
 interface Target {
   readonly can: { readonly swapdb: boolean; readonly gathers: boolean };
+  /** So many commands are sent at once; one unless given. */
+  readonly pipeline?: number;
   ask(...args: string[]): Promise<Answer>;
 }
 
@@ -59,14 +63,20 @@ async function connected(t: Test, port: number): Promise<RespConnection> {
 /** What belongs to a connection has to be told to each. */
 const CONNECTION_COMMANDS = ['SELECT', 'HELLO', 'CLIENT', 'AUTH', 'CONFIG'];
 
+/** What is asked at one moment goes through one connection, what is asked next through the next one. */
 function inTurns(connections: readonly RespConnection[]): Target['ask'] {
   let turn = 0;
+  let open = 0;
   return async (...args) => {
-    if (CONNECTION_COMMANDS.includes(args[0]!.toUpperCase())) {
-      const answers = await Promise.all(connections.map((connection) => connection.ask(...args)));
+    if (open++ === 0) turn = (turn + 1) % connections.length;
+    const isForAll = CONNECTION_COMMANDS.includes(args[0]!.toUpperCase());
+    const used = isForAll ? connections : [connections[turn]!];
+    try {
+      const answers = await Promise.all(used.map((connection) => connection.ask(...args)));
       return answers[0]!;
+    } finally {
+      open--;
     }
-    return connections[turn++ % connections.length]!.ask(...args);
   };
 }
 
@@ -157,18 +167,23 @@ async function compare(
     await target.ask('HELLO', proto);
   }
   const history: string[][] = [];
-  for (let i = 0; i < COMMANDS; i++) {
-    const command = commands.next();
-    history.push(command);
-    const [theirs, ours] = await Promise.all([
-      redis.ask(...command),
-      tandis.ask(...command).catch(noAnswer),
-    ]);
-    if (isSame(command, ours, theirs)) continue;
-    t.equal(ours.bytes, theirs.bytes, `seed ${seed}, RESP${proto}, command ${i}`, {
-      recent: related(history).map((one) => JSON.stringify(one.map((arg) => arg.slice(0, 60)))),
-    });
-    return;
+  const { pipeline = 1 } = tandis;
+  while (history.length < COMMANDS) {
+    const sent = Array.from({ length: pipeline }, () => commands.next());
+    const answers = await Promise.all(
+      sent.map((command) =>
+        Promise.all([redis.ask(...command), tandis.ask(...command).catch(noAnswer)]),
+      ),
+    );
+    for (const [i, command] of sent.entries()) {
+      const [theirs, ours] = answers[i]!;
+      history.push(command);
+      if (isSame(command, ours, theirs)) continue;
+      t.equal(ours.bytes, theirs.bytes, `seed ${seed}, RESP${proto}, command ${history.length}`, {
+        recent: related(history).map((one) => JSON.stringify(one.map((arg) => arg.slice(0, 60)))),
+      });
+      return;
+    }
   }
   t.pass(`seed ${seed}, RESP${proto}: ${COMMANDS} equal replies`);
 }
@@ -180,7 +195,19 @@ async function compareAll(t: Test, redis: RespConnection, tandis: Target) {
   }
 }
 
-// Twelve runs against separate processes, on machines that may have other things to do.
+/** Somebody uses one key after the other through these connections, so that keys move all the time. */
+function stir(connections: readonly RespConnection[]): () => Promise<void> {
+  let isOn = true;
+  const loops = connections.map(async (connection, i) => {
+    for (let turn = i; isOn; turn++) await connection.ask('STRLEN', KEYS[turn % KEYS.length]!);
+  });
+  return async () => {
+    isOn = false;
+    await Promise.all(loops);
+  };
+}
+
+// Sixteen runs against separate processes, on machines that may have other things to do.
 t.setTimeout(180_000);
 
 const missing = missingRedis();
@@ -201,5 +228,14 @@ t.test('replies are those of a real Redis', { skip: missing ?? false }, async (t
     const connections = await Promise.all(nodes.map((node) => connected(t, node.port)));
     const can = { swapdb: false, gathers: true };
     await compareAll(t, redis, { can, ask: inTurns(connections) });
+  });
+  await t.test('from three nodes, in pipelines, while keys move', async (t) => {
+    const { nodes } = await TestCluster.start(t, 3, '--take-over-after', '1');
+    const connect = () => Promise.all(nodes.map((node) => connected(t, node.port)));
+    const connections = await connect();
+    const stop = stir(await connect());
+    const can = { swapdb: false, gathers: true };
+    await compareAll(t, redis, { can, ask: inTurns(connections), pipeline: PIPELINE });
+    await stop();
   });
 });

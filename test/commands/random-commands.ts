@@ -13,7 +13,7 @@ export interface CommandMix {
 
 type Random = () => number;
 
-const KEYS = ['a', 'b', 'c', '{t}1', '{t}2', 'key:with:colons', '', 'nul\0key', '\xff\r\n'];
+export const KEYS = ['a', 'b', 'c', '{t}1', '{t}2', 'key:with:colons', '', 'nul\0key', '\xff\r\n'];
 const INTEGERS = [
   '0',
   '1',
