@@ -216,7 +216,8 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     const parked = this.#parked;
     this.#parked = [];
     for (const task of parked) {
-      task.hops = 0;
+      // Where an owner is on its way through a link that is cut, it is sent around for as long as that takes.
+      task.hops = task.hops > HOPS_MAX ? HOPS_MAX - 1 : 0;
       this.#retry(task);
     }
   }
@@ -295,9 +296,13 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
       return this.#goTo(task, primary);
     }
     if (this.#state.isChanging || this.#state.now < this.#state.certainFrom) return this.park(task);
+    const named = this.#store.peer(ref);
     const isAsked = this.#failover.resolveRecord(task.key, () => {
-      task.hops++;
-      this.route(task);
+      const again = this.#find(task.key);
+      const isRecord = again !== 0 && this.#store.role(again) === Role.Record;
+      // What was asked has changed nothing: asking again at once would not either.
+      if (isRecord && this.#store.peer(again) === named) this.park(task);
+      else this.route(task);
     });
     if (!isAsked) this.park(task);
   }
