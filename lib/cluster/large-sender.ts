@@ -15,6 +15,7 @@ import type { Waiter } from './move.js';
 import type { ReplySink } from './operation.js';
 import type { Peer } from './peer.js';
 import type { Streams } from './streams.js';
+import { TICKETS_FROM } from './tickets.js';
 
 /** Parts are sent while less than this of a stream is not acked, so that small frames wait behind no more. */
 const WINDOW_BYTES = 512 * 1024;
@@ -51,6 +52,8 @@ export class LargeSender implements ReplySink {
   readonly #lastPart = new Map<Peer, number>();
   /** What a backlog does not tell: parts of it may be acked, and gone. Bounded by the parts that fit into a window. */
   readonly #unacked = new Map<number, Unacked>();
+  /** Of all streams: a change-over keeps tickets of two of them, and must not take one for the other. */
+  #lastTicket = TICKETS_FROM;
   #lastNumber = 0;
   #lastToken = 0;
 
@@ -223,7 +226,8 @@ export class LargeSender implements ReplySink {
     body: Body | null,
     bytes: number,
   ): LargeFrame {
-    const ticket = peer.stream.tickets.take();
+    const ticket = ++this.#lastTicket;
+    peer.stream.tickets.open(ticket);
     const frame: LargeFrame = {
       peer,
       lane,

@@ -2,7 +2,7 @@ import type { Waiter } from './move.js';
 import type { ReplySink } from './operation.js';
 
 /** Offsets from here on are tickets; no stream comes that far. */
-const TICKETS_FROM = 2 ** 52;
+export const TICKETS_FROM = 2 ** 52;
 
 export const isTicket = (offset: number): boolean => offset >= TICKETS_FROM;
 
@@ -12,11 +12,9 @@ export const isTicket = (offset: number): boolean => offset >= TICKETS_FROM;
  */
 export class Tickets {
   readonly #waiting = new Map<number, Waiter[]>();
-  #last = TICKETS_FROM;
 
-  take(): number {
-    this.#waiting.set(++this.#last, []);
-    return this.#last;
+  open(ticket: number): void {
+    this.#waiting.set(ticket, []);
   }
 
   /** False when the ticket was closed before. */

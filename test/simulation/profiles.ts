@@ -179,6 +179,18 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     clients: 8,
   },
   partition: { ...BASE, nodes: 4, faults: { reset: 1, clock: 0.3 }, clockSkewMs: 20, splits: 3 },
+  /** Sides that meet while much is on its way in parts, and tell in parts what they have: of two keys together already. */
+  'large-split': {
+    ...BASE,
+    nodes: 4,
+    kinds: 'rc',
+    keys: 6,
+    partBytes: 60,
+    pairShare: 0.12,
+    faults: { reset: 1 },
+    clockSkewMs: 20,
+    splits: 3,
+  },
   'merge-crash': {
     ...BASE,
     nodes: 5,

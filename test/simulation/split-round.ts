@@ -2,7 +2,7 @@ import { SLOTS } from '../../lib/cluster/cluster-state.js';
 import { Flag } from '../../lib/cluster/entry-flags.js';
 import { FrameType } from '../../lib/cluster/frames.js';
 import { sameViewId } from '../../lib/cluster/membership/views.js';
-import { Role, ValueType } from '../../lib/store/store.js';
+import { type Ref, Role, type Store, ValueType } from '../../lib/store/store.js';
 import type { Call } from './history.js';
 import type { Process } from './process.js';
 
@@ -269,7 +269,7 @@ export function newestOf(processes: readonly Process[], key: string): Newest {
   for (const process of processes) {
     const { store, node } = process;
     const ref = refOf(process, key);
-    if (ref === 0 || store.role(ref) === Role.Record) continue;
+    if (ref === 0 || store.role(ref) === Role.Record || isProvisional(store, ref)) continue;
     const isDelete = store.role(ref) === Role.Tombstone || store.type(ref) === ValueType.None;
     const version = isDelete ? store.expireAt(ref) : store.version(ref);
     if (!isDelete && version < node.state.floors[0]!) continue;
@@ -280,5 +280,12 @@ export function newestOf(processes: readonly Process[], key: string): Newest {
       ? { version, value: null, expireAt: 0 }
       : { version, value, expireAt: store.expireAt(ref) };
   }
-  return newest;
+  // A FLUSHALL on one side counts for keys of the other one, too.
+  const floor = Math.max(...processes.map(({ node }) => node.state.floors[0]!));
+  return newest.version < floor ? { version: floor, value: null, expireAt: 0 } : newest;
+}
+
+/** Created without its anchor's word yet: nobody has seen it. */
+function isProvisional(store: Store, ref: Ref): boolean {
+  return store.role(ref) === Role.Primary && (store.flags(ref) & Flag.Busy) !== 0;
 }
