@@ -288,6 +288,17 @@ t.test('the keys of a large change are known until it is acked', (t) => {
   t.end();
 });
 
+t.test('no two frames have one ticket, whoever they go to', (t) => {
+  const pair = new Pair();
+  const other = new Peer(2, { ...member, id: 'c' });
+  const ref = pair.set('k', VALUE_BYTES, 1, 1);
+  const first = pair.sender.sendEntry(pair.peer, FrameType.Set, ref, 3);
+  const second = pair.sender.sendEntry(other, FrameType.Set, ref, 3);
+  t.ok(isTicket(first) && isTicket(second));
+  t.not(first, second);
+  t.end();
+});
+
 t.test('a backlog of frames in parts holds back new commands', (t) => {
   const pair = new Pair();
   const { stream } = pair.peer;
