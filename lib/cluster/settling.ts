@@ -161,6 +161,8 @@ export class Settling {
     if (isSingle) this.#single++;
     if ((store.flags(ref) & Flag.Held) !== 0) {
       if (isSingle) this.#unsettled++;
+      // Alone: no entry may go on naming who is gone, as that one's number is used again.
+      else if (backup === null) store.setPeer(ref, NOBODY);
       return;
     }
     if ((store.flags(ref) & Flag.Moving) !== 0) {
