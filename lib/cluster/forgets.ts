@@ -37,6 +37,8 @@ export class Forgets implements ReplySink {
   readonly #forgets = new Map<string, Forget>();
   readonly #steps = new Map<number, Forget>();
   #lastStep = 0;
+  /** Deletes without a backup to wait for have begun in this turn. */
+  #isDue = false;
 
   constructor(state: ClusterState, streams: Streams) {
     this.#state = state;
@@ -73,6 +75,9 @@ export class Forgets implements ReplySink {
       const step = ++this.#lastStep;
       this.#steps.set(step, forget);
       backup.stream.awaitAck(this.#store.changeOffset(ref), this, step);
+    } else {
+      this.#isDue = true;
+      this.#streams.wantFlush();
     }
     return forget;
   }
@@ -80,6 +85,13 @@ export class Forgets implements ReplySink {
   /** The delete under way of that key, if it is. */
   find(key: Key): PendingForget | undefined {
     return this.#forgets.get(key.id);
+  }
+
+  /** At the end of the turn: those without a backup go on. */
+  step(): void {
+    if (!this.#isDue) return;
+    this.#isDue = false;
+    this.tick();
   }
 
   /** Those whose backup was left out go on when its lease has run out; called every tick and after an install. */

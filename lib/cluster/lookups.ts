@@ -85,9 +85,12 @@ export class Lookups {
     }
   }
 
-  clear(): void {
+  /** This incarnation was left out: who asked is told of no holdings once nothing is held here any more. */
+  clear(): Answer[] {
+    const answers = [...this.#byKey.values()].flatMap((lookup) => lookup.answers);
     this.#byKey.clear();
     this.#byId.clear();
+    return answers;
   }
 
   /** LOOKUP: id f64, db u8, key. */

@@ -111,6 +111,7 @@ export class ClusterNode implements MembershipListener {
     }
     this.#parts.merging.step();
     this.#parts.flushing.step();
+    this.#parts.forgets.step();
     this.#parts.routing.step();
     const scattersGoOn = this.router.scattering.step();
     const questionsGoOn = this.#parts.queries.step();
@@ -235,7 +236,7 @@ export class ClusterNode implements MembershipListener {
     const fail = ({ sink, token }: Waiter): void => sink.fail(token, OUTCOME_UNKNOWN);
     this.moves.clear(fail);
     this.#parts.forgets.clear(fail);
-    this.#parts.lookups.clear();
+    const answers = this.#parts.lookups.clear();
     this.#parts.failover.clear();
     this.#parts.gathering.clear();
     this.#parts.runner.clear();
@@ -245,6 +246,7 @@ export class ClusterNode implements MembershipListener {
     this.#parts.merging.clear();
     this.state.store.clear();
     for (const task of tasks) this.#parts.routing.route(task);
+    for (const answer of answers) answer([]);
     this.#parts.routing.dropForwarded();
     this.#parts.queries.excluded();
     this.#parts.departure.end();

@@ -316,7 +316,11 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     if (isUseful && task.from === null) return this.#goTo(task, hinted);
     const anchor = state.anchors[task.key.slot]!;
     if (anchor === NOBODY) return this.#routeAsAnchor(task, ref);
-    if (task.from !== null) return this.#forwarding.notKnown(task.operation.token);
+    if (task.from !== null) {
+      // Whoever sent it here would only be sent here again: it has not heard of the delete.
+      if (ref !== 0 && state.isOpenDelete(ref)) return this.#awaitDelete(task, ref);
+      return this.#forwarding.notKnown(task.operation.token);
+    }
     const peer = state.livePeer(anchor);
     if (peer === null || peer.stream.isFull) return this.park(task);
     const { traits } = task.operation;
@@ -333,6 +337,8 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     if (state.isCertain(task.key.slot)) return this.#deny(task);
     if (state.now < state.certainFrom || state.flushing) return this.park(task);
     this.#lookups.ask(task.key, (holdings) => {
+      // Left out meanwhile: nothing is certain here.
+      if (!state.isServing) return this.route(task);
       const best = bestHolding(holdings);
       const again = this.#find(task.key);
       // The anchor looks once more at itself after the last no.

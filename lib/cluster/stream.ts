@@ -33,6 +33,8 @@ export class Stream {
   bodyBytes = 0;
   /** The data connection in use, 0 when there is none. */
   link = 0;
+  /** Connections dialled since the last tick. */
+  dials = 0;
   /** The peer's RESUME has come on this link: sending may go on. */
   resumed = false;
   /** Offset up to which the log was handed to the link. */

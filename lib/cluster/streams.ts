@@ -25,6 +25,9 @@ export interface FrameHandler {
 /** RESUME, ACK and HELD have one or two numbers: length, type, f64, f64. */
 const CONTROL_FRAME_BYTES = FRAME_HEADER_BYTES + 16;
 
+/** A member that has not installed the view yet turns a connection away: it is tried again, so often between two ticks. */
+const DIALS_PER_TICK = 8;
+
 /** Bytes that a paused stream may pile up before its connection is closed, to be resumed later. */
 const PAUSED_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -58,12 +61,18 @@ export class Streams {
   /** Of two members the one with the smaller id dials. */
   dialMissing(): void {
     for (const peer of this.#state.livePeers()) {
-      if (peer.stream.link === 0 && this.#state.self.id < peer.id) {
-        const link = this.#host.dialData(peer.member);
-        this.#links.set(link, peer);
-        peer.stream.attach(link);
-      }
+      peer.stream.dials = 0;
+      this.#dial(peer);
     }
+  }
+
+  #dial(peer: Peer): void {
+    const { stream } = peer;
+    if (stream.link !== 0 || this.#state.self.id > peer.id || stream.dials === DIALS_PER_TICK) return;
+    stream.dials++;
+    const link = this.#host.dialData(peer.member);
+    this.#links.set(link, peer);
+    stream.attach(link);
   }
 
   /** Ends the stream of a member that was left out. What waited for its acks is still in `stream.acks`. */
@@ -94,7 +103,9 @@ export class Streams {
   dataClosed(link: number): void {
     const peer = this.#links.get(link);
     this.#links.delete(link);
-    if (peer !== undefined && peer.stream.link === link) peer.stream.detach();
+    if (peer === undefined || peer.stream.link !== link) return;
+    peer.stream.detach();
+    if (peer.isLive) this.#dial(peer);
   }
 
   dataReceived(link: number, chunk: Buffer, length: number): void {
