@@ -7,11 +7,13 @@ import { type Key, keyOf } from './key.js';
 import type { LiveKeyspace, Provisional } from './keyspace.js';
 import { bestHolding, type Lookups } from './lookups.js';
 import type { Incarnation } from './member.js';
+import { MEMBERS_MAX } from './membership/views.js';
 import type { MirrorReceiver } from './mirror-receiver.js';
 import type { MirrorSender } from './mirror-sender.js';
 import type { Moves } from './moves.js';
 import type { ReplySink } from './operation.js';
 import type { Peer } from './peer.js';
+import type { ProvisionalKeys, Records } from './records.js';
 import { errorReply, OUTCOME_UNKNOWN, type Runner } from './runner.js';
 import type { Streams } from './streams.js';
 import type { Task } from './task.js';
@@ -38,6 +40,14 @@ interface Claim {
   readonly queue: Task[];
   isDeferred: boolean;
   readonly step: number;
+  /** What this node, anchor since, has been told of the key: it counts if the claim is lost. */
+  readonly records: HeldRecord[];
+}
+
+/** A RECORD frame; its bytes are its own. */
+interface HeldRecord {
+  readonly peer: Peer;
+  readonly bytes: Buffer;
 }
 
 /** A claim that the anchor could not decide at once; its bytes are its own. */
@@ -50,6 +60,7 @@ interface DeferredClaim {
 
 interface ClaimsParts {
   readonly state: ClusterState;
+  readonly records: Records;
   readonly streams: Streams;
   readonly keyspace: LiveKeyspace;
   readonly runner: Runner;
@@ -60,7 +71,7 @@ interface ClaimsParts {
 }
 
 /** Creating keys whose anchor is another member, and granting that to others (docs/data-plane.md, "Creating a key"). */
-export class Claims implements ReplySink {
+export class Claims implements ReplySink, ProvisionalKeys {
   router!: TaskRouter;
   readonly #state: ClusterState;
   readonly #store: Store;
@@ -71,6 +82,7 @@ export class Claims implements ReplySink {
   readonly #mirrorSender: MirrorSender;
   readonly #mirrorReceiver: MirrorReceiver;
   readonly #moves: Moves;
+  readonly #records: Records;
   readonly #claims = new Map<string, Claim>();
   readonly #steps = new Map<number, Claim>();
   #deferred: DeferredClaim[] = [];
@@ -87,6 +99,8 @@ export class Claims implements ReplySink {
     this.#mirrorSender = parts.mirrorSender;
     this.#mirrorReceiver = parts.mirrorReceiver;
     this.#moves = parts.moves;
+    this.#records = parts.records;
+    this.#records.provisional = this;
   }
 
   get open(): number {
@@ -123,6 +137,7 @@ export class Claims implements ReplySink {
       queue: flushed === undefined ? [] : [flushed.task, ...flushed.queue],
       isDeferred: false,
       step: ++this.#lastStep,
+      records: [],
     };
     this.#claims.set(task.key.id, claim);
     this.#steps.set(claim.step, claim);
@@ -219,6 +234,24 @@ export class Claims implements ReplySink {
       this.router.routeTo(task, id);
     }
     return true;
+  }
+
+  /**
+   * The anchor has changed while a claim was on its way, and this node is the new one:
+   *
+   *   1. A has claimed k at B, which will say no: C is the primary of k
+   *   2. a view makes A the anchor of k; B and C report k, where A has an entry of its own, that nobody else has seen
+   *   3. B's no comes. If A had forgotten the reports it would take k for absent, and create it a second time.
+   */
+  holdRecord(key: Key, peer: Peer, bytes: Buffer): void {
+    const claim = this.#claims.get(key.id);
+    if (claim !== undefined && claim.records.length < MEMBERS_MAX)
+      claim.records.push({ peer, bytes });
+  }
+
+  /** A view was installed: everything is reported anew. */
+  installed(): void {
+    for (const { records } of this.#claims.values()) records.length = 0;
   }
 
   /** A copy of this key has come from another primary: the claim is lost. */
@@ -424,11 +457,15 @@ export class Claims implements ReplySink {
   }
 
   /** Takes the provisional entry back, unseen. */
+  /** Gives up the entry; what was told of the key meanwhile counts now. */
   #withdraw(claim: Claim): void {
     this.#forget(claim);
     const ref = this.#find(claim.key);
-    if (ref === 0 || this.#store.role(ref) !== Role.Primary) return;
-    if ((this.#store.flags(ref) & Flag.Busy) !== 0) this.#store.remove(ref);
+    const isPrimary = ref !== 0 && this.#store.role(ref) === Role.Primary;
+    if (isPrimary && (this.#store.flags(ref) & Flag.Busy) !== 0) this.#store.remove(ref);
+    for (const { peer, bytes } of claim.records) {
+      this.#records.receiveRecord(peer, bytes, 0, bytes.length);
+    }
   }
 
   #forget(claim: Claim): void {

@@ -123,6 +123,7 @@ export class NodeParts {
     this.runner = new Runner(this.keyspace, executor);
     this.claims = new Claims({
       state,
+      records: this.records,
       streams: this.streams,
       keyspace: this.keyspace,
       runner: this.runner,

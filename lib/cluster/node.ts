@@ -210,6 +210,7 @@ export class ClusterNode implements MembershipListener {
     this.#parts.headroom.installed();
     this.#parts.streams.mark(install.view);
     this.#parts.records.installed(install, added);
+    this.#parts.claims.installed();
     this.settling.installed();
     this.#parts.flushing.installed();
     for (const peer of lost) this.#peerLost(peer);

@@ -4,6 +4,7 @@ import { type ClusterState, SLOTS } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import type { Forgets } from './forgets.js';
 import { appendKeyFrame, FrameType, KeyFrame } from './frames.js';
+import { type Key, keyOf } from './key.js';
 import type { Install } from './member.js';
 import { NOBODY, type Peer } from './peer.js';
 import type { Streams } from './streams.js';
@@ -21,6 +22,11 @@ export interface Floor {
 /** Where floors are kept: a flush that its asker could not finish is finished by the reports. */
 export interface FloorKeeper {
   apply(floors: readonly Floor[]): void;
+}
+
+/** Keys that this node has created, and no anchor has granted yet. */
+export interface ProvisionalKeys {
+  holdRecord(key: Key, peer: Peer, bytes: Buffer): void;
 }
 
 /** Entries that are looked at in one turn. */
@@ -51,6 +57,8 @@ export class Records {
   #isFirst = true;
   /** Sides meet: holders are asked by the anchors, slot by slot, and say only that they stand still. */
   #isMerge = false;
+  /** Keeps what is told of keys that this node has created provisionally. */
+  provisional!: ProvisionalKeys;
   /** Members that are yet to be given the list of all locations, where everybody keeps it. */
   #newcomers: readonly Peer[] = [];
 
@@ -192,6 +200,12 @@ export class Records {
     this.#state.clock.observe(frame.version);
     const store = this.#store;
     let ref = store.find(frame.db, buffer, frame.keyStart, frame.keyEnd);
+    const isOwn = ref !== 0 && store.role(ref) === Role.Primary;
+    if (isOwn && (store.flags(ref) & Flag.Busy) !== 0) {
+      const key = keyOf(frame.db, buffer, frame.keyStart, frame.keyEnd);
+      this.provisional.holdRecord(key, peer, Buffer.from(buffer.subarray(start, end)));
+      return true;
+    }
     if (ref !== 0 && store.version(ref) > frame.version) return true;
     if (ref !== 0 && store.role(ref) < Role.Record) return true;
     // Of one version: the delete was not decided yet when the record was written, and is by now.

@@ -68,7 +68,8 @@ export class Streams {
 
   #dial(peer: Peer): void {
     const { stream } = peer;
-    if (stream.link !== 0 || this.#state.self.id > peer.id || stream.dials === DIALS_PER_TICK) return;
+    if (stream.link !== 0 || this.#state.self.id > peer.id || stream.dials === DIALS_PER_TICK)
+      return;
     stream.dials++;
     const link = this.#host.dialData(peer.member);
     this.#links.set(link, peer);
