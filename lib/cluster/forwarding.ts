@@ -277,8 +277,7 @@ function forwardBody(
   head[8] = proto;
   head[9] = db;
   head.writeUInt32LE(request.argc, 10);
-  const isDense = request.end[request.argc - 1]! - request.start[0]! === bytes;
-  const { buffer, start } = isDense ? request : request.copy();
+  const { buffer, start } = request.dense();
   for (let i = 0; i < request.argc; i++) {
     head.writeUInt32LE(request.length(i), FORWARD_HEADER_BYTES + 4 * i);
   }

@@ -66,6 +66,16 @@ export class Request {
     return copy;
   }
 
+  /** Its arguments with nothing in between: this request itself where they lie so. */
+  dense(): Request {
+    const { argc, start, end } = this;
+    for (let i = 1; i < argc; i++) {
+      if (start[i] === end[i - 1]) continue;
+      return Request.of(...Array.from({ length: argc }, (_, index) => this.bytes(index)));
+    }
+    return this;
+  }
+
   /** A request of argument 0 and those at `indexes`; it has the bytes in common with this one. */
   pick(indexes: readonly number[]): Request {
     const picked = new Request();

@@ -36,6 +36,21 @@ t.test('a connection that awaits no reply: its commands on a key run in its orde
     for (const key of KEYS) t.equal(await readers[0]!.get(key), expected);
   });
 
+  await t.test('what follows a large value on its way to another node', async (t) => {
+    for (const [i, key] of KEYS.entries()) {
+      const large = String(i).repeat(100_000);
+      const other = readers[i % readers.length]!;
+      await other.set(key, 'x');
+      const replies = await Promise.all([
+        writer!.set(key, large),
+        writer!.mget(KEYS[(i + 1) % KEYS.length]!, key),
+        writer!.append(key, 'end'),
+        writer!.del(KEYS[(i + 1) % KEYS.length]!, key),
+      ]);
+      t.same([replies[0], replies[1]?.[1] === large, replies[2]], ['OK', true, large.length + 3]);
+    }
+  });
+
   await t.test('commands on several keys, and on all of them, keep their place too', async (t) => {
     const [a, b, c] = KEYS as [string, string, string];
     for (let i = 0; i < 50; i++) {

@@ -347,3 +347,22 @@ t.test('many arguments grow the request, and are let go', async (t) => {
   t.equal(parser.next(request), ParseResult.Command);
   t.equal(request.start.length, 16);
 });
+
+t.test(
+  'arguments with nothing in between, of a request as it came, and of some of its keys',
+  (t) => {
+    const parser = new RequestParser(DEFAULT_REQUEST_LIMITS);
+    const input = Buffer.from('*4\r\n$3\r\nDEL\r\n$1\r\na\r\n$2\r\nbb\r\n$3\r\nccc\r\n');
+    const request = new Request();
+    parser.feed(input, input.length);
+    t.equal(parser.next(request), ParseResult.Command);
+    for (const one of [request, request.copy(), request.pick([1, 2, 3])]) {
+      const dense = one.dense();
+      t.equal(dense.buffer.latin1Slice(dense.start[0]!, dense.end[3]!), 'DELabbccc');
+      t.equal(dense.dense(), dense, 'nothing is copied twice');
+    }
+    const picked = request.pick([3, 1]).dense();
+    t.equal(picked.buffer.latin1Slice(picked.start[0]!, picked.end[2]!), 'DELccca');
+    t.end();
+  },
+);
