@@ -7,6 +7,12 @@ import type { Incarnation, Member, View } from '../member.js';
  */
 export class Others {
   #died = false;
+  /** Who leaves, by views prepared since the last install: they may have installed one, and gone, before it came here. */
+  readonly #leavers = new Set<Incarnation>();
+
+  prepared(view: View): void {
+    for (const { id, leaving } of view.members) if (leaving) this.#leavers.add(id);
+  }
 
   /** A view was installed in the place of another one. */
   changed(
@@ -15,13 +21,17 @@ export class Others {
     view: View,
     saidGoodbye: (id: Incarnation) => boolean,
   ): void {
+    const leavers = new Set(this.#leavers);
+    this.#leavers.clear();
     if (view.members.some((member) => member.id !== self && !member.leaving)) {
       this.#died = false;
       return;
     }
     const ids = new Set(view.members.map(({ id }) => id));
     const gone = (before?.members ?? []).filter(({ id }) => !ids.has(id));
-    if (gone.some((member) => !member.leaving && !saidGoodbye(member.id))) this.#died = true;
+    const left = (member: Member): boolean =>
+      member.leaving || leavers.has(member.id) || saidGoodbye(member.id);
+    if (!gone.every(left)) this.#died = true;
   }
 
   /** Only leavers are left, because the others died. */

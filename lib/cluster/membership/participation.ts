@@ -103,6 +103,7 @@ export class Participation {
     this.#serving.changed();
     const { departed, leases, peers, self } = this.#state;
     leases.markMembers(idsOf(view));
+    this.#others.prepared(view);
     // A joiner may have been given up while the view was on its way.
     for (const member of view.members) {
       if (member.id !== self.id && !departed.has(member.id)) peers.add(member, now);
