@@ -285,6 +285,15 @@ export function newestOf(processes: readonly Process[], key: string): Newest {
   return newest.version < floor ? { version: floor, value: null, expireAt: 0 } : newest;
 }
 
+/** The newest change that any of the processes has: several, where sides have changed a key with the same version. */
+export function winnersOf(processes: readonly Process[], key: string): Newest[] {
+  const newest = newestOf(processes, key);
+  const others = processes
+    .map((process) => newestOf([process], key))
+    .filter(({ version, value }) => version === newest.version && value !== null);
+  return [newest, ...others];
+}
+
 /** Created without its anchor's word yet: nobody has seen it. */
 function isProvisional(store: Store, ref: Ref): boolean {
   return store.role(ref) === Role.Primary && (store.flags(ref) & Flag.Busy) !== 0;

@@ -1,7 +1,7 @@
 import type { Random } from '../support/control-network.js';
 import type { Call } from './history.js';
 import type { Process } from './process.js';
-import { newestOf, SplitRound } from './split-round.js';
+import { newestOf, SplitRound, winnersOf } from './split-round.js';
 
 /** What a run of partitions needs of the simulation. */
 export interface Stage {
@@ -105,7 +105,7 @@ export class Splits {
     stage.hush();
     stage.run(HUSH_MS);
     const isSplit = round.healed(stage.now, stage.processes());
-    const newest = stage.keys.map((key) => newestOf(stage.processes(), key));
+    const newest = stage.keys.map((key) => winnersOf(stage.processes(), key));
     stage.note('heal');
     stage.heal();
     stage.calmDown(() => undefined);
@@ -113,10 +113,11 @@ export class Splits {
     stage.count(isSplit ? 'merges of three' : 'unsplit');
     if (!isSplit) return;
     stage.keys.forEach((key, index) => {
-      const { value, expireAt } = newest[index]!;
+      const winners = newest[index]!;
       const found = newestOf(stage.processes(), key).value;
-      if (expireAt !== 0 || found === value) return;
-      stage.violated(`${key} is ${found} after the merge, and the newest was ${value}`, key);
+      if (winners.some(({ value, expireAt }) => expireAt !== 0 || value === found)) return;
+      const values = winners.map(({ value }) => value).join(' or ');
+      stage.violated(`${key} is ${found} after the merge, and the newest was ${values}`, key);
     });
   }
 
