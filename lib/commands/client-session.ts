@@ -32,8 +32,10 @@ export interface ClientSession extends ReplySink {
   readonly reply: ReplyWriter;
   /** Which of its commands are on their way. */
   readonly order: CommandOrder;
-  /** Keeps a command, which owns its bytes, until `order` lets it run; nothing that comes behind it is dispatched before. */
+  /** Keeps a command, which owns its bytes, until `release`; nothing that comes behind it is dispatched before. */
   hold(request: Request): void;
+  /** What is held is dispatched again, later in this turn; nothing happens when nothing is. */
+  release(): void;
   /**
    * Ends the reply that was appended since the last end. With `acks` > 0 it is held until `acknowledged(token)` was called
    * that often; returns the token (0 when nothing is held).

@@ -74,7 +74,9 @@ export class CommandOrder {
   #end(keys: KeyHashes): void {
     const wasWaiting = this.isWaiting;
     this.#count(keys, -1);
-    if (wasWaiting && !this.isWaiting) this.#wake();
+    if (!wasWaiting || this.isWaiting) return;
+    this.#waiting = NONE;
+    this.#wake();
   }
 
   #count(keys: KeyHashes, by: 1 | -1): void {

@@ -16,17 +16,22 @@ import { KEY_LENGTH_MAX } from '../store/entry.js';
 import type { ClientSession } from './client-session.js';
 import { hashesOf } from './command-order.js';
 import { Errors, unknownCommand, wrongArity } from './errors.js';
-import { type HeldCommand, PauseGate } from './pause-gate.js';
+import { PauseGate } from './pause-gate.js';
 import type { NodeServices } from './services.js';
 import type { CommandContext, CommandSpec } from './spec.js';
 import { arityFits, type CommandTable, keyCount, keyIndexes } from './table.js';
 
 /** First byte of an error reply. */
 const MINUS = 45;
-const NOTHING = Buffer.alloc(0);
+
+/** How the reply of the running command goes out, where that is not by `client.endReply`. */
+interface Exit {
+  readonly sink: ReplySink;
+  readonly token: number;
+}
 
 /** For replies that nobody wants: CLIENT REPLY OFF and SKIP. */
-const SILENCE: ReplySink = { acknowledged() {}, complete() {}, fail() {} };
+const SILENCE: Exit = { sink: { acknowledged() {}, complete() {}, fail() {} }, token: 0 };
 
 /** What a dispatcher works with. */
 export interface DispatcherParts {
@@ -37,19 +42,12 @@ export interface DispatcherParts {
   readonly services: NodeServices;
 }
 
-/** How the reply of the running command goes out, where that is not by `client.endReply`. */
-interface Exit {
-  readonly sink: ReplySink;
-  readonly token: number;
-}
-
 class Context implements CommandContext {
   readonly keyspace: Keyspace;
   readonly services: NodeServices;
   readonly table: CommandTable;
   readonly #router: Router;
   readonly #gate: PauseGate;
-  readonly #resume: () => void;
   session: ClientSession | null = null;
   current: CommandSpec | null = null;
   request: Request | null = null;
@@ -58,13 +56,12 @@ class Context implements CommandContext {
   deferred = false;
   exit: Exit | null = null;
 
-  constructor(parts: DispatcherParts, gate: PauseGate, resume: () => void) {
+  constructor(parts: DispatcherParts, gate: PauseGate) {
     this.keyspace = parts.keyspace;
     this.services = parts.services;
     this.table = parts.table;
     this.#router = parts.router;
     this.#gate = gate;
-    this.#resume = resume;
   }
 
   get spec(): CommandSpec {
@@ -109,13 +106,10 @@ class Context implements CommandContext {
 
   pause(until: number, writesOnly: boolean): void {
     this.#gate.pause(until, writesOnly);
-    this.services.after(until - this.services.now(), this.#resume);
   }
 
   unpause(): void {
     this.#gate.end();
-    // The others' commands run behind this one, not inside it.
-    this.services.after(0, this.#resume);
   }
 }
 
@@ -126,7 +120,7 @@ export class Dispatcher implements Executor {
   readonly #barrier: WriteBarrier;
   readonly #services: NodeServices;
   readonly #context: Context;
-  readonly #gate = new PauseGate();
+  readonly #gate: PauseGate;
   /** Replies that do not go straight into a connection's own writer. */
   readonly #scratch = new ReplyWriter();
 
@@ -135,7 +129,8 @@ export class Dispatcher implements Executor {
     this.#router = parts.router;
     this.#barrier = parts.barrier;
     this.#services = parts.services;
-    this.#context = new Context(parts, this.#gate, () => this.#resume());
+    this.#gate = new PauseGate(parts.services);
+    this.#context = new Context(parts, this.#gate);
   }
 
   /**
@@ -144,14 +139,14 @@ export class Dispatcher implements Executor {
    */
   dispatch(client: ClientSession, request: Request): void {
     const spec = this.#table.find(request);
-    if (client.order.open > 0 && spec !== null && client.order.mustWait(hashesOf(spec, request))) {
+    if (spec !== null && this.#mustWait(client, request, spec)) {
       client.hold(request.copy());
       return;
     }
     client.commandsRun++;
     this.#services.statistics.commandsProcessed++;
-    if (client.replyMode !== 'on' || this.#gate.active) {
-      this.#dispatchAside(client, request);
+    if (client.replyMode !== 'on') {
+      this.#runMuted(client, request, spec);
       return;
     }
     if (spec === null && this.#isHttp(request)) {
@@ -167,7 +162,7 @@ export class Dispatcher implements Executor {
     client.lastCommand = spec.name;
     if (spec.firstKey === 0) this.#runKeyless(client, request, spec);
     else if (this.#mayRun(client.db, request, spec)) this.#runHere(client, request, spec);
-    else this.#submit(client, request, spec, client, -1);
+    else this.#submit(client, request, spec, null);
   }
 
   classify(request: Request): { traits: CommandTraits; keys: readonly number[] } | null {
@@ -190,6 +185,16 @@ export class Dispatcher implements Executor {
     if (spec.denyOom && this.#barrier.outOfMemory()) reply.error(Errors.outOfMemory);
     else spec.run(context, request, reply);
     this.#noteError(reply, start);
+  }
+
+  /** Whether something is to happen before this command runs; the client is released when it has. */
+  #mustWait(client: ClientSession, request: Request, spec: CommandSpec): boolean {
+    const { order } = client;
+    if (order.open > 0 && order.mustWait(hashesOf(spec, request))) return true;
+    // As in Redis a command that is refused anyway does not wait.
+    if (!this.#gate.stops(spec.write) || this.#isRefused(client, request, spec)) return false;
+    this.#gate.wait(client);
+    return true;
   }
 
   /** A browser that was made to send a request here must not get as far as the commands in its body. */
@@ -262,19 +267,15 @@ export class Dispatcher implements Executor {
     client.endReply(0);
   }
 
-  /** `token` -1 takes the next place in the client's order of replies. */
-  #submit(
-    client: ClientSession,
-    request: Request,
-    spec: CommandSpec,
-    sink: ReplySink,
-    token: number,
-  ): void {
+  /** `exit` null: the reply takes the next place in the client's order. */
+  #submit(client: ClientSession, request: Request, spec: CommandSpec, exit: Exit | null): void {
     const refusal = this.#router.refusal();
     if (refusal !== null) {
-      this.#refuse(client, refusal, sink, token);
+      this.#reject(exit === null ? client.reply : this.#startScratch(client), refusal);
+      if (exit === null) client.endReply(0);
       return;
     }
+    const { sink, token } = exit ?? { sink: client, token: client.deferReply() };
     this.#router.submit({
       request: request.copy(),
       traits: spec,
@@ -282,70 +283,35 @@ export class Dispatcher implements Executor {
       db: client.db,
       proto: client.reply.proto,
       sink: client.order.begin(hashesOf(spec, request), sink),
-      token: token === -1 ? client.deferReply() : token,
+      token,
     });
   }
 
-  #refuse(client: ClientSession, text: string, sink: ReplySink, token: number): void {
-    if (token === -1) {
-      this.#reject(client.reply, text);
-      client.endReply(0);
-    } else {
-      const scratch = this.#startScratch(client);
-      this.#reject(scratch, text);
-      sink.complete(token, takeBytes(scratch));
-    }
-  }
-
-  /** The way of commands whose reply nobody wants, or that CLIENT PAUSE may hold back. */
-  #dispatchAside(client: ClientSession, request: Request): void {
-    const spec = this.#table.find(request);
-    const refused = spec === null || this.#isRefused(client, request, spec);
-    // As in Redis a command that is refused anyway does not wait, unless others of its client do.
-    const held = this.#gate.holds(client) || (!refused && this.#gate.stops(spec.write));
-    if (held) this.#gate.hold({ client, request: request.copy(), token: client.deferReply() });
-    else this.#runAside(client, request, null);
-  }
-
-  /** Runs a command into the scratch writer; `held` says where its reply has its place already. */
-  #runAside(client: ClientSession, request: Request, held: Exit | null): void {
-    const context = this.#context;
-    const spec = this.#table.find(request);
-    const muted = client.replyMode !== 'on';
+  /** The way of commands whose reply nobody wants. */
+  #runMuted(client: ClientSession, request: Request, spec: CommandSpec | null): void {
     if (client.replyMode === 'skip') client.replyMode = 'on';
-    const exit = muted ? { sink: SILENCE, token: 0 } : held;
-    // A kept place has to be filled also where nothing is said.
-    if (muted && held !== null) held.sink.complete(held.token, NOTHING);
     const scratch = this.#startScratch(client);
     if (spec === null || this.#isRefused(client, request, spec)) {
       this.#reject(scratch, this.#refusal(client, request, spec));
-      this.#finishAside(client, scratch, exit);
       return;
     }
     client.lastCommand = spec.name;
     if (spec.firstKey !== 0) {
-      if (exit === null) this.#submit(client, request, spec, client, -1);
-      else this.#submit(client, request, spec, exit.sink, exit.token);
+      this.#submit(client, request, spec, SILENCE);
       return;
     }
-    this.#enter(client, request, spec);
-    context.muted = muted;
-    context.exit = exit;
+    const context = this.#enter(client, request, spec);
+    context.muted = true;
+    context.exit = SILENCE;
     spec.run!(context, request, scratch);
     context.exit = null;
-    if (context.deferred) return;
     // CLIENT REPLY ON answers although its client was silent up to now.
-    this.#finishAside(client, scratch, muted && !context.muted ? null : exit);
+    const isAnswered = !context.muted;
     context.muted = false;
-  }
-
-  #finishAside(client: ClientSession, reply: ReplyWriter, exit: Exit | null): void {
-    this.#noteError(reply, 0);
-    if (exit !== null) {
-      exit.sink.complete(exit.token, takeBytes(reply));
-      return;
-    }
-    client.reply.raw(reply.buffer, 0, reply.length);
+    if (context.deferred) return;
+    this.#noteError(scratch, 0);
+    if (!isAnswered) return;
+    client.reply.raw(scratch.buffer, 0, scratch.length);
     client.endReply(0);
   }
 
@@ -353,18 +319,6 @@ export class Dispatcher implements Executor {
     this.#scratch.reset();
     this.#scratch.proto = client.reply.proto;
     return this.#scratch;
-  }
-
-  /** The time of a pause is over, or CLIENT UNPAUSE ended it. */
-  #resume(): void {
-    const gate = this.#gate;
-    if (gate.isPaused()) {
-      if (this.#services.now() < gate.until) return;
-      gate.end();
-    }
-    gate.release((held: HeldCommand) => {
-      this.#runAside(held.client, held.request, { sink: held.client, token: held.token });
-    });
   }
 
   #reject(reply: ReplyWriter, text: string): void {
@@ -379,10 +333,6 @@ export class Dispatcher implements Executor {
     const end = reply.buffer.indexOf(13, start);
     this.#services.statistics.countError(reply.buffer.latin1Slice(start + 1, end));
   }
-}
-
-function takeBytes(reply: ReplyWriter): Buffer {
-  return Buffer.from(reply.buffer.subarray(0, reply.length));
 }
 
 function hasTooLongKey(spec: CommandSpec, request: Request): boolean {

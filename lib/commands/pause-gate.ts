@@ -1,75 +1,55 @@
-import type { Request } from '../protocol/request.js';
 import type { ClientSession } from './client-session.js';
+import type { NodeServices } from './services.js';
 
-/** A command held back by CLIENT PAUSE. Its place in the order of replies is kept by `token`. */
-export interface HeldCommand {
-  readonly client: ClientSession;
-  readonly request: Request;
-  readonly token: number;
-}
-
-/**
- * Commands that wait for the end of CLIENT PAUSE. What a client sends behind a held command is held too, so that its
- * order stays. Bounded by the connections: each stops reading at HELD_REPLIES_PAUSE replies that are due.
- */
+/** CLIENT PAUSE: whose commands wait for its end. */
 export class PauseGate {
-  /** Whether anything is paused or held: false is all that the hot path looks at. */
-  active = false;
+  readonly #services: Pick<NodeServices, 'now' | 'after'>;
+  /** Unix milliseconds, 0 while nothing is paused. */
   #until = 0;
   #writesOnly = false;
-  #held: HeldCommand[] = [];
-  readonly #clients = new Map<ClientSession, number>();
+  readonly #waiting = new Set<ClientSession>();
 
-  /** As in Redis, a pause that is on is never shortened nor narrowed to writes by another one. */
-  pause(until: number, writesOnly: boolean): void {
-    this.#writesOnly = this.isPaused() ? this.#writesOnly && writesOnly : writesOnly;
-    this.#until = Math.max(until, this.#until);
-    this.active = true;
+  constructor(services: Pick<NodeServices, 'now' | 'after'>) {
+    this.#services = services;
   }
 
-  isPaused(): boolean {
+  /** Whether anything is paused: false is all that the hot path looks at. */
+  get active(): boolean {
     return this.#until > 0;
   }
 
-  get until(): number {
-    return this.#until;
+  /** As in Redis, a pause that is on is never shortened nor narrowed to writes by another one. */
+  pause(until: number, writesOnly: boolean): void {
+    this.#writesOnly = this.active ? this.#writesOnly && writesOnly : writesOnly;
+    if (until <= this.#until) return;
+    this.#until = until;
+    this.#awaitEnd(until);
   }
 
-  /** Ends the pause; held commands are then there to take. */
+  /** A timer may fire before its time, and the clock may be set back: it is looked at, and waited for again. */
+  #awaitEnd(until: number): void {
+    const leftMs = Math.max(until - this.#services.now(), 0);
+    this.#services.after(leftMs, () => {
+      if (until !== this.#until) return;
+      if (this.#services.now() < until) this.#awaitEnd(until);
+      else this.end();
+    });
+  }
+
+  /** Who waits goes on, in the order in which they came. */
   end(): void {
     this.#until = 0;
-    this.active = this.#held.length > 0;
-  }
-
-  /** Whether commands of that client are held already. */
-  holds(client: ClientSession): boolean {
-    return this.#clients.has(client);
+    const clients = [...this.#waiting];
+    this.#waiting.clear();
+    for (const client of clients) client.release();
   }
 
   stops(write: boolean): boolean {
-    return this.isPaused() && (write || !this.#writesOnly);
+    return this.active && (write || !this.#writesOnly);
   }
 
-  hold(command: HeldCommand): void {
-    this.#held.push(command);
-    this.#clients.set(command.client, (this.#clients.get(command.client) ?? 0) + 1);
-  }
-
-  /**
-   * Runs what is held, in order, as long as the pause stays ended: a held command may be a CLIENT PAUSE itself, and what
-   * stands behind it is then held on.
-   */
-  release(run: (command: HeldCommand) => void): void {
-    const held = this.#held;
-    let next = 0;
-    while (next < held.length && !this.isPaused()) {
-      const command = held[next++]!;
-      const left = this.#clients.get(command.client)! - 1;
-      if (left === 0) this.#clients.delete(command.client);
-      else this.#clients.set(command.client, left);
-      run(command);
-    }
-    this.#held = held.slice(next);
-    this.active = this.isPaused() || this.#held.length > 0;
+  /** The client's command is held back by it: the client is released when the pause ends. */
+  wait(client: ClientSession): void {
+    this.#waiting.add(client);
   }
 }

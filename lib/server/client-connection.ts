@@ -61,7 +61,7 @@ export class ClientConnection implements ClientSession, ReplyOutput {
   lastCommand = '';
   commandsRun = 0;
   readonly reply = new ReplyWriter();
-  readonly order = new CommandOrder(() => this.#flushLater());
+  readonly order = new CommandOrder(() => this.release());
 
   readonly #socket: Socket;
   readonly #host: ConnectionHost;
@@ -72,8 +72,9 @@ export class ClientConnection implements ClientSession, ReplyOutput {
   /** Commands may be left in the parser, and the socket is not read until they have run. */
   #stopped = false;
   #inFlushList = false;
-  /** The command that waits for earlier ones on its keys. */
+  /** The command that waits for earlier ones on its keys, or for the end of a pause. */
   #held: Request | null = null;
+  #isReleased = true;
   /** When the soft output limit was passed, 0 while it is not. */
   #softLimitSince = 0;
 
@@ -157,11 +158,17 @@ export class ClientConnection implements ClientSession, ReplyOutput {
 
   hold(request: Request): void {
     this.#held = request;
+    this.#isReleased = false;
+  }
+
+  release(): void {
+    this.#isReleased = true;
+    this.#flushLater();
   }
 
   #isCongested(): boolean {
     return (
-      this.order.isWaiting ||
+      !this.#isReleased ||
       this.#replies.bytes > OUTPUT_PAUSE_BYTES ||
       this.#replies.entries > HELD_REPLIES_PAUSE ||
       this.#socket.writableLength > OUTPUT_PAUSE_BYTES
@@ -272,7 +279,7 @@ export class ClientConnection implements ClientSession, ReplyOutput {
     if (this.#closingSince !== 0 && now - this.#closingSince >= LINGER_MS) this.kill();
     // Waiting for a reply is not idling.
     const idles = idleTimeoutMs > 0 && now - this.lastActiveAt >= idleTimeoutMs;
-    if (idles && this.#replies.isEmpty) this.kill();
+    if (idles && this.#held === null && this.#replies.isEmpty) this.kill();
   }
 
   closeAfterReplies(): void {

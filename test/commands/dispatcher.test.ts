@@ -176,6 +176,31 @@ t.test('CLIENT PAUSE holds commands until its time is over', async (t) => {
   t.equal(node.run(client, 'GET', 'k'), '$1\r\nv\r\n');
 });
 
+t.test('CLIENT PAUSE ends also when its timer fires too early', async (t) => {
+  const node = new TestNode();
+  const [admin, client] = [node.connect(), node.connect()];
+  node.run(admin, 'CLIENT', 'PAUSE', '100');
+  node.run(client, 'SET', 'k', 'v');
+  node.advance(99.5, 0.5);
+  t.equal(client.replies(), '', 'not before its time');
+  node.advance(0.5);
+  t.equal(client.replies(), OK);
+});
+
+t.test(
+  'the end of CLIENT PAUSE keeps the order of commands that are sent on their way',
+  async (t) => {
+    const node = new TestNode();
+    node.local.local = false;
+    const [admin, client] = [node.connect(), node.connect()];
+    node.run(admin, 'CLIENT', 'PAUSE', '100', 'WRITE');
+    node.run(client, 'SET', 'k', '1');
+    node.run(client, 'INCR', 'k');
+    node.advance(100);
+    t.equal(client.held.length, 1, 'the second waits for the first');
+  },
+);
+
 t.test(
   'CLIENT PAUSE WRITE lets reads pass, and what stands behind a write waits with it',
   async (t) => {

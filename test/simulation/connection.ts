@@ -120,6 +120,8 @@ export class Connection implements ClientSession, ReplyOutput {
     throw new Error('a client sends one command at a time');
   }
 
+  release(): void {}
+
   endReply(acks: number): number {
     this.process.wantDrain(this);
     return this.#queue.endReply(acks);

@@ -49,10 +49,12 @@ export class FakeClient implements ClientSession {
   readonly held: Request[] = [];
   closed: 'no' | 'after replies' | 'killed' = 'no';
   readonly #queue: { token: number; acks: number; bytes: Buffer | null }[] = [];
+  readonly #released: (client: FakeClient) => void;
   #token = 0;
 
-  constructor(id: number, now: number) {
+  constructor(id: number, now: number, released: (client: FakeClient) => void) {
     this.id = id;
+    this.#released = released;
     this.address = `127.0.0.1:${50_000 + id}`;
     this.createdAt = now;
     this.lastActiveAt = now;
@@ -60,6 +62,10 @@ export class FakeClient implements ClientSession {
 
   hold(request: Request): void {
     this.held.push(request);
+  }
+
+  release(): void {
+    this.#released(this);
   }
 
   endReply(acks: number): number {
@@ -139,23 +145,38 @@ export class TestNode {
   }
 
   connect(): FakeClient {
-    const client = new FakeClient(this.clients.size + 1, this.time);
+    const client = new FakeClient(this.clients.size + 1, this.time, (client) => {
+      this.#timers.push({ at: this.time, run: () => this.#runHeld(client) });
+    });
     this.clients.add(client);
     return client;
   }
 
   /** Runs a command and returns the replies that are due then. */
   run(client: FakeClient, ...args: (string | Buffer)[]): string {
-    this.dispatcher.dispatch(client, Request.of(...args));
+    this.#dispatch(client, Request.of(...args));
     return client.replies();
   }
 
-  /** Lets time pass, and runs the timers that are due. */
-  advance(milliseconds: number): void {
+  /** What comes behind a command that is held waits with it. */
+  #dispatch(client: FakeClient, request: Request): void {
+    if (client.held.length > 0) client.held.push(request);
+    else this.dispatcher.dispatch(client, request);
+  }
+
+  #runHeld(client: FakeClient): void {
+    for (const request of client.held.splice(0)) this.#dispatch(client, request);
+  }
+
+  /** Lets time pass, and runs the timers that are due by then; `early`: they are called so long before their time. */
+  advance(milliseconds: number, early = 0): void {
     this.time += milliseconds;
-    const due = this.#timers.filter((timer) => timer.at <= this.time);
-    this.#timers = this.#timers.filter((timer) => timer.at > this.time);
-    for (const timer of due) timer.run();
+    for (let room = 100; room > 0; room--) {
+      const next = this.#timers.findIndex((timer) => timer.at - early <= this.time);
+      if (next < 0) return;
+      const [timer] = this.#timers.splice(next, 1);
+      timer!.run();
+    }
   }
 
   #services(): NodeServices {
