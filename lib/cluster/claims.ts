@@ -456,8 +456,7 @@ export class Claims implements ReplySink, ProvisionalKeys {
     this.#moves.awaitCopy(ref, { acknowledged: complete, complete, fail }, token);
   }
 
-  /** Takes the provisional entry back, unseen. */
-  /** Gives up the entry; what was told of the key meanwhile counts now. */
+  /** Takes the provisional entry back, unseen; what was told of the key meanwhile counts now. */
   #withdraw(claim: Claim): void {
     this.#forget(claim);
     const ref = this.#find(claim.key);
