@@ -63,6 +63,7 @@ export class ClusterState {
 
   /** What is added to the monotonic clock for the members' median wall clock. */
   #medianOffsetMs = Number.POSITIVE_INFINITY;
+  #live: readonly Peer[] | null = null;
   readonly #byId = new Map<Incarnation, Peer>();
   readonly #membership: () => MembershipView;
   readonly #place: Place;
@@ -183,8 +184,16 @@ export class ClusterState {
     return this.#byId.get(id);
   }
 
-  livePeers(): Peer[] {
-    return this.peers.filter((peer): peer is Peer => peer?.isLive ?? false);
+  /** A list of its own whenever that has changed: it stays as it is for who walks it. */
+  livePeers(): readonly Peer[] {
+    this.#live ??= this.peers.filter((peer): peer is Peer => peer?.isLive ?? false);
+    return this.#live;
+  }
+
+  /** Left out by a view that is prepared: the peer counts no more. */
+  leaveOut(peer: Peer): void {
+    peer.isLive = false;
+    this.#live = null;
   }
 
   isAnchor(slot: number): boolean {
@@ -260,12 +269,13 @@ export class ClusterState {
     this.floors.fill(0);
     this.known.fill(0);
     this.peers.fill(null);
+    this.#live = null;
     this.#byId.clear();
   }
 
   /** Ends a peer: no entry may name it any more as a live one. Its number stays its own until `forget`. */
   end(peer: Peer): void {
-    peer.isLive = false;
+    this.leaveOut(peer);
     this.#byId.delete(peer.id);
   }
 
@@ -284,9 +294,7 @@ export class ClusterState {
     // With the leases come the clocks: who slept, and serves again, knows what time it is.
     const { wall } = this.clock;
     this.#medianOffsetMs = Math.min(wall, this.membership.medianClockMs(wall)) - this.now;
-    for (const peer of this.peers) {
-      if (peer?.isLive) peer.readsUntil = this.membership.readsUntil(peer.id);
-    }
+    for (const peer of this.livePeers()) peer.readsUntil = this.membership.readsUntil(peer.id);
   }
 
   #add(member: Member): Peer {
@@ -295,6 +303,7 @@ export class ClusterState {
     if (index > PEERS_MAX) throw new Error('more than 65535 peers since the last settled view');
     const peer = new Peer(index, member);
     this.peers[index] = peer;
+    this.#live = null;
     this.#byId.set(member.id, peer);
     return peer;
   }

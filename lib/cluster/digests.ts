@@ -17,6 +17,14 @@ const ALL_RIGHTS = Flag.Full | Flag.Reads;
 const SUM_MODULUS = 2 ** 50;
 const PRIMARY_IN_CHANGE = Flag.Busy | Flag.Moving | Flag.Held | Flag.Sending;
 
+/** Entries of a slot, and a sum over their versions. */
+interface Digest {
+  readonly count: number;
+  readonly sum: number;
+}
+
+const NOTHING: Digest = { count: 0, sum: 0 };
+
 /** A repair that is being received: keys of the slot that were not named yet. */
 interface Repair {
   readonly slot: number;
@@ -160,10 +168,10 @@ export class Digests {
   }
 
   /** Entries and their versions, in any order. */
-  #digest(slot: number, counts: (ref: Ref) => boolean): { count: number; sum: number } {
+  #digest(slot: number, counts: (ref: Ref) => boolean): Digest {
+    if (this.#store.countInSlot(slot) === 0) return NOTHING;
     let count = 0;
     let sum = 0;
-    if (this.#store.countInSlot(slot) === 0) return { count, sum };
     this.#store.eachInSlot(slot, (ref) => {
       if (!counts(ref)) return false;
       count++;

@@ -184,7 +184,7 @@ export class ClusterNode implements MembershipListener {
     this.state.isChanging = true;
     for (const peer of this.state.livePeers()) {
       if (view.members.some((member) => member.id === peer.id)) continue;
-      peer.isLive = false;
+      this.state.leaveOut(peer);
       this.#parts.streams.end(peer);
     }
     this.#leasesChanged();

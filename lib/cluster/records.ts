@@ -149,12 +149,15 @@ export class Records {
 
   #reportDone(): void {
     this.#hasReported = true;
+    const flushed: Floor[] = [];
+    this.#state.floors.forEach((floor, db) => {
+      if (floor > 0) flushed.push({ db, floor });
+    });
     for (const peer of this.#state.livePeers()) {
       const { log } = peer.stream;
-      const flushed = [...this.#state.floors.entries()].filter(([, floor]) => floor > 0);
       log.begin(FrameType.Reported, 8 + flushed.length * FLOOR_BYTES);
       log.f64(this.#state.view!.id.number);
-      for (const [db, floor] of flushed) {
+      for (const { db, floor } of flushed) {
         log.u8(db);
         log.f64(floor);
       }

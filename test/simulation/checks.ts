@@ -37,12 +37,19 @@ function mayAct(process: Process, ref: Ref): boolean {
   if (node.state.merging[store.slot(ref)] === 1) return false;
   if (store.role(ref) !== Role.Primary || (store.flags(ref) & Flag.Busy) !== 0) return false;
   const now = process.monotonic;
-  const holds = (peer: Peer | null): boolean => peer === null || now < peer.readsUntil;
   if ((store.flags(ref) & Flag.Moving) !== 0) {
     const { from, to, state } = node.moves.moveOf(ref);
-    return holds(from) && (state === MoveState.Lease || holds(to));
+    return mayReadFor(from, now) && (state === MoveState.Lease || mayReadFor(to, now));
   }
-  return holds(node.state.livePeer(store.peer(ref)));
+  return mayReadFor(node.state.livePeer(store.peer(ref)), now);
+}
+
+const mayReadFor = (peer: Peer | null, now: number): boolean =>
+  peer === null || now < peer.readsUntil;
+
+function acts(process: Process, key: Watched): boolean {
+  const ref = find(process.store, key);
+  return ref !== 0 && mayAct(process, ref);
 }
 
 /** Each counts the other as a member. */
@@ -63,11 +70,10 @@ export function checkPrimaries(
   if (serving.length < 2) return null;
   for (const key of keys) {
     const watched = watchedOf(key);
-    const acting = serving.filter((process) => {
-      const ref = find(process.store, watched);
-      return ref !== 0 && mayAct(process, ref);
-    });
-    if (acting.length < 2) continue;
+    let count = 0;
+    for (const process of serving) if (acts(process, watched)) count++;
+    if (count < 2) continue;
+    const acting = serving.filter((process) => acts(process, watched));
     const others = isSplit
       ? acting.filter((one) => acting.some((other) => areTogether(one, other)))
       : acting;

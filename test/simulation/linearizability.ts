@@ -83,11 +83,6 @@ class Search {
     let low = from;
     while (done[low] === 1) low++;
     const candidates = this.#candidates(low);
-    if (this.#order.length > this.#best.length || this.#best.length === 0) {
-      this.#best = [...this.#order];
-      this.#bestState = state;
-      this.#bestBlocked = candidates;
-    }
     for (const index of candidates) {
       const isKnown = this.#until[index]! < Number.POSITIVE_INFINITY;
       for (const next of this.#model.step(state, this.#calls[index]!)) {
@@ -106,7 +101,16 @@ class Search {
         if (this.#steps >= this.#stepsMax) return false;
       }
     }
+    this.#stuck(state, candidates);
     return false;
+  }
+
+  /** Kept only where no call fits on: a copy at every step would make a long history quadratic. */
+  #stuck(state: string, candidates: number[]): void {
+    if (this.#order.length <= this.#best.length && this.#best.length > 0) return;
+    this.#best = [...this.#order];
+    this.#bestState = state;
+    this.#bestBlocked = candidates;
   }
 
   /** Calls that may come next: none that is not done has returned before they began. Known ones first. */
