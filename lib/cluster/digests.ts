@@ -8,9 +8,11 @@ import type { MirrorSender } from './mirror-sender.js';
 import type { Peer } from './peer.js';
 import type { Streams } from './streams.js';
 
-/** Slots compared per tick and peer, and entries that bound it: all slots take some minutes. */
-const SLOTS_PER_TICK = 8;
-const ENTRIES_PER_TICK = 2000;
+/** Slots compared per round and peer, and entries that bound it: all slots take some minutes. */
+const SLOTS_PER_ROUND = 32;
+const ENTRIES_PER_ROUND = 8000;
+/** A round in each tick would be most of what a cluster at rest sends: each is a write, a read and an ack for each pair. */
+const TICKS_PER_ROUND = 4;
 /** Slot u16, entries u32, sum f64. */
 const DIGEST_BYTES = 14;
 const ALL_RIGHTS = Flag.Full | Flag.Reads;
@@ -47,6 +49,7 @@ export class Digests {
   readonly #repairs = new Map<Peer, Repair>();
   readonly #frame = new KeyFrame();
   #slot = 0;
+  #ticks = 0;
 
   constructor(
     state: ClusterState,
@@ -63,8 +66,10 @@ export class Digests {
 
   /** Sends the digests of the next slots; only where all is settled. */
   tick(): void {
+    this.#ticks = (this.#ticks + 1) % TICKS_PER_ROUND;
+    if (this.#ticks !== 0) return;
     let seen = 0;
-    for (let i = 0; i < SLOTS_PER_TICK && seen < ENTRIES_PER_TICK; i++) {
+    for (let i = 0; i < SLOTS_PER_ROUND && seen < ENTRIES_PER_ROUND; i++) {
       const slot = this.#slot;
       this.#slot = (slot + 1) % SLOTS;
       seen += this.#store.countInSlot(slot);

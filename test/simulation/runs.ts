@@ -46,7 +46,7 @@ export async function runAll(
   };
   const work = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      const worker = fork(WORKER);
+      const worker = fork(WORKER, { execArgv: [...process.execArgv, '--single-threaded-gc'] });
       let index = -1;
       const send = (): void => {
         if (isOver || next >= runs.length) return worker.disconnect();
