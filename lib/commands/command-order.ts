@@ -40,6 +40,8 @@ export class CommandOrder {
   #all = 0;
   /** Commands on their way: while there are none, there is nothing to look at. */
   open = 0;
+  /** Grows with `abandon`. */
+  #era = 0;
   /** What the one command that waits touches. */
   #waiting: KeyHashes = NONE;
 
@@ -68,7 +70,21 @@ export class CommandOrder {
   /** A command sets out; it has run when its reply comes to the sink returned, which passes it on to `sink`. */
   begin(keys: KeyHashes, sink: ReplySink): ReplySink {
     this.#count(keys, 1);
-    return new UnderWay(sink, () => this.#end(keys));
+    const era = this.#era;
+    return new UnderWay(sink, () => {
+      if (era === this.#era) this.#end(keys);
+    });
+  }
+
+  /** Nobody waits any more for what is on its way: its replies have been failed. */
+  abandon(): void {
+    this.#era++;
+    this.#keys.clear();
+    this.#all = 0;
+    this.open = 0;
+    if (this.#waiting === NONE) return;
+    this.#waiting = NONE;
+    this.#wake();
   }
 
   #end(keys: KeyHashes): void {

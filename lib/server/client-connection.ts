@@ -219,6 +219,7 @@ export class ClientConnection implements ClientSession, ReplyOutput {
   /** What it waits for will not come: every reply that is not there yet is this error. */
   failWaiting(error: string): void {
     if (this.#closing >= Closing.Ended) return;
+    this.order.abandon();
     if (this.#replies.failAll(Buffer.from(`-${error}\r\n`))) this.#flushLater();
   }
 

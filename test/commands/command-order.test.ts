@@ -42,6 +42,21 @@ t.test('a command on all keys waits for everybody, and everybody for it', async 
   t.equal(woken, 2);
 });
 
+t.test('what is abandoned stops nobody, and ends nothing that has begun since', async (t) => {
+  let woken = 0;
+  const order = new CommandOrder(() => woken++);
+  const lost = order.begin([1], SINK);
+  order.begin(null, SINK);
+  t.ok(order.mustWait([1]));
+  order.abandon();
+  t.equal(woken, 1);
+  t.notOk(order.mustWait([1]));
+  order.begin([1], SINK);
+  lost.complete(0, NOTHING);
+  t.ok(order.mustWait([1]));
+  t.equal(woken, 1);
+});
+
 t.test('the dispatcher holds a command back, and those that touch no such key not', async (t) => {
   const node = new TestNode();
   node.local.local = false;

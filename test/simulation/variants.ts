@@ -229,8 +229,8 @@ export const VARIANTS: readonly Variant[] = [
       ),
       edit(
         'cluster-state.js',
-        'peer.isLive = false; this.#byId.delete(peer.id);',
-        'peer.isLive = false;',
+        'this.leaveOut(peer); this.#byId.delete(peer.id);',
+        'this.leaveOut(peer);',
       ),
     ],
     profile: 'alone',
