@@ -30,6 +30,13 @@ const MENDED: readonly (readonly [profile: string, seed: number])[] = [
   ['busy', 8],
   ['merge-crash', 124],
   ['merge-crash', 229],
+  ['deaf', 1],
+  ['deaf', 22],
+  ['links', 50007],
+  ['busy', 3104],
+  ['large', 3206],
+  ['drain', 50024],
+  ['merge-crash', 105],
 ];
 
 /** All of it runs in half a minute on an idle machine. */
