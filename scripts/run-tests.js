@@ -49,7 +49,15 @@ function complaints(lines) {
   });
 }
 
-/** Runs tap, prints a line per file and what went wrong in it; resolves to the counts and tap's exit status. */
+/** What one file has skipped, with the reason: "ok 1 - the test # SKIP the reason". */
+function skips(lines) {
+  return lines.flatMap((line) => {
+    const skip = /^\s*ok \d+ - (.*) # SKIP (.*)$/.exec(line);
+    return skip === null ? [] : [`${skip[1]}: ${skip[2]}`];
+  });
+}
+
+/** Runs tap, prints a line per file, what it skipped and what went wrong in it; resolves to the counts and tap's exit status. */
 async function run(files) {
   const options = ['--disable-coverage', '--jobs=2', `--timeout=${FILE_TIMEOUT_S}`];
   const tap = spawn(process.execPath, [TAP, 'run', ...options, '--reporter=tap', ...files], {
@@ -74,6 +82,7 @@ async function run(files) {
     if (result !== null) {
       console.log(`${result[1]} ${result[2].replace(/ \{$/, '')}`);
       if (result[1] !== 'ok') console.log(complaints(lines).join('\n'));
+      for (const why of skips(lines)) console.log(`  skipped: ${why}`);
       lines = [];
     } else if (/^# \{ total: /.test(line)) {
       counts = countsOf(line);
