@@ -3,6 +3,12 @@
 /** Bytes of the one buffer that all client sockets are read into; larger ones were no faster. */
 export const READ_BUFFER_BYTES = 64 * 1024;
 
+/** Bytes that client sockets may bring in one turn before their commands run; at least one read. */
+export const INPUT_BYTES_PER_TURN = 256 * 1024;
+
+/** Commands of one connection that are parsed before the first of them has run. */
+export const COMMANDS_AHEAD = 16;
+
 /** Commands of one connection that run before the other connections get their turn. */
 export const COMMANDS_PER_TURN = 1024;
 

@@ -95,6 +95,11 @@ export function appendKeyFrame(
   if (valueEnd > valueStart) log.bytes(value, valueStart, valueEnd);
 }
 
+/** The length of the key of a key frame whose payload begins at `start`. */
+export function keyLengthAt(buffer: Buffer, start: number): number {
+  return u32At(buffer, start + 2);
+}
+
 /** A key frame as read: ranges of the buffer that it came in. One instance is filled again and again. */
 export class KeyFrame {
   buffer: Buffer = Buffer.alloc(0);
@@ -110,7 +115,7 @@ export class KeyFrame {
   /** False when the payload is too short for what it says. */
   read(buffer: Buffer, start: number, end: number): boolean {
     if (end - start < KEY_HEADER_BYTES) return false;
-    const keyLength = u32At(buffer, start + 2);
+    const keyLength = keyLengthAt(buffer, start);
     if (keyLength > end - start - KEY_HEADER_BYTES) return false;
     this.buffer = buffer;
     this.flags = buffer[start]!;

@@ -308,7 +308,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
 
   #entry(db: number, request: Request, index: number): Ref {
     if (this.#foundRequest === request && this.#foundIndex === index) return this.#foundRef;
-    return this.#store.find(db, request.buffer, request.start[index]!, request.end[index]!);
+    return this.#store.findArgument(db, request, index);
   }
 
   #hasValue(ref: Ref): boolean {

@@ -4,6 +4,7 @@ import { type Ref, Role, type Store, ValueType } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import { FrameType, KeyFrame, NO_VALUE, RAW_VALUE } from './frames.js';
+import type { FramesAhead } from './frames-ahead.js';
 import { type Key, keyOf } from './key.js';
 import { NOBODY, type Peer } from './peer.js';
 
@@ -24,11 +25,13 @@ const GRANTS = Flag.Full | Flag.Reads;
 export class MirrorReceiver {
   readonly #state: ClusterState;
   readonly #store: Store;
+  readonly #ahead: FramesAhead;
   readonly #listener: MirrorListener;
   readonly #frame = new KeyFrame();
   readonly #nested = new KeyFrame();
 
-  constructor(state: ClusterState, listener: MirrorListener) {
+  constructor(state: ClusterState, ahead: FramesAhead, listener: MirrorListener) {
+    this.#ahead = ahead;
     this.#state = state;
     this.#store = state.store;
     this.#listener = listener;
@@ -202,7 +205,7 @@ export class MirrorReceiver {
   }
 
   #find(frame: KeyFrame): Ref {
-    return this.#store.find(frame.db, frame.buffer, frame.keyStart, frame.keyEnd);
+    return this.#ahead.find(frame);
   }
 
   /**

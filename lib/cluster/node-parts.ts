@@ -11,6 +11,7 @@ import { Failover } from './failover.js';
 import { Flushing } from './flushing.js';
 import { Forgets } from './forgets.js';
 import { Forwarding } from './forwarding.js';
+import { FramesAhead } from './frames-ahead.js';
 import { Gathering } from './gathering.js';
 import { Headroom } from './headroom.js';
 import { Inbox } from './inbox.js';
@@ -101,7 +102,8 @@ export class NodeParts {
     const inbox = new Inbox();
     this.largeReceiver = new LargeReceiver(state, inbox);
     this.headroom = new Headroom(state, (...room) => this.reclaiming.makeRoomAt(...room));
-    this.streams = new Streams(state, host, inbox);
+    const ahead = new FramesAhead(state.store);
+    this.streams = new Streams(state, host, inbox, ahead);
     this.forgets = new Forgets(state, this.streams);
     this.records = new Records(state, this.streams, this.forgets, {
       apply: (floors) => this.flushing.apply(floors),
@@ -115,7 +117,7 @@ export class NodeParts {
       swapped: (key) => this.gathering.swapped(key),
     });
     this.lookups = new Lookups(state, this.streams);
-    this.mirrorReceiver = new MirrorReceiver(state, {
+    this.mirrorReceiver = new MirrorReceiver(state, ahead, {
       becamePrimary: (ref) => this.moves.swappedIn(ref),
       primaryLost: (key, wasBusy) => this.#primaryLost(key, wasBusy),
     });

@@ -102,7 +102,7 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     if (state.now >= state.runsUntil) return false;
     if (traits.write && (state.flushing || state.lacksBackups)) return false;
     const store = this.#store;
-    const ref = store.find(db, request.buffer, request.start[keyIndex]!, request.end[keyIndex]!);
+    const ref = store.findArgument(db, request, keyIndex);
     if (!this.#isRunnable(ref, traits, db, request, keyIndex)) return false;
     this.#keyspace.noteFound(request, keyIndex, ref);
     return true;

@@ -2,6 +2,7 @@ import { FRAME_HEADER_BYTES } from '../protocol/bus-frames.js';
 import { f64At } from '../protocol/bytes.js';
 import type { ClusterState } from './cluster-state.js';
 import { FIRST_STREAM_TYPE, FrameType } from './frames.js';
+import type { FramesAhead } from './frames-ahead.js';
 import type { Incarnation, Member, View } from './member.js';
 import type { Peer } from './peer.js';
 import { EARLY_FLUSH_BYTES } from './stream.js';
@@ -39,11 +40,13 @@ export class Streams {
   readonly #state: ClusterState;
   readonly #host: DataHost;
   readonly #frames: FrameHandler;
+  readonly #ahead: FramesAhead;
   readonly #links = new Map<number, Peer>();
   #flushWanted = false;
 
-  constructor(state: ClusterState, host: DataHost, frames: FrameHandler) {
+  constructor(state: ClusterState, host: DataHost, frames: FrameHandler, ahead: FramesAhead) {
     this.#state = state;
+    this.#ahead = ahead;
     this.#host = host;
     this.#frames = frames;
   }
@@ -188,12 +191,14 @@ export class Streams {
   #process(peer: Peer): void {
     const { stream } = peer;
     const { statistics } = this.#state;
+    let lookAt = 0;
     while (stream.link !== 0 && !stream.closed) {
       if (!this.#mayProcess(peer)) {
         peer.isPaused = true;
         return;
       }
       const { reader } = stream;
+      if (reader.at >= lookAt) lookAt = this.#ahead.look(reader);
       if (!reader.next()) {
         if (reader.error !== '') this.#dropLink(peer);
         return;

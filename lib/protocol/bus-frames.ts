@@ -49,6 +49,23 @@ export class FrameReader {
     return this.gathered.length + this.chunkEnd - this.position;
   }
 
+  /** What has been fed and not been yielded is `lent[at, lentEnd)`; one frame before that may be in the making. */
+  get lent(): Buffer {
+    return this.chunk;
+  }
+
+  get at(): number {
+    return this.position;
+  }
+
+  get lentEnd(): number {
+    return this.chunkEnd;
+  }
+
+  get isGathering(): boolean {
+    return this.gathered.length > 0;
+  }
+
   /** Lends the first `length` bytes of `chunk`, until `finish`. What is left of the chunk before comes first. */
   feed(chunk: Buffer, length: number): void {
     if (this.error !== '') return;

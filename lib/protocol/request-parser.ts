@@ -55,13 +55,15 @@ type Stage = (typeof Stage)[keyof typeof Stage];
  * Reads the commands of one client: the RESP request form (`*2\r\n$3\r\nGET\r\n...`) and inline commands, with the
  * limits and error texts of Redis 7.0.
  *
- *     feed(chunk, length)        the chunk is lent until finish()
+ *     feed(chunk, start, end)    the chunk is lent until finish()
  *     next(request) ...          until Incomplete or Error, or until the caller wants no more for now
+ *     rewind(request)            that command, and those after it, come again
  *     finish()                   copies out what is left; the chunk may be overwritten now
  *
  * A command that lies whole in the chunk is yielded as offsets into it: no copy, no object. One that does not is
  * gathered in a buffer of the parser's own, over as many chunks as it takes, and yielded as offsets into that. What
- * `next` has put into a Request is readable until the following `next` or `finish`.
+ * `next` has put into Requests is readable until `finish`, or until a chunk ends in the middle of another command; none
+ * that was gathered can be rewound.
  *
  * After an error the parser stays in error: the connection is out of step and can only be closed.
  */
@@ -100,22 +102,40 @@ export class RequestParser {
   }
 
   /**
-   * Lends the first `length` bytes of `chunk`. Commands of the chunk before that were left when the caller stopped
-   * calling `next` come first: a caller that stops should stop reading too, or what is left is copied each time.
+   * Lends `chunk[start, end)`. Commands of the chunk before that were left when the caller stopped calling `next` come
+   * first: a caller that stops should stop reading too, or what is left is copied each time.
    */
-  feed(chunk: Buffer, length: number): void {
+  feed(chunk: Buffer, start: number, end: number): void {
     if (this.error !== '') return;
     if (this.position < this.end) {
       const left = this.chunk.subarray(this.position, this.end);
-      this.chunk = Buffer.concat([left, chunk.subarray(0, length)]);
+      this.chunk = Buffer.concat([left, chunk.subarray(start, end)]);
       this.end = this.chunk.length;
+      this.position = 0;
       if (this.end > this.limits.queryBufferBytesMax) this.fail(QUERY_BUFFER_FULL);
     } else {
       this.chunk = chunk;
-      this.end = length;
+      this.end = end;
+      this.position = start;
     }
-    this.position = 0;
     this.drained = false;
+  }
+
+  /** Whether bytes are left that `next` has not looked at. */
+  get hasMore(): boolean {
+    return this.position < this.end && !this.drained && this.error === '';
+  }
+
+  /** Whether the next command has begun in an earlier chunk. */
+  get isGathering(): boolean {
+    return this.gathered.length > 0;
+  }
+
+  /** Takes back `request` and what was parsed after it from the same chunk, errors included: they come again. */
+  rewind(request: Request): void {
+    this.position = request.origin;
+    this.drained = false;
+    this.error = '';
   }
 
   /** Parses one command into `request`. */
@@ -125,7 +145,9 @@ export class RequestParser {
       request.end = new Int32Array(16);
     }
     request.argc = 0;
-    while (this.position < this.end) {
+    request.hashedIndex = 0;
+    while (this.position < this.end && this.error === '') {
+      request.origin = this.position;
       const after = this.gathered.length > 0 ? this.parseGathered(request) : this.parse(request);
       if (after < 0) break;
       this.position = after;
@@ -140,7 +162,7 @@ export class RequestParser {
 
   /** Copies out what is left of the chunk. It may find that too much has been gathered: `error` says so. */
   finish(): void {
-    if (this.position < this.end) {
+    if (this.position < this.end && this.error === '') {
       if (this.drained) {
         this.gather();
       } else {
@@ -380,9 +402,6 @@ export class RequestParser {
   private fail(text: string): number {
     this.error = `Protocol error: ${text}`;
     this.gathered.clear();
-    this.chunk = EMPTY;
-    this.position = 0;
-    this.end = 0;
     return ERROR;
   }
 }

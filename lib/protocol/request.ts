@@ -1,12 +1,25 @@
+const EMPTY = Buffer.alloc(0);
+
 /**
  * One command as it was received: `argc` arguments, each a range of `buffer`. The parser fills one Request again and
  * again, so its ranges are valid only until the parser is fed the next chunk; `copy` gives one that owns its bytes.
  */
 export class Request {
-  buffer: Buffer = Buffer.alloc(0);
+  buffer: Buffer = EMPTY;
   argc = 0;
   start: Int32Array = new Int32Array(16);
   end: Int32Array = new Int32Array(16);
+  /** Where the command begins in the chunk that it was parsed from. */
+  origin = 0;
+  /** The argument of which `hash` and `slot` are known, as a key's; 0 for none. */
+  hashedIndex = 0;
+  hash = 0;
+  slot = 0;
+
+  /** Keeps the memory of what it was parsed from alive no longer. */
+  release(): void {
+    this.buffer = EMPTY;
+  }
 
   /** Makes room for at least `count` arguments. */
   reserve(count: number): void {

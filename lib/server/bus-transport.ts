@@ -7,6 +7,7 @@ import type { ControlMessage } from '../cluster/membership/messages.js';
 import { BUS_PROTOCOL, type BusHello, type BusLinkKind, encodeHello } from './bus-hello.js';
 import { BusLink, type BusLinkEvents } from './bus-link.js';
 import { dial, openAccepted, type ReadMode } from './socket-reading.js';
+import type { TurnEnd, TurnStep } from './turn-end.js';
 
 /** What the bus tells the node. Links are numbers, never 0; each event comes in a turn of its own. */
 export interface BusHandler {
@@ -39,7 +40,7 @@ export interface BusOptions {
  * The cluster bus over TCP: one listening port; control links that carry JSON messages, data links that carry the bytes
  * of streams. It knows connections, and nothing of what is said on them.
  */
-export class BusTransport implements BusLinkEvents {
+export class BusTransport implements BusLinkEvents, TurnStep {
   readonly #options: BusOptions;
   readonly #handler: BusHandler;
   readonly #server: Server;
@@ -47,12 +48,15 @@ export class BusTransport implements BusLinkEvents {
   readonly #links = new Map<number, BusLink>();
   #nextLink = 1;
   #isOpen = false;
-  #flushWanted = false;
+  /** Whether something was appended that is to be sent at the end of this turn. */
+  isDue = false;
+  readonly #turnEnd: TurnEnd;
   /** Links written to during the flush under way. */
   #corked: BusLink[] = [];
   #flushing = false;
 
-  constructor(options: BusOptions, handler: BusHandler) {
+  constructor(options: BusOptions, handler: BusHandler, turnEnd: TurnEnd) {
+    this.#turnEnd = turnEnd;
     this.#options = options;
     this.#handler = handler;
     this.#server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true });
@@ -114,13 +118,12 @@ export class BusTransport implements BusLinkEvents {
 
   /** Asks for one flush when the sockets of this turn have been read. */
   wantFlush(): void {
-    if (this.#flushWanted) return;
-    this.#flushWanted = true;
-    setImmediate(() => this.#flush());
+    this.isDue = true;
+    this.#turnEnd.schedule();
   }
 
-  #flush(): void {
-    this.#flushWanted = false;
+  run(): void {
+    this.isDue = false;
     this.#flushing = true;
     this.#handler.beginTurn();
     this.#handler.flush();

@@ -5,32 +5,31 @@ import type { Logger } from '../base/logger.js';
 import type { OutputLimit } from '../base/option-values.js';
 import type { ClientRegistry } from '../commands/services.js';
 import type { Statistics } from '../commands/statistics.js';
-import { Request } from '../protocol/request.js';
+import type { Request } from '../protocol/request.js';
 import { DEFAULT_REQUEST_LIMITS, type RequestLimits } from '../protocol/request-parser.js';
 import { ClientConnection, type ConnectionHost } from './client-connection.js';
-import type { FlushList } from './flush-list.js';
+import { FlushList } from './flush-list.js';
+import { InputBatch, type InputHost } from './input-batch.js';
 import { ReplyGather } from './reply-gather.js';
 import { openAccepted, type ReadMode } from './socket-reading.js';
+import type { TurnEnd } from './turn-end.js';
 
 type Writable<Type> = { -readonly [Name in keyof Type]: Type[Name] };
 
 const REFUSAL = '-ERR max number of clients reached\r\n';
 
 /** What the listener needs of the node. */
-export interface ListenerHost {
+export interface ListenerHost extends InputHost {
   readonly config: Config;
   readonly logger: Logger;
-  readonly flushList: FlushList;
   readonly statistics: Statistics;
-  /** See ConnectionHost. */
-  beginTurn(): number;
   dispatch(client: ClientConnection, request: Request): void;
 }
 
 /** Accepts clients, keeps count of them, and closes those that idle. */
 export class ClientListener implements ConnectionHost, ClientRegistry {
-  readonly request = new Request();
   readonly gather = new ReplyGather();
+  readonly inputs: InputBatch;
   readonly flushList: FlushList;
   readonly logger: Logger;
   readonly statistics: Statistics;
@@ -47,10 +46,11 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
   #nextId = 1;
   #sweep: NodeJS.Timeout | undefined;
 
-  constructor(host: ListenerHost, mode: ReadMode = 'onread') {
+  constructor(host: ListenerHost, turnEnd: TurnEnd, mode: ReadMode = 'onread') {
     this.#host = host;
     this.#mode = mode;
-    this.flushList = host.flushList;
+    this.inputs = new InputBatch(host, turnEnd);
+    this.flushList = new FlushList(turnEnd);
     this.logger = host.logger;
     this.statistics = host.statistics;
     this.outputLimit = host.config.get('client-output-buffer-limit').normal;
@@ -72,10 +72,6 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
 
   get authenticated(): boolean {
     return this.#host.config.get('requirepass') === '';
-  }
-
-  beginTurn(): number {
-    return this.#host.beginTurn();
   }
 
   dispatch(client: ClientConnection, request: Request): void {
@@ -129,7 +125,7 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
     const id = this.#nextId++;
     const receive = (chunk: Buffer, length: number) => client.received(chunk, length);
     const socket = openAccepted(accepted, this.#mode, this.#shared, receive);
-    const client = new ClientConnection(id, socket, this, this.beginTurn());
+    const client = new ClientConnection(id, socket, this, this.#host.beginTurn());
     const keepAliveMs = config.get('tcp-keepalive') * 1000;
     if (keepAliveMs > 0) socket.setKeepAlive(true, keepAliveMs);
     this.#clients.set(id, client);
@@ -149,7 +145,7 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
   }
 
   #sweepClients(): void {
-    const now = this.beginTurn();
+    const now = this.#host.beginTurn();
     const idleTimeoutMs = this.#host.config.get('timeout') * 1000;
     for (const client of this.#clients.values()) client.sweep(now, idleTimeoutMs);
   }

@@ -20,11 +20,11 @@ import { ClusterConfigFile } from './cluster-config-file.js';
 import { NodeClusterFacts } from './cluster-facts.js';
 import { clusterSettings } from './cluster-settings.js';
 import { Farewell } from './farewell.js';
-import { FlushList } from './flush-list.js';
 import { Housekeeping } from './housekeeping.js';
 import { JoinResolver } from './join-resolver.js';
 import { ServerServices } from './node-services.js';
 import type { ReadMode } from './socket-reading.js';
+import { TurnEnd } from './turn-end.js';
 
 /** Names of join addresses are resolved again each so many milliseconds. */
 const RESOLVE_MS = 1000;
@@ -102,15 +102,17 @@ export class TandisServer {
     const names = [...config.get('join'), ...(this.#file?.read() ?? [])];
     this.#joinListGiven = names.length > 0;
     this.#join = new JoinResolver(names, logger);
+    const turnEnd = new TurnEnd();
     this.#clients = new ClientListener(
       {
         config,
         logger,
-        flushList: new FlushList(),
         statistics: this.#statistics,
         beginTurn: () => this.#beginTurn(),
+        prefetch: (keys) => this.#store.prefetch(keys),
         dispatch: (client, request) => this.#dispatcher.dispatch(client, request),
       },
+      turnEnd,
       readMode,
     );
     this.#farewell = new Farewell(
@@ -128,7 +130,9 @@ export class TandisServer {
         self: () => this.#node.membership.self.id,
       },
       this.#busHandler(),
+      turnEnd,
     );
+    turnEnd.steps.push(this.#clients.inputs, this.#bus, this.#clients.flushList);
   }
 
   /** Resolves when both ports listen; the node joins or founds its cluster after that. Rejects with the system's error. */

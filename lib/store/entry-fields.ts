@@ -9,6 +9,7 @@ import {
   DOUBLE_EXPIRE_AT,
   DOUBLE_VERSION,
   HEADER_BYTES,
+  HEADER_UNITS,
   type Ref,
   type Role,
   UNIT_BYTES,
@@ -22,6 +23,11 @@ import {
 } from './entry.js';
 import { LargePayloads } from './large-payloads.js';
 
+/** Of longer values the processor sees for itself that they are read one line after the other. */
+const VALUE_BYTES_TOUCHED = 1024;
+/** Words of a line of the processor's caches. */
+const LINE_WORDS = 16;
+
 /**
  * The fields of entries, read and written in place: no object stands for an entry. Fields that counters depend on
  * (role, expiry, value length) are set by Store.
@@ -30,6 +36,8 @@ export class EntryFields {
   protected readonly arena: Arena;
   protected readonly large: LargePayloads = new LargePayloads();
   protected readonly databases = new DatabaseNumbers();
+  /** Of no meaning: so that loads ahead have a use, and are not left out by the compiler. */
+  protected loaded = 0;
   private readonly chunkShift: number;
   private readonly unitMask: number;
   private readonly chunkBytes: Buffer[];
@@ -162,6 +170,32 @@ export class EntryFields {
 
   valueLength(ref: Ref): number {
     return this.word(ref, WORD_VALUE_LENGTH);
+  }
+
+  /** Loads the headers, and the beginnings of the keys, of the first `count` of `refs`; 0 is none. */
+  protected touchHeaders(refs: Uint32Array, count: number): void {
+    const { chunkShift, unitMask, chunkWords } = this;
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const ref = refs[i]!;
+      if (ref === 0) continue;
+      const words = chunkWords[ref >>> chunkShift]!;
+      const at = (ref & unitMask) * 2;
+      sum ^= words[at]! ^ words[at + HEADER_UNITS * 2]!;
+    }
+    this.loaded = sum;
+  }
+
+  /** Loads the value, as far as VALUE_BYTES_TOUCHED. */
+  protected touchValue(ref: Ref): void {
+    const words = this.chunkWords[ref >>> this.chunkShift]!;
+    const from = (ref & this.unitMask) * 2;
+    if (this.isLarge(ref)) return;
+    const bytes = HEADER_BYTES + this.keyLength(ref) + this.valueLength(ref);
+    const to = from + (Math.min(bytes, VALUE_BYTES_TOUCHED) >>> 2);
+    let sum = 0;
+    for (let at = from + LINE_WORDS; at < to; at += LINE_WORDS) sum ^= words[at]!;
+    this.loaded ^= sum;
   }
 
   /** What the entry carries for its database: see DatabaseNumbers. */

@@ -2,6 +2,7 @@ import assert from 'node:assert';
 import { SLOTS } from '../protocol/crc16.js';
 import { Arena } from './arena.js';
 import type { Ref } from './entry.js';
+import { BATCH_KEYS_MAX, type KeyBatch } from './key-batch.js';
 import { ENTRY_UNITS_MAX } from './size-classes.js';
 import { SlotCounts } from './slot-counts.js';
 
@@ -35,10 +36,12 @@ export class SlotIndex {
   /** Entries by slot. */
   readonly entries = new SlotCounts();
   readonly counts: Uint32Array = this.entries.counts;
-  /** Cells by slot. */
-  readonly cells: Uint32Array = new Uint32Array(SLOTS);
+  /** By slot, side by side as they are read together: its block, and the number of its cells. */
+  private readonly tables: Uint32Array = new Uint32Array(2 * SLOTS);
 
-  private readonly blocks: Uint32Array = new Uint32Array(SLOTS);
+  /** Of no meaning: so that the loads of `locate` have a use, and are not left out by the compiler. */
+  loaded = 0;
+
   private readonly slab: Arena;
   private readonly chunkWords: Uint32Array[];
   private readonly chunkShift: number;
@@ -46,11 +49,12 @@ export class SlotIndex {
   private readonly large = new Map<number, Uint32Array>();
   private largeBytes = 0;
   private walks = 0;
+  private readonly places = new Int32Array(BATCH_KEYS_MAX);
 
   /** `chunkBytes` as for the entries. */
   constructor(chunkBytes: number) {
     this.slab = new Arena(Math.min(chunkBytes, CHUNK_BYTES_MAX), (_from, to) => {
-      this.blocks[this.wordsOfBlock(to)[this.baseOfBlock(to) - 2]!] = to;
+      this.tables[2 * this.wordsOfBlock(to)[this.baseOfBlock(to) - 2]!] = to;
     });
     const { words, chunkShift, unitMask } = this.slab.pool;
     this.chunkWords = words;
@@ -63,18 +67,51 @@ export class SlotIndex {
    * Valid until the next insertion or removal in any slot.
    */
   wordsOf(slot: number): Uint32Array {
-    const block = this.blocks[slot]!;
+    const block = this.tables[2 * slot]!;
     return block === NO_BLOCK ? this.large.get(slot)! : this.wordsOfBlock(block);
   }
 
+  /** Cells of a slot; 0 for one that never had entries. */
+  cellsOf(slot: number): number {
+    return this.tables[2 * slot + 1]!;
+  }
+
   baseOf(slot: number): number {
-    const block = this.blocks[slot]!;
+    const block = this.tables[2 * slot]!;
     return block === NO_BLOCK ? 0 : this.baseOfBlock(block);
+  }
+
+  /**
+   * Finds where the entries of keys probably are, by their slots and hashes: into `refs`, 0 for none, or for one in a table
+   * of its own. One step for all keys after the other, each of loads that do not wait for one another.
+   */
+  locate({ count, hashes, slots, refs }: KeyBatch): void {
+    const { tables, chunkShift, unitMask, chunkWords, places } = this;
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const table = 2 * slots[i]!;
+      const block = tables[table]!;
+      refs[i] = block;
+      if (block === NO_BLOCK) continue;
+      const place = (block & unitMask) * 2 + 2 + 2 * homeOf(tables[table + 1]!, hashes[i]!);
+      places[i] = place;
+      sum ^= chunkWords[block >>> chunkShift]![place]!;
+    }
+    this.loaded = sum;
+    for (let i = 0; i < count; i++) {
+      const block = refs[i]!;
+      if (block === NO_BLOCK) continue;
+      const hash = hashes[i]!;
+      const words = chunkWords[block >>> chunkShift]!;
+      let at = places[i]!;
+      while (words[at]! < hash && words[at + 1] !== 0) at += 2;
+      refs[i] = words[at] === hash ? words[at + 1]! : 0;
+    }
   }
 
   /** 0 for an empty cell, and behind the last one. */
   refAt(slot: number, cell: number): Ref {
-    return cell < this.cells[slot]! ? this.wordsOf(slot)[this.baseOf(slot) + 2 * cell + 1]! : 0;
+    return cell < this.cellsOf(slot) ? this.wordsOf(slot)[this.baseOf(slot) + 2 * cell + 1]! : 0;
   }
 
   hashAt(slot: number, cell: number): number {
@@ -83,7 +120,7 @@ export class SlotIndex {
 
   /** The first cell of an entry whose hash is `hash` or greater; the number of cells if there is none. */
   cellFrom(slot: number, hash: number): number {
-    const cells = this.cells[slot]!;
+    const cells = this.cellsOf(slot);
     if (cells === 0) return 0;
     let cell = homeOf(cells, hash);
     while (cell < cells && (this.refAt(slot, cell) === 0 || this.hashAt(slot, cell) < hash)) cell++;
@@ -92,9 +129,9 @@ export class SlotIndex {
 
   insert(slot: number, hash: number, ref: Ref): void {
     const count = this.counts[slot]! + 1;
-    if (count > entriesMax(this.cells[slot]!)) this.rebuild(slot, grown(this.cells[slot]!));
-    while (!place(this.wordsOf(slot), this.baseOf(slot), this.cells[slot]!, hash, ref)) {
-      this.rebuild(slot, grown(this.cells[slot]!));
+    if (count > entriesMax(this.cellsOf(slot))) this.rebuild(slot, grown(this.cellsOf(slot)));
+    while (!place(this.wordsOf(slot), this.baseOf(slot), this.cellsOf(slot), hash, ref)) {
+      this.rebuild(slot, grown(this.cellsOf(slot)));
     }
     this.entries.add(slot, 1);
   }
@@ -102,7 +139,7 @@ export class SlotIndex {
   remove(slot: number, hash: number, ref: Ref): void {
     const words = this.wordsOf(slot);
     const base = this.baseOf(slot);
-    const cells = this.cells[slot]!;
+    const cells = this.cellsOf(slot);
     let hole = this.positionOf(slot, hash, ref);
     let next = hole + 2;
     while (words[next + 1] !== 0 && base + 2 * homeOf(cells, words[next]!) < next) {
@@ -138,8 +175,7 @@ export class SlotIndex {
 
   clear(): void {
     this.entries.clear();
-    this.cells.fill(0);
-    this.blocks.fill(NO_BLOCK);
+    this.tables.fill(0);
     this.slab.clear();
     this.large.clear();
     this.largeBytes = 0;
@@ -164,7 +200,7 @@ export class SlotIndex {
   /** Position among the words of the slot. */
   private positionOf(slot: number, hash: number, ref: Ref): number {
     const words = this.wordsOf(slot);
-    let at = this.baseOf(slot) + 2 * homeOf(this.cells[slot]!, hash);
+    let at = this.baseOf(slot) + 2 * homeOf(this.cellsOf(slot), hash);
     while (words[at + 1] !== ref) {
       assert(words[at + 1] !== 0, 'entry is not in the index');
       at += 2;
@@ -174,7 +210,7 @@ export class SlotIndex {
 
   /** Gives memory back when a table is less than a quarter full. */
   private shrink(slot: number): void {
-    const cells = this.cells[slot]!;
+    const cells = this.cellsOf(slot);
     const count = this.counts[slot]!;
     if (cells > 2 * CELLS_FIRST && count < cells >>> 2) this.rebuild(slot, count * 2);
   }
@@ -197,15 +233,15 @@ export class SlotIndex {
       words.fill(0, base, base + 2 * cells);
       words[base - 2] = slot;
     }
-    if (this.cells[slot] !== 0 && !this.copyTo(slot, words, base, cells)) {
+    if (this.cellsOf(slot) !== 0 && !this.copyTo(slot, words, base, cells)) {
       if (!isLarge) this.slab.free(block);
       return false;
     }
-    const before = this.blocks[slot]!;
+    const before = this.tables[2 * slot]!;
     this.largeBytes -= this.large.get(slot)?.byteLength ?? 0;
     this.large.delete(slot);
-    this.blocks[slot] = block;
-    this.cells[slot] = cells;
+    this.tables[2 * slot] = block;
+    this.tables[2 * slot + 1] = cells;
     if (isLarge) {
       this.large.set(slot, words);
       this.largeBytes += words.byteLength;
@@ -218,7 +254,7 @@ export class SlotIndex {
   private copyTo(slot: number, target: Uint32Array, base: number, cells: number): boolean {
     const source = this.wordsOf(slot);
     const start = this.baseOf(slot);
-    const end = start + 2 * this.cells[slot]!;
+    const end = start + 2 * this.cellsOf(slot);
     let free = 0;
     for (let i = start; i < end; i += 2) {
       if (source[i + 1] === 0) continue;

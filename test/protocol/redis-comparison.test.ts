@@ -46,7 +46,7 @@ function answersHere(input: Buffer): string {
   const parser = new RequestParser(DEFAULT_REQUEST_LIMITS);
   const request = new Request();
   const reply = new ReplyWriter();
-  parser.feed(input, input.length);
+  parser.feed(input, 0, input.length);
   let result = parser.next(request);
   while (result === ParseResult.Command && !request.is(0, 'QUIT')) {
     reply.bulk(request.buffer, request.start[1]!, request.end[1]!);

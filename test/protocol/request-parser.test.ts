@@ -26,7 +26,7 @@ function parseInPieces(parser: RequestParser, input: Buffer, cuts: readonly numb
   ends.forEach((end, piece) => {
     const start = ends[piece - 1] ?? 0;
     input.copy(shared, 0, start, end);
-    parser.feed(shared, end - start);
+    parser.feed(shared, 0, end - start);
     while (parser.next(request) === ParseResult.Command) commands.push(argumentsOf(request));
     parser.finish();
     shared.fill('!');
@@ -173,7 +173,7 @@ t.test('after an error nothing more is parsed', async (t) => {
   const request = new Request();
   const input = bytesOf(`*x\r\n${encode(['PING'])}`);
   for (let round = 0; round < 3; round++) {
-    parser.feed(input, input.length);
+    parser.feed(input, 0, input.length);
     t.equal(parser.next(request), ParseResult.Error);
     t.equal(request.argc, 0);
     parser.finish();
@@ -218,7 +218,7 @@ t.test('limits of clients that have not authenticated', async (t) => {
   parser.authenticated = false;
   const request = new Request();
   const input = bytesOf(encode(['AUTH', 'secret']) + encode(['SET', 'k', `${bulk}y`]));
-  parser.feed(input, input.length);
+  parser.feed(input, 0, input.length);
   t.equal(parser.next(request), ParseResult.Command);
   parser.authenticated = true;
   t.equal(parser.next(request), ParseResult.Command, 'allowed from the next command on');
@@ -244,7 +244,7 @@ t.test('a caller may stop, and go on after the chunk was overwritten', async (t)
   const request = new Request();
   const chunk = bytesOf(`${encode(['a'])}${encode(['b'])}${encode(['c'])}*1\r\n$`);
   const rest = bytesOf(`1\r\nd\r\n${encode(['e'])}`);
-  parser.feed(chunk, chunk.length);
+  parser.feed(chunk, 0, chunk.length);
   parser.next(request);
   t.same(argumentsOf(request), ['a']);
   parser.finish();
@@ -252,7 +252,7 @@ t.test('a caller may stop, and go on after the chunk was overwritten', async (t)
   parser.next(request);
   t.same(argumentsOf(request), ['b']);
   parser.finish();
-  parser.feed(rest, rest.length);
+  parser.feed(rest, 0, rest.length);
   const commands: string[][] = [];
   while (parser.next(request) === ParseResult.Command) commands.push(argumentsOf(request));
   parser.finish();
@@ -264,7 +264,7 @@ t.test('a whole command is yielded in place, without a copy', async (t) => {
   const parser = new RequestParser(DEFAULT_REQUEST_LIMITS);
   const request = new Request();
   const chunk = bytesOf(encode(['SET', 'key', 'value']));
-  parser.feed(chunk, chunk.length);
+  parser.feed(chunk, 0, chunk.length);
   t.equal(parser.next(request), ParseResult.Command);
   t.equal(request.buffer, chunk);
 });
@@ -297,7 +297,7 @@ t.test("memory follows the bytes that came, not the lengths a client's header na
     const input = bytesOf(`*${count}\r\n$536870912\r\n${'a'.repeat(400)}`);
     const bytes = allocatedBytes(() => {
       for (let round = 0; round < 2; round++) {
-        parser.feed(input, input.length);
+        parser.feed(input, 0, input.length);
         t.equal(parser.next(request), ParseResult.Incomplete);
         parser.finish();
       }
@@ -315,18 +315,18 @@ t.test('a large argument in many chunks is copied a bounded number of times', as
   const header = bytesOf(`*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$${size}\r\n`);
   const chunk = Buffer.alloc(4096, 'v');
   const bytes = allocatedBytes(() => {
-    parser.feed(header, header.length);
+    parser.feed(header, 0, header.length);
     parser.next(request);
     parser.finish();
     for (let sent = 0; sent < size; sent += chunk.length) {
-      parser.feed(chunk, chunk.length);
+      parser.feed(chunk, 0, chunk.length);
       if (parser.next(request) !== ParseResult.Incomplete) t.fail('yielded before its end');
       parser.finish();
     }
   });
   t.ok(bytes < 3 * size, `${bytes} bytes allocated for ${size}`);
   const end = bytesOf(`\r\n${encode(['PING'])}`);
-  parser.feed(end, end.length);
+  parser.feed(end, 0, end.length);
   t.equal(parser.next(request), ParseResult.Command);
   t.equal(request.length(2), size);
   t.equal(request.buffer.length, size + header.length + 2, 'nothing over');
@@ -341,7 +341,7 @@ t.test('many arguments grow the request, and are let go', async (t) => {
   const request = new Request();
   const many = Array.from({ length: 20_000 }, (_, index) => `${index}`);
   const input = bytesOf(encode(many) + encode(['PING']));
-  parser.feed(input, input.length);
+  parser.feed(input, 0, input.length);
   t.equal(parser.next(request), ParseResult.Command);
   t.same(argumentsOf(request), many);
   t.equal(parser.next(request), ParseResult.Command);
@@ -354,7 +354,7 @@ t.test(
     const parser = new RequestParser(DEFAULT_REQUEST_LIMITS);
     const input = Buffer.from('*4\r\n$3\r\nDEL\r\n$1\r\na\r\n$2\r\nbb\r\n$3\r\nccc\r\n');
     const request = new Request();
-    parser.feed(input, input.length);
+    parser.feed(input, 0, input.length);
     t.equal(parser.next(request), ParseResult.Command);
     for (const one of [request, request.copy(), request.pick([1, 2, 3])]) {
       const dense = one.dense();
@@ -366,3 +366,57 @@ t.test(
     t.end();
   },
 );
+
+/** Parses ahead, takes some of it back, and so on: what a connection does whose commands must wait in between. */
+function parseAndRewind(input: Buffer, cuts: readonly number[], ahead: readonly number[]): Outcome {
+  const parser = new RequestParser(DEFAULT_REQUEST_LIMITS);
+  const requests = Array.from({ length: 4 }, () => new Request());
+  const commands: string[][] = [];
+  const ends = [...cuts, input.length];
+  let step = 0;
+  ends.forEach((end, piece) => {
+    parser.feed(input, ends[piece - 1] ?? 0, end);
+    for (let result: ParseResult = ParseResult.Command; result === ParseResult.Command; ) {
+      let parsed = 0;
+      const most = parser.isGathering ? 1 : requests.length;
+      while (parsed < most) {
+        result = parser.next(requests[parsed]!);
+        if (result !== ParseResult.Command) break;
+        parsed++;
+      }
+      // At least one runs each time, as on a connection.
+      const kept = Math.min(parsed, 1 + ahead[step++ % ahead.length]!);
+      for (let i = 0; i < kept; i++) commands.push(argumentsOf(requests[i]!));
+      if (kept === parsed) continue;
+      parser.rewind(requests[kept]!);
+      t.equal(parser.error, '');
+      result = ParseResult.Command;
+    }
+    parser.finish();
+  });
+  return { commands, error: parser.error };
+}
+
+t.test('commands that were taken back come again, with whatever followed them', async (t) => {
+  const command = fc.array(fc.string({ maxLength: 9 }), { minLength: 1, maxLength: 4 });
+  const ending = fc.constantFrom(
+    '',
+    '*1\r\n$4\r\nPI',
+    '*1\r\n#4\r\nPING\r\n',
+    'INLINE a b\r\n',
+    '*0\r\n',
+  );
+  fc.assert(
+    fc.property(
+      fc.array(command, { maxLength: 12 }),
+      ending,
+      fc.array(fc.nat({ max: 300 }), { maxLength: 4 }),
+      fc.array(fc.nat({ max: 3 }), { minLength: 1, maxLength: 5 }),
+      (commands, last, at, ahead) => {
+        const input = bytesOf(commands.map(encode).join('') + last);
+        const cuts = at.filter((cut) => cut < input.length).sort((a, b) => a - b);
+        t.same(parseAndRewind(input, cuts, ahead), parse(input, cuts));
+      },
+    ),
+  );
+});

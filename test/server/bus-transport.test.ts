@@ -7,6 +7,7 @@ import type { ControlMessage } from '../../lib/cluster/membership/messages.js';
 import { linkEndOf } from '../../lib/server/bus-link.js';
 import { type BusHandler, BusTransport } from '../../lib/server/bus-transport.js';
 import type { ReadMode } from '../../lib/server/socket-reading.js';
+import { TurnEnd } from '../../lib/server/turn-end.js';
 
 const ID_A = 'a'.repeat(40);
 const ID_B = 'b'.repeat(40);
@@ -50,10 +51,13 @@ async function start(t: Test, self: string, mode: ReadMode = 'onread') {
       warnings.push(String(reason));
     },
   };
+  const turnEnd = new TurnEnd();
   const bus = new BusTransport(
     { host: '127.0.0.1', port: 0, dialTimeoutMs: 1000, readMode: mode, logger, self: () => self },
     handler,
+    turnEnd,
   );
+  turnEnd.steps.push(bus);
   const busPort = await bus.listen();
   bus.open();
   t.teardown(() => bus.close());

@@ -9,8 +9,8 @@ import { Statistics } from '../../lib/commands/statistics.js';
 import type { Request } from '../../lib/protocol/request.js';
 import type { ClientConnection } from '../../lib/server/client-connection.js';
 import { ClientListener } from '../../lib/server/client-listener.js';
-import { FlushList } from '../../lib/server/flush-list.js';
 import type { ReadMode } from '../../lib/server/socket-reading.js';
+import { TurnEnd } from '../../lib/server/turn-end.js';
 
 const PING = '*1\r\n$4\r\nPING\r\n';
 
@@ -23,6 +23,7 @@ async function start(t: Test, mode: ReadMode, options: Partial<Record<OptionName
   let dispatched = 0;
   let outputBytesMax = 0;
   const config = new Config({ port: '0', ...options });
+  const turnEnd = new TurnEnd();
   const listener = new ClientListener(
     {
       config,
@@ -33,12 +34,17 @@ async function start(t: Test, mode: ReadMode, options: Partial<Record<OptionName
           events.emit('warning');
         },
       },
-      flushList: new FlushList(),
       statistics: new Statistics(),
       beginTurn: () => Date.now(),
+      prefetch: () => undefined,
       dispatch: (client: ClientConnection, request: Request) => {
         dispatched += 1;
         const name = request.latin1(0).toUpperCase();
+        if (name === 'STOP' && held.length === 0) {
+          held.push({ client, token: 0 });
+          client.hold(request.copy());
+          return;
+        }
         if (name === 'BIG') client.reply.bulkLatin1('x'.repeat(Number(request.latin1(1))));
         else if (name === 'ECHO') client.reply.bulkLatin1(request.latin1(1));
         else client.reply.simple(name === 'PING' ? 'PONG' : 'OK');
@@ -54,8 +60,10 @@ async function start(t: Test, mode: ReadMode, options: Partial<Record<OptionName
         if (client.outputBytes > OUTPUT_PAUSE_BYTES) events.emit('congested');
       },
     },
+    turnEnd,
     mode,
   );
+  turnEnd.steps.push(listener.inputs, listener.flushList);
   const port = await listener.listen();
   t.teardown(() => {
     listener.stopAccepting();
@@ -128,6 +136,42 @@ for (const mode of ['onread', 'stream'] as const) {
       while (held.length < 3) await new Promise(setImmediate);
       held[2]!.client.fail(held[2]!.token, 'ERR lost');
       t.equal(await read(socket, 11), '-ERR lost\r\n');
+    });
+
+    t.test('commands behind the one that ends the connection are not run', async (t) => {
+      const { port, dispatched } = await start(t, mode);
+      const socket = await open(t, port);
+      socket.write(`${PING}QUIT\r\n${PING.repeat(40)}`);
+      t.equal(await read(socket, 1000), '+PONG\r\n+OK\r\n');
+      t.equal(dispatched(), 2);
+    });
+
+    t.test('what a client has sent is run, also when it closes at once', async (t) => {
+      const { port, dispatched, listener } = await start(t, mode);
+      for (const end of [
+        (socket: Socket) => socket.end(),
+        (socket: Socket) => socket.resetAndDestroy(),
+      ]) {
+        const before = dispatched();
+        const socket = await open(t, port);
+        socket.write(PING.repeat(30), () => end(socket));
+        while (listener.size > 0) await new Promise(setImmediate);
+        // A reset may overtake the data in the kernel: then none of it has arrived.
+        if (dispatched() !== before) t.equal(dispatched(), before + 30);
+      }
+      t.ok(dispatched() >= 30);
+    });
+
+    t.test('a command that stops its connection in the middle of a pipeline', async (t) => {
+      const { port, held, dispatched } = await start(t, mode);
+      const socket = await open(t, port);
+      socket.write(`${PING}STOP\r\n${PING.repeat(20)}`);
+      while (held.length === 0) await new Promise(setImmediate);
+      t.equal(dispatched(), 2, 'nothing behind it runs');
+      held[0]!.client.release();
+      const replies = `+PONG\r\n+OK\r\n${'+PONG\r\n'.repeat(20)}`;
+      t.equal(await read(socket, replies.length), replies);
+      t.equal(dispatched(), 23, 'the held command once more, and all behind it');
     });
 
     t.test('a pipeline deeper than one turn takes is answered whole', async (t) => {
