@@ -3,19 +3,21 @@ import { type Ref, Role, type Store, ValueType } from '../store/store.js';
 import { acquireOperation } from './acquire.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
+import { entryBytes, type Headroom } from './headroom.js';
 import { type Key, keyOfArgument } from './key.js';
 import type { LiveKeyspace } from './keyspace.js';
 import type { Moves } from './moves.js';
 import type { Operation, ReplySink } from './operation.js';
 import type { Peer } from './peer.js';
 import type { Routing } from './routing.js';
-import { errorReply, NO_REPLICAS, NOT_RUN, type Runner } from './runner.js';
+import { errorReply, NO_REPLICAS, NOT_RUN, OUT_OF_MEMORY, type Runner } from './runner.js';
 import { FRAME_BYTES_MAX } from './stream.js';
 import { type Task, taskOf } from './task.js';
 import { isTicket } from './tickets.js';
 
 const MINUS = 45;
 const OK = Buffer.from('+OK\r\n', 'latin1');
+const OUT_OF_MEMORY_REPLY = errorReply(OUT_OF_MEMORY);
 /** Gathering commands in progress; more are refused. */
 const GATHERS_MAX = 10_000;
 /** A command's bytes besides those of its arguments, for each of them: more than what ATOMIC takes for a key. */
@@ -62,6 +64,7 @@ export class Gathering implements ReplySink {
   readonly #runner: Runner;
   readonly #moves: Moves;
   readonly #routing: Routing;
+  readonly #headroom: Headroom;
   /** Asks for a call of `tick` in the next turn. */
   readonly #wantTurn: () => void;
   readonly #gathers = new Map<number, Gather>();
@@ -78,6 +81,7 @@ export class Gathering implements ReplySink {
     runner: Runner,
     moves: Moves,
     routing: Routing,
+    headroom: Headroom,
     wantTurn: () => void,
   ) {
     this.#state = state;
@@ -86,6 +90,7 @@ export class Gathering implements ReplySink {
     this.#runner = runner;
     this.#moves = moves;
     this.#routing = routing;
+    this.#headroom = headroom;
     this.#wantTurn = wantTurn;
     routing.gathering = this;
   }
@@ -185,6 +190,7 @@ export class Gathering implements ReplySink {
     const gather = this.#gathers.get(token);
     if (gather === undefined) return;
     gather.isAsking = false;
+    if (reply.equals(OUT_OF_MEMORY_REPLY)) return this.#giveUp(gather, OUT_OF_MEMORY);
     if (reply[0] === MINUS) return this.#giveUp(gather);
     if (this.#hold(gather) && !gather.isGoingOn) this.#goOn(gather);
   }
@@ -245,8 +251,13 @@ export class Gathering implements ReplySink {
       waiting.push(task);
       return;
     }
+    const isItsBackup = this.#store.peer(ref) === to.index;
+    if (!isItsBackup && !this.#admits(to, ref)) {
+      task.operation.sink.complete(task.operation.token, OUT_OF_MEMORY_REPLY);
+      return;
+    }
     this.#handovers.set(task.key.id, [task]);
-    if (this.#store.peer(ref) === to.index && to.isLive) this.#moves.swap(ref, to);
+    if (isItsBackup) this.#moves.swap(ref, to);
     else this.#moves.start(ref, to, to);
   }
 
@@ -292,9 +303,18 @@ export class Gathering implements ReplySink {
       if (isMoving || isThere) continue;
       // The others follow in the next turns.
       if (room-- === 0) return this.#wantTurn();
-      this.#moves.start(ref, backup ?? this.#state.rankedBackup(key.slot));
+      const to = backup ?? this.#state.rankedBackup(key.slot);
+      if (to !== null && !this.#admits(to, ref)) return this.#giveUp(gather, OUT_OF_MEMORY);
+      this.#moves.start(ref, to);
     }
     if (isTogether) this.#execute(gather);
+  }
+
+  /** Whether a copy may be brought there for the command: what is only reserved takes next to nothing. */
+  #admits(to: Peer, ref: Ref): boolean {
+    if (this.#store.type(ref) === ValueType.None) return true;
+    this.#keyspace.begin();
+    return this.#headroom.admits(to, entryBytes(this.#store, ref));
   }
 
   #execute(gather: Gather): void {
@@ -363,13 +383,14 @@ export class Gathering implements ReplySink {
       return;
     }
     const ranked = this.#state.rankedBackup(key.slot);
-    if (ranked !== null && ranked.index !== this.#store.peer(ref)) this.#moves.start(ref, ranked);
+    const isInPlace = ranked === null || ranked.index === this.#store.peer(ref);
+    if (!isInPlace) this.#moves.startIfRoom(ref, ranked);
   }
 
-  #giveUp(gather: Gather): void {
+  #giveUp(gather: Gather, error: string = NOT_RUN): void {
     this.#gathers.delete(gather.token);
     this.#letGo(gather);
-    refuse(gather.operation);
+    refuse(gather.operation, error);
   }
 
   #find(key: Key): Ref {

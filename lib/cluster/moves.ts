@@ -2,6 +2,7 @@ import { type Ref, Role, type Store } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import { FrameType } from './frames.js';
+import { entryBytes, roomAt } from './headroom.js';
 import { type Key, keyOf } from './key.js';
 import type { MirrorSender } from './mirror-sender.js';
 import { type Move, MoveState, type Waiter } from './move.js';
@@ -103,6 +104,13 @@ export class Moves implements ReplySink {
     if (this.#mayCopy(old)) this.#copy(move, ref);
   }
 
+  /** The same, to a better place: false where there is no room for it. With two copies it is as well where it is. */
+  startIfRoom(ref: Ref, to: Peer, successor: Peer | null = null): boolean {
+    if (!this.#hasRoom(ref, to)) return false;
+    this.start(ref, to, successor);
+    return true;
+  }
+
   /** What the backup has is older than what is here: it is sent the key as one that has nothing. */
   #catchUp(ref: Ref, to: Peer | null, successor: Peer | null): void {
     const store = this.#store;
@@ -125,8 +133,22 @@ export class Moves implements ReplySink {
       const ref = this.#entryOf(move);
       const old = ref === 0 ? null : this.#state.peer(this.#store.peer(ref));
       if (ref === 0) this.#end(move);
-      else if (this.#mayCopy(old)) this.#copy(move, ref);
+      else if (this.#mayCopy(old)) this.#copyAfterLease(move, ref);
     }
+  }
+
+  /**
+   * Those that waited for one lease have all been promised the same room. Settling finds another place for who comes too
+   * late, unless a change waits for its second copy.
+   */
+  #copyAfterLease(move: Move, ref: Ref): void {
+    const isAwaited = move.isUnacked || move.waiters.length > 0;
+    if (isAwaited || move.to === null || this.#hasRoom(ref, move.to)) this.#copy(move, ref);
+    else this.#end(move);
+  }
+
+  #hasRoom(ref: Ref, to: Peer): boolean {
+    return roomAt(to) >= entryBytes(this.#store, ref);
   }
 
   /** P's role goes to its backup: P stops serving as it sends, N serves when it reads. */
@@ -149,13 +171,9 @@ export class Moves implements ReplySink {
     const old = state.livePeer(this.#store.peer(ref));
     const ranked = state.rankedBackup(this.#store.slot(ref));
     state.statistics.takeOvers++;
-    if (old === null || ranked === null || ranked === old) {
-      if (old !== null) this.#mirror.grant(old, ref);
-      this.#records.announce(ref);
-    } else {
-      this.#mirror.grant(old, ref);
-      this.start(ref, ranked);
-    }
+    if (old !== null) this.#mirror.grant(old, ref);
+    const isInPlace = old === null || ranked === null || ranked === old;
+    if (isInPlace || !this.startIfRoom(ref, ranked)) this.#records.announce(ref);
   }
 
   /** A reply that lost the backup it waited for waits for the key's next copy. Restores the key at once. */
@@ -341,7 +359,8 @@ export class Moves implements ReplySink {
     this.#giveUpStep(move);
     move.toOffset = 0;
     move.copyOffset = 0;
-    if (to === null || to === move.from) {
+    const isAsWell = move.from !== null && to !== null && !this.#hasRoom(ref, to);
+    if (to === null || to === move.from || isAsWell) {
       if (move.from === null) this.#store.setPeer(ref, NOBODY);
       else this.#mirror.grant(move.from, ref);
       return this.#end(move);

@@ -172,7 +172,9 @@ export class NodeParts {
 
   #makeGathering(): Gathering {
     const { state, keyspace, runner, moves, routing } = this;
-    return new Gathering(state, keyspace, runner, moves, routing, () => this.#wantGathering());
+    return new Gathering(state, keyspace, runner, moves, routing, this.headroom, () =>
+      this.#wantGathering(),
+    );
   }
 
   #wantGathering(): void {

@@ -41,7 +41,7 @@ export class Runner implements ReplySink {
     writer.proto = operation.proto;
     this.#keyspace.note(operation);
     if (operation.traits.denyOom && this.#keyspace.outOfMemory()) {
-      writer.error("OOM command not allowed when used memory > 'maxmemory'.");
+      writer.error(OUT_OF_MEMORY);
     } else {
       this.#executor.execute(operation.request, operation.db, writer);
     }
@@ -95,6 +95,7 @@ export const OUTCOME_UNKNOWN =
   'ERR outcome unknown: the node that ran this command was lost before it was confirmed';
 
 /** A command did not run, and may be sent again. */
+export const OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
 export const NOT_RUN = 'TRYAGAIN the cluster is changing and could not serve this key in time';
 
 /** Too few members are reached to serve with; nothing was run. */

@@ -13,7 +13,7 @@ const VALUE_BYTES_MAX = 1024 * 1024;
 
 /**
  * Sessions follow their users: after `take-over-after` commands in a row through the same other node, ownership moves
- * there; at once for a key that was promoted because its primary died.
+ * there; at once for a key that was promoted because its primary died. Where there is no room for it, it stays.
  */
 export class TakeOver {
   readonly #state: ClusterState;
@@ -57,6 +57,6 @@ export class TakeOver {
     this.#streaks.delete(key.id);
     this.#store.setFlags(ref, this.#store.flags(ref) & ~(Flag.Streak | Flag.Eager));
     if (this.#store.peer(ref) === to.index) this.#moves.swap(ref, to);
-    else this.#moves.start(ref, to, to);
+    else this.#moves.startIfRoom(ref, to, to);
   }
 }
