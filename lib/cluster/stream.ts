@@ -37,6 +37,8 @@ export class Stream {
   dials = 0;
   /** The peer's RESUME has come on this link: sending may go on. */
   resumed = false;
+  /** The peer was told where to go on, on this link: more may be said. */
+  isGreeted = false;
   /** Offset up to which the log was handed to the link. */
   sent = 0;
   /** The same, of all links that there were. */
@@ -112,12 +114,14 @@ export class Stream {
   /** A new connection: nothing is sent until the peer has said where to go on. */
   attach(link: number): void {
     this.link = link;
+    this.isGreeted = false;
     this.resumed = false;
     this.reader = new FrameReader(FRAME_BYTES_MAX);
   }
 
   detach(): void {
     this.link = 0;
+    this.isGreeted = false;
     this.resumed = false;
   }
 

@@ -88,7 +88,10 @@ export class Streams {
   dataOpened(link: number): void {
     const peer = this.#links.get(link);
     if (peer === undefined) this.#host.closeData(link);
-    else this.#sendControl(peer, FrameType.Resume, peer.stream.received, peer.stream.acked);
+    else {
+      this.#sendControl(peer, FrameType.Resume, peer.stream.received, peer.stream.acked);
+      peer.stream.isGreeted = true;
+    }
   }
 
   /** A member has dialled. Its stream may be unknown here yet (it has installed a view first): it will dial again. */
@@ -168,6 +171,12 @@ export class Streams {
    *   1. C does not hear A and B, for as long as it takes to find their streams stuck; then it hears them again
    *   2. B finds its stream to C stuck a moment later, and C its stream to A
    *   3. of B and C one is left out, of C and A the other: nobody is left who has what those two held
+   *
+   * Nor may who reads nothing itself, for want of leases, say that there is no progress:
+   *
+   *   1. D freezes, and A and B void their leases, by a late tick each. Neither gets D's again before D is left out.
+   *   2. B tells A that it holds A's frames. A does not read that, as it would B's acks.
+   *   3. A calls the link broken and leaves B out with D; one of these held each key
    */
   tick(): void {
     this.dialMissing();
@@ -175,11 +184,11 @@ export class Streams {
     const patience = config.nodeTimeoutMs / 2;
     for (const peer of this.#state.livePeers()) {
       const { stream } = peer;
-      if (peer.isPaused && stream.resumed) {
+      if (peer.isPaused && stream.isGreeted) {
         this.#sendControl(peer, FrameType.Held, stream.received, this.#state.clock.last);
       }
       if (stream.stuckSince === 0) continue;
-      if (membership.isSilent(peer.id)) stream.stuckSince = now;
+      if (peer.isPaused || membership.isSilent(peer.id)) stream.stuckSince = now;
       if (now - stream.stuckSince < patience) continue;
       stream.stuckSince = now;
       stream.resets++;

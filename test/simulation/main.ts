@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { PROFILES } from './profiles.js';
-import { profileOf, type Run, runAll } from './runs.js';
+import { limitsOf, profileOf, type Run, runAll } from './runs.js';
 import { shorten } from './shrink.js';
-import { type Limits, NO_LIMITS, type Result, Simulation } from './simulation.js';
+import { type Limits, type Result, Simulation } from './simulation.js';
 import { type ProfileSummary, showSummary } from './summary.js';
 import { Tally } from './tally.js';
 
@@ -16,7 +16,8 @@ interface Options {
   readonly lines: number;
   readonly traceKey: string | null;
   readonly keepGoing: boolean;
-  readonly limits: Limits;
+  /** Those that were given. */
+  readonly limits: Partial<Limits>;
 }
 
 const NODES_MAX = 200;
@@ -34,7 +35,7 @@ const USAGE = `usage: simulate [options]
   --lines N       lines shown of the trace of a failing key; 150 unless given
   --trace KEY     shows the story of this key, failure or not
   --until MS, --faults N, --commands N, --splits N
-                  ends the run early: what a failure says about its shortest beginning`;
+                  ends each run early: what a failure says about its shortest beginning`;
 
 function readOptions(args: readonly string[]): Options {
   const value = (name: string): string | undefined => {
@@ -55,13 +56,18 @@ function readOptions(args: readonly string[]): Options {
     lines: number('lines', 150),
     traceKey: value('trace') ?? null,
     keepGoing: args.includes('--keep-going'),
-    limits: {
-      untilMs: number('until', NO_LIMITS.untilMs),
-      faults: number('faults', NO_LIMITS.faults),
-      commands: number('commands', NO_LIMITS.commands),
-      splits: number('splits', NO_LIMITS.splits),
-    },
+    limits: readLimits(optional),
   };
+}
+
+function readLimits(read: (name: string) => number | null): Partial<Limits> {
+  const given: [keyof Limits, number | null][] = [
+    ['untilMs', read('until')],
+    ['faults', read('faults')],
+    ['commands', read('commands')],
+    ['splits', read('splits')],
+  ];
+  return Object.fromEntries(given.filter(([, limit]) => limit !== null));
 }
 
 function isValid({ profiles, seeds, first, jobs, nodes }: Options): boolean {
@@ -70,13 +76,13 @@ function isValid({ profiles, seeds, first, jobs, nodes }: Options): boolean {
   return seeds > 0 && jobs > 0 && Number.isInteger(first);
 }
 
-function runsOf({ profiles, first, seeds, nodes, clients }: Options): Run[] {
+function runsOf({ profiles, first, seeds, nodes, clients, limits }: Options): Run[] {
   const changes = {
     ...(nodes === null ? {} : { nodes }),
     ...(clients === null ? {} : { clients }),
   };
   return profiles.flatMap((profile) =>
-    Array.from({ length: seeds }, (_, i) => ({ profile, seed: first + i, changes })),
+    Array.from({ length: seeds }, (_, i) => ({ profile, seed: first + i, changes, limits })),
   );
 }
 
@@ -85,7 +91,7 @@ function report(run: Run, result: Result, lines: number): void {
   console.log(`\nFAILED: profile ${run.profile}, seed ${run.seed}`);
   console.log(result.failure!.what);
   const profile = profileOf(run);
-  const { limits, result: shortest, runs } = shorten(run.seed, profile, result);
+  const { limits, result: shortest, runs } = shorten(run.seed, profile, result, limitsOf(run));
   const flags = [
     ['until', limits.untilMs],
     ['faults', limits.faults],
@@ -107,9 +113,10 @@ function report(run: Run, result: Result, lines: number): void {
   console.log(again.lines.slice(-lines).join('\n'));
 }
 
-/** One run by hand: with limits, or with the story of a key. */
-function runOne(run: Run, { traceKey, limits, lines }: Options): number {
+/** One run by hand: with limits, and the story of its key if it fails, or with the story of a key. */
+function runOne(run: Run, { traceKey, lines }: Options): number {
   const profile = profileOf(run);
+  const limits = limitsOf(run);
   let result = new Simulation(run.seed, profile, traceKey, limits).run();
   const key = traceKey ?? result.failure?.key ?? null;
   if (traceKey === null && key !== null) {
@@ -195,8 +202,8 @@ async function main(): Promise<number> {
     return args.includes('--help') ? 0 : 2;
   }
   const runs = runsOf(options);
-  const isLimited = Object.values(options.limits).some((limit) => limit < Number.POSITIVE_INFINITY);
-  if (options.traceKey !== null || isLimited) return runOne(runs[0]!, options);
+  const isByHand = runs.length === 1 && Object.keys(options.limits).length > 0;
+  if (options.traceKey !== null || isByHand) return runOne(runs[0]!, options);
   const collector = new Collector(options, runs.length);
   await runAll(runs, options.jobs, (run, result) => collector.add(run, result));
   collector.show();

@@ -1,13 +1,15 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { PROFILES, type Profile } from './profiles.js';
-import { type Result, Simulation } from './simulation.js';
+import { type Limits, NO_LIMITS, type Result, Simulation } from './simulation.js';
 
 /** One run: a profile, a seed, and what is different from the profile. */
 export interface Run {
   readonly profile: string;
   readonly seed: number;
   readonly changes: Partial<Profile>;
+  /** Those that there are: a message between processes has no word for infinity. */
+  readonly limits?: Partial<Limits>;
 }
 
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
@@ -16,8 +18,12 @@ export function profileOf({ profile, changes }: Run): Profile {
   return { ...PROFILES[profile]!, ...changes };
 }
 
+export function limitsOf({ limits }: Run): Limits {
+  return { ...NO_LIMITS, ...limits };
+}
+
 export function simulate(run: Run): Result {
-  return new Simulation(run.seed, profileOf(run)).run();
+  return new Simulation(run.seed, profileOf(run), null, limitsOf(run)).run();
 }
 
 /**

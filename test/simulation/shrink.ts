@@ -1,5 +1,5 @@
 import type { Profile } from './profiles.js';
-import { type Limits, NO_LIMITS, type Result, Simulation } from './simulation.js';
+import { type Limits, type Result, Simulation } from './simulation.js';
 
 /** Runs that are made to find a shorter one. */
 const RUNS_MAX = 60;
@@ -15,9 +15,9 @@ export interface Shortest {
  * The shortest beginning of a failing run that still fails. A run with limits is the same run up to the first of them; then
  * it calms down and is checked as always. Each limit in turn is made as low as halving finds it, the others kept.
  */
-export function shorten(seed: number, profile: Profile, failing: Result): Shortest {
+export function shorten(seed: number, profile: Profile, failing: Result, given: Limits): Shortest {
   let runs = 0;
-  let best: Shortest = { limits: NO_LIMITS, result: failing, runs };
+  let best: Shortest = { limits: given, result: failing, runs };
   const fails = (limits: Limits): boolean => {
     if (runs >= RUNS_MAX) return false;
     runs++;
