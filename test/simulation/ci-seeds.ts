@@ -26,6 +26,7 @@ const SEEDS: Readonly<Record<string, number>> = {
   roam: 24,
   keyspace: 12,
   alone: 16,
+  late: 16,
   stop: 18,
   forgotten: 8,
   majority: 9,

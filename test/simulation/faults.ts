@@ -26,6 +26,8 @@ export interface Victims {
   /** `clockStoodMs`: its monotonic clock, too, stood still for so long. */
   resume(machine: number, clockStoodMs: number): void;
   cut(from: number, to: number, oneWay: boolean): void;
+  /** What is said on control connections is on its way for so much longer, until all is healed. */
+  lag(from: number, to: number, byMs: number): void;
   heal(): void;
   reset(kind: 'control' | 'data'): void;
   stepClock(machine: number, byMs: number): void;
@@ -44,6 +46,7 @@ export type FaultKind =
   | 'cut'
   | 'partition'
   | 'deaf'
+  | 'late'
   | 'join'
   | 'leave'
   | 'drain'
@@ -176,6 +179,8 @@ export class FaultDriver {
         return this.#partition(up, false);
       case 'deaf':
         return this.#partition(up, true);
+      case 'late':
+        return this.#late(up);
       case 'join':
         return this.#join();
       case 'leave':
@@ -260,6 +265,25 @@ export class FaultDriver {
     this.#later(lastsMs, () => this.#victims.heal());
     // Cut off again before it has heard anybody, it would be cut off for the sum.
     this.#later(lastsMs + nodeTimeoutMs / 2, () => {});
+  }
+
+  /** One node hears the others late, but in time; then they do not hear it any more. Answers are still on their way to it. */
+  #late(up: number[]): void {
+    const random = this.#random;
+    if (up.length < 3) return;
+    const alone = random.pick(up);
+    const { nodeTimeoutMs } = this.#profile;
+    const lagMs = random.between(0.3, 0.95) * nodeTimeoutMs;
+    const mutedMs = lagMs + random.between(0, nodeTimeoutMs);
+    const lastsMs = mutedMs + random.between(0.5, 4) * nodeTimeoutMs;
+    const others = up.filter((machine) => machine !== alone);
+    this.#victims.note(`machine ${alone} hears all ${lagMs.toFixed(0)} ms late`);
+    for (const other of others) this.#victims.lag(other, alone, lagMs);
+    this.#later(mutedMs, () => {
+      this.#victims.note(`machine ${alone} is not heard`);
+      for (const other of others) this.#victims.cut(alone, other, true);
+    });
+    this.#later(lastsMs, () => this.#victims.heal());
   }
 
   #join(): void {

@@ -187,6 +187,11 @@ export class Machines implements Victims {
     this.#world.network.cut(from, to, oneWay);
   }
 
+  lag(from: number, to: number, byMs: number): void {
+    this.#tally.fault('lags');
+    this.#world.network.lag(from, to, byMs);
+  }
+
   heal(): void {
     this.#world.network.heal();
   }

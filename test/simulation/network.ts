@@ -69,6 +69,8 @@ export class Network {
   readonly #processes: (LinkOwner | null)[] = [];
   readonly #addresses: Address[] = [];
   readonly #cuts = new Set<number>();
+  /** By how much messages of control connections are later than usual, milliseconds. */
+  readonly #lags = new Map<number, number>();
   readonly #sides = new Map<number, Side>();
   /** Usual delay from one machine to another, milliseconds. */
   readonly #delays = new Map<number, number>();
@@ -98,6 +100,11 @@ export class Network {
     if (!oneWay) this.#cuts.add(to * 1000 + from);
   }
 
+  /** From now on what is said on control connections is on its way for longer, as where packets are lost and sent again. */
+  lag(from: number, to: number, byMs: number): void {
+    this.#lags.set(from * 1000 + to, byMs);
+  }
+
   mend(one: number, other: number): void {
     this.#cuts.delete(one * 1000 + other);
     this.#cuts.delete(other * 1000 + one);
@@ -105,6 +112,7 @@ export class Network {
 
   heal(): void {
     this.#cuts.clear();
+    this.#lags.clear();
   }
 
   isCut(from: number, to: number): boolean {
@@ -241,8 +249,10 @@ export class Network {
     if (other === null) return;
     const { now } = this.#scheduler;
     const last = side.queue.at(-1)?.dueAt ?? 0;
-    const dueAt = Math.max(last, now + this.#delay(side.owner.machine, other.owner.machine));
     const { hello, text, bytes, end } = content;
+    const [from, to] = [side.owner.machine, other.owner.machine];
+    const lagMs = text === undefined ? 0 : (this.#lags.get(from * 1000 + to) ?? 0);
+    const dueAt = Math.max(last, now + this.#delay(from, to) + lagMs);
     side.queue.push({ sentAt: now, dueAt, hello, text, bytes, end });
     this.#pumpAt(side, dueAt);
   }

@@ -241,6 +241,20 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     patienceMs: 100,
     durationMs: 20_000,
   },
+  /** One node that hears the others late, and is then not heard itself, and clients that go on reading from it. */
+  late: {
+    ...BASE,
+    partitionPolicy: 'majority',
+    faults: { late: 1 },
+    faultEveryMs: 300,
+    // Clocks are told late, too: what expires may be there for so much longer.
+    kinds: 'rc',
+    clients: 10,
+    keys: 6,
+    readShare: 0.8,
+    patienceMs: 100,
+    durationMs: 20_000,
+  },
   /** One node that does not hear the others, until about the moment at which it would go on without them. */
   deaf: { ...BASE, faults: { deaf: 1 }, durationMs: 25_000 },
   /** Machines that stand still with their clocks. */

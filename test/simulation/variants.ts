@@ -126,6 +126,20 @@ export const VARIANTS: readonly Variant[] = [
     seed: 3,
   },
   {
+    name: 'lease-from-pong',
+    breaks: 'a lease is counted from the receipt of its pong',
+    invariant: 'I1',
+    edits: [
+      edit(
+        'membership/peers.js',
+        'this.#leases.hold(message.from, sentAt);',
+        'this.#leases.hold(message.from, now);',
+      ),
+    ],
+    profile: 'late',
+    seed: 2,
+  },
+  {
     name: 'reset-is-death',
     breaks: 'a reset connection is taken for a proof of death',
     invariant: 'I1',
