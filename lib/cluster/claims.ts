@@ -1,11 +1,13 @@
 import { f64At } from '../protocol/bytes.js';
 import { type Ref, Role, type Store } from '../store/store.js';
+import type { Claim, DeferredClaim } from './claim.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import { appendKeyFrame, FrameType, KeyFrame } from './frames.js';
 import { type Key, keyOf } from './key.js';
 import type { LiveKeyspace, Provisional } from './keyspace.js';
 import { bestHolding, type Lookups } from './lookups.js';
+import { LostClaims } from './lost-claims.js';
 import type { Incarnation } from './member.js';
 import { MEMBERS_MAX } from './membership/views.js';
 import type { MirrorReceiver } from './mirror-receiver.js';
@@ -27,35 +29,6 @@ export interface TaskRouter {
   routeTo(task: Task, id: Incarnation): void;
   /** The key has been created here, by a claim that was granted. */
   created(ref: Ref, key: Key): void;
-}
-
-/** A creation that waits for the anchor's word. */
-interface Claim {
-  readonly task: Task;
-  readonly key: Key;
-  readonly anchor: Peer;
-  readonly version: number;
-  offset: number;
-  readonly reply: Buffer;
-  readonly queue: Task[];
-  isDeferred: boolean;
-  readonly step: number;
-  /** What this node, anchor since, has been told of the key: it counts if the claim is lost. */
-  readonly records: HeldRecord[];
-}
-
-/** A RECORD frame; its bytes are its own. */
-interface HeldRecord {
-  readonly peer: Peer;
-  readonly bytes: Buffer;
-}
-
-/** A claim that the anchor could not decide at once; its bytes are its own. */
-interface DeferredClaim {
-  readonly peer: Peer;
-  readonly key: Key;
-  readonly frame: KeyFrame;
-  isAsking: boolean;
 }
 
 interface ClaimsParts {
@@ -85,6 +58,7 @@ export class Claims implements ReplySink, ProvisionalKeys {
   readonly #records: Records;
   readonly #claims = new Map<string, Claim>();
   readonly #steps = new Map<number, Claim>();
+  readonly #lost = new LostClaims();
   #deferred: DeferredClaim[] = [];
   readonly #frame = new KeyFrame();
   #lastStep = 0;
@@ -104,7 +78,7 @@ export class Claims implements ReplySink, ProvisionalKeys {
   }
 
   get open(): number {
-    return this.#claims.size + this.#deferred.length;
+    return this.#claims.size + this.#lost.size + this.#deferred.length;
   }
 
   // --- at the creator
@@ -175,6 +149,7 @@ export class Claims implements ReplySink, ProvisionalKeys {
   acknowledged(step: number): void {
     const claim = this.#steps.get(step);
     if (claim === undefined || claim.isDeferred) return;
+    if (this.#lost.remove(claim)) return this.#takeBack(claim);
     claim.anchor.confirmOffset = Math.max(claim.anchor.confirmOffset, claim.offset);
     this.#streams.wantFlush();
     this.#granted(claim);
@@ -198,7 +173,7 @@ export class Claims implements ReplySink, ProvisionalKeys {
 
   receiveDefer(buffer: Buffer, start: number, end: number): boolean {
     if (!this.#frame.read(buffer, start, end)) return false;
-    const claim = this.#claimOf(this.#frame);
+    const claim = this.#claimOf(this.#frame) ?? this.#lost.get(this.#frame.version);
     if (claim !== undefined) claim.isDeferred = true;
     return true;
   }
@@ -207,6 +182,11 @@ export class Claims implements ReplySink, ProvisionalKeys {
     const frame = this.#frame;
     if (!frame.read(buffer, start, end)) return false;
     const claim = this.#claimOf(frame);
+    const lost = this.#lost.get(frame.version);
+    if (lost !== undefined && this.#lost.remove(lost)) {
+      this.#takeBack(lost);
+      return true;
+    }
     if (claim === undefined) {
       // Withdrawn while it was deferred: the anchor must not go on taking this node for the primary.
       const key = keyOf(frame.db, buffer, frame.keyStart, frame.keyEnd);
@@ -224,11 +204,12 @@ export class Claims implements ReplySink, ProvisionalKeys {
   /** REJECT names the primary; nobody means: look anew. */
   receiveReject(buffer: Buffer, start: number, end: number): boolean {
     if (!this.#frame.read(buffer, start, end)) return false;
-    const claim = this.#claimOf(this.#frame);
+    const claim = this.#claimOf(this.#frame) ?? this.#lost.get(this.#frame.version);
     if (claim === undefined) return true;
     const id = buffer.latin1Slice(this.#frame.valueStart, this.#frame.valueEnd);
     this.#state.statistics.claimsRejected++;
-    this.#withdraw(claim);
+    if (this.#lost.remove(claim)) this.#steps.delete(claim.step);
+    else this.#withdraw(claim);
     for (const task of [claim.task, ...claim.queue]) {
       task.hops++;
       this.router.routeTo(task, id);
@@ -254,12 +235,28 @@ export class Claims implements ReplySink, ProvisionalKeys {
     for (const { records } of this.#claims.values()) records.length = 0;
   }
 
-  /** A copy of this key has come from another primary: the claim is lost. */
+  /** A copy of this key has come from another primary: the claim is lost. The anchor may have granted it all the same. */
   lost(key: Key): void {
     const claim = this.#claims.get(key.id);
     if (claim === undefined) return;
     this.#withdraw(claim);
+    this.#lost.add(claim);
+    this.#steps.set(claim.step, claim);
+  }
+
+  /** The anchor has granted what is lost here: it must not go on taking this node for the primary. */
+  #takeBack(claim: Claim): void {
+    this.#steps.delete(claim.step);
+    this.#notify(claim.anchor, FrameType.Delete, claim.key, claim.version, '');
     for (const task of [claim.task, ...claim.queue]) this.router.route(task);
+  }
+
+  /** Nobody's word is to come any more. */
+  #routeLost(anchor: Peer | null): void {
+    for (const { step, task, queue } of this.#lost.take(anchor)) {
+      this.#steps.delete(step);
+      for (const each of [task, ...queue]) this.router.route(each);
+    }
   }
 
   // --- at the anchor
@@ -311,6 +308,7 @@ export class Claims implements ReplySink, ProvisionalKeys {
   /** A member was left out. What it claimed here is not granted; what was claimed at it is claimed anew. */
   peerLost(peer: Peer): void {
     this.#deferred = this.#deferred.filter((deferred) => deferred.peer !== peer);
+    this.#routeLost(peer);
     for (const claim of [...this.#claims.values()]) {
       if (claim.anchor !== peer) continue;
       this.#withdraw(claim);
@@ -321,6 +319,7 @@ export class Claims implements ReplySink, ProvisionalKeys {
   /** Sides have met, and all is at rest: what waits for an anchor of the view before begins anew when that is over. */
   withdrawAll(): void {
     this.#deferred = [];
+    this.#routeLost(null);
     for (const claim of [...this.#claims.values()]) {
       this.#withdraw(claim);
       for (const task of [claim.task, ...claim.queue]) this.router.route(task);
@@ -329,7 +328,10 @@ export class Claims implements ReplySink, ProvisionalKeys {
 
   clear(): Task[] {
     const tasks: Task[] = [];
-    for (const { task, anchor, offset, queue } of this.#claims.values()) {
+    for (const { task, anchor, offset, queue } of [
+      ...this.#claims.values(),
+      ...this.#lost.take(null),
+    ]) {
       const { operation } = task;
       // The anchor may have granted it, and may be primary by now.
       if (!anchor.stream.wasSent(offset)) tasks.push(task);

@@ -43,18 +43,26 @@ export class Counting {
   evaluate({ db, byAnchors }: CountQuestion): number | null {
     const isLarge = this.#store.size > WALK_ENTRIES_MAX;
     if (!byAnchors) return isLarge ? this.#store.count(db, Role.Primary) : this.#countLed(db);
-    if (isLarge) return null;
+    if (isLarge || !this.#isKnown()) return null;
     let count = 0;
     const { slots } = this.#store;
     for (let slot = slots.next(0); slot < SLOTS; slot = slots.next(slot + 1)) {
       if (!this.#state.isAnchor(slot)) continue;
-      if (this.#state.known[slot] === 0) return null;
       this.#store.eachInSlot(slot, (ref) => {
         if (this.#store.db(ref) === db && this.#exists(ref)) count++;
         return false;
       });
     }
     return count;
+  }
+
+  /** Also of slots that nothing is known of here: what they hold is yet to be reported. */
+  #isKnown(): boolean {
+    const { known } = this.#state;
+    for (let slot = 0; slot < SLOTS; slot++) {
+      if (known[slot] === 0 && this.#state.isAnchor(slot)) return false;
+    }
+    return true;
   }
 
   /** Keys that this node is primary of, or is about to be as theirs was lost. */

@@ -39,6 +39,8 @@ const MENDED: readonly (readonly [profile: string, seed: number])[] = [
   ['merge-crash', 105],
   ['memory', 90009],
   ['skew', 300014],
+  ['mixed', 310018],
+  ['keyspace', 310014],
 ];
 
 /** All of it runs in half a minute on an idle machine. */
