@@ -210,7 +210,7 @@ export class Coordination {
     const { self, departed, peers } = this.#state;
     const alive = base.members
       .map(({ id }) => id)
-      .filter((id) => !departed.has(id) && !peers.get(id)?.unreachable);
+      .filter((id) => !departed.has(id) && !peers.get(id)?.unreachable && !this.#hasGoneOn(id));
     const reports = new Map<Incarnation, Reach>();
     for (const id of alive) {
       const heard = peers.get(id)?.heard;
@@ -228,6 +228,15 @@ export class Coordination {
     if (!isPending) this.#pendingSince = Number.POSITIVE_INFINITY;
     else this.#pendingSince = Math.min(this.#pendingSince, now);
     return stay;
+  }
+
+  /** One of another side, with which a common view is prepared, that has installed a later one without this node. */
+  #hasGoneOn(id: Incarnation): boolean {
+    const { participant, peers } = this.#state;
+    const { side, prepared } = participant;
+    const heard = peers.get(id)?.heard;
+    if (side === null || side.has(id) || heard?.installed == null || heard.includes) return false;
+    return compareViewIds(heard.installed, prepared!.id) > 0;
   }
 
   /**
@@ -334,6 +343,7 @@ export class Coordination {
       other: isSettled ? this.#other(base, now) : null,
       dead: out.filter((id) => departed.has(id)),
       outsiders: [...new Set([...out, ...electors])].filter(isAnswering),
+      side: participant.side,
     };
   }
 

@@ -35,6 +35,9 @@ export class Exclusion {
     if (this.#state.saidGoodbye) return false;
     const order = compareViewIds(installed, own.id);
     if (order < 0 || (order === 0 && idsOf(own).has(self.id))) return false;
+    const { side } = participant;
+    // Whether the other side went on from the view that was to unite both is for the coordinator to find out.
+    if (side !== null && !side.has(from)) return false;
     const isOneOfUs = idsOf(own).has(from);
     const isTheCluster = config.partitionPolicy === 'majority' && header.seed === own.seed;
     if (!isOneOfUs && !isTheCluster) return false;

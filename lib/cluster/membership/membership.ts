@@ -165,6 +165,10 @@ export class Membership implements MembershipView {
         this.#participation.install({ id, full, merge, remainsMs, lost: [] }, now),
       lost: () => this.#coordination.lost.addresses,
       isGone: (id) => departed.isGone(id),
+      leftBehind: (now) => {
+        const { prepared } = this.#state.participant;
+        if (prepared !== null) this.#excluded(prepared, now);
+      },
       joinerFailed: (id, leftOut, now) => {
         if (leftOut) this.#state.participant.leaveOut(id);
         this.#coordination.candidates.failed(id, now);

@@ -139,6 +139,8 @@ export interface Surveyed extends Header {
   readonly missing: readonly Incarnation[];
   /** Those of the surveyed members that a view prepared by the sender has left out. */
   readonly leftOut: readonly Incarnation[];
+  /** Whether the sender was never bound to the base of the survey: nobody has installed that, and nobody will. */
+  readonly passedOver: boolean;
   /** The sender has said goodbye: it counts for nothing any more. */
   readonly departed: boolean;
   /** Whether the sender knows of all deletes since the members that it misses were lost. */
@@ -324,6 +326,7 @@ const BODIES: ReadonlyMap<string, Check> = new Map<ControlMessage['kind'], Check
       known: isBoolean,
       missing: isIncarnations,
       leftOut: isIncarnations,
+      passedOver: isBoolean,
       departed: isBoolean,
       mayMerge: isBoolean,
     }),

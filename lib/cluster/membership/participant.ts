@@ -4,6 +4,9 @@ import { compareViewIds, idsOf, sameViewId } from './views.js';
 /** Incarnations remembered as left out; the oldest are forgotten first. */
 const LEFT_OUT_MAX = 4096;
 
+/** Views remembered as prepared; of older ones it is taken that they were. */
+const PREPARED_MAX = 16;
+
 /** The voters that a change must win, where the policy is `majority`; see majority.ts. */
 export type Electorates = readonly (readonly Incarnation[])[];
 
@@ -22,6 +25,7 @@ export class Participant {
   merge = false;
   electorates: Electorates = [];
   readonly #leftOut = new Set<Incarnation>();
+  readonly #preparedIds: ViewId[] = [];
   #promised: ViewId | null = null;
 
   /** Highest number promised or prepared: a proposal must go above it. */
@@ -43,6 +47,20 @@ export class Participant {
     if (this.#leftOut.size <= LEFT_OUT_MAX) return;
     const [oldest] = this.#leftOut;
     this.#leftOut.delete(oldest!);
+  }
+
+  /** Whether this node has ever been bound to that view. If not, and more is promised by now, it never will be. */
+  hasPrepared(id: ViewId): boolean {
+    const ids = this.#preparedIds;
+    if (ids.length === PREPARED_MAX && compareViewIds(id, ids[0]!) < 0) return true;
+    return ids.some((one) => sameViewId(one, id));
+  }
+
+  /** Of this side, while it is bound to a view with another one and has not installed it; else null. */
+  get side(): ReadonlySet<Incarnation> | null {
+    const { installed, prepared } = this;
+    if (!this.merge || installed === null || prepared === null) return null;
+    return sameViewId(installed.id, prepared.id) ? null : idsOf(installed);
   }
 
   promise(ballot: ViewId): boolean {
@@ -67,6 +85,8 @@ export class Participant {
     const ids = idsOf(view);
     for (const id of idsOf(this.prepared)) if (!ids.has(id)) this.leaveOut(id);
     for (const id of ids) this.#leftOut.delete(id);
+    this.#preparedIds.push(view.id);
+    if (this.#preparedIds.length > PREPARED_MAX) this.#preparedIds.shift();
     this.prepared = view;
     this.merge = merge;
     this.electorates = electorates;

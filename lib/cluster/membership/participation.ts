@@ -70,6 +70,7 @@ export class Participation {
       known: participant.installed === null || this.#hooks.listener.isKnown(),
       missing: survey.members.filter((id) => id !== self.id && leases.longHeld(id) <= now),
       leftOut: survey.members.filter((id) => participant.hasLeftOut(id)),
+      passedOver: promised && survey.base !== null && !participant.hasPrepared(survey.base),
       departed: saidGoodbye,
       mayMerge: participant.installed === null || this.#hooks.listener.mayMerge(),
     };

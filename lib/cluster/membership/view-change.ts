@@ -17,6 +17,8 @@ export interface Plan {
   readonly dead: readonly Incarnation[];
   /** Left out but answering: they may have prepared a higher view. */
   readonly outsiders: readonly Incarnation[];
+  /** The base unites this side, which these are, with another one, and is not installed here; else null. */
+  readonly side: ReadonlySet<Incarnation> | null;
 }
 
 export interface ProposerHooks {
@@ -33,6 +35,8 @@ export interface ProposerHooks {
   /** Whether that incarnation said goodbye, or was replaced by another one in its place. */
   isGone(id: Incarnation): boolean;
   /** `leftOut`: a member has left it out before. */
+  /** This node is in no view any more: the others have gone on from the one that it is bound to. */
+  leftBehind(now: number): void;
   joinerFailed(id: Incarnation, leftOut: boolean, now: number): void;
   /** A higher view was prepared somewhere; false if this node is not in it. */
   adoptBase(view: View, merge: boolean, electorates: Electorates, now: number): boolean;
@@ -188,6 +192,8 @@ export class Proposer {
   #finishSurvey(attempt: Attempt, now: number, late: boolean): boolean {
     const { plan, surveyed } = attempt;
     if (!plan.stay.every(({ id }) => surveyed.has(id))) return false;
+    const isDivided = plan.side !== null && !plan.outsiders.every((id) => surveyed.has(id));
+    if (isDivided && !late) return false;
     if (plan.other?.members.some(({ id }) => !surveyed.has(id))) {
       if (late) this.#fail(now, 'other side silent', {});
       return late;
@@ -214,11 +220,22 @@ export class Proposer {
     return true;
   }
 
-  /** A member has prepared a higher view than the base: what it leaves out cannot come back. */
+  /**
+   * A member has prepared a higher view than the base: what it leaves out cannot come back. But where the base would have
+   * united two sides, and a member of the other one was never bound to it, that one has gone on without having met us:
+   *
+   *     1. A's side is bound to a view with B's side. B's members have promised to prepare it.
+   *     2. One of B's has died, or it meets a third side: B promises more, to its own coordinator, and installs that.
+   *     3. A is not in it. If A took itself for left out, all that it alone knows would be lost.
+   */
   #startsTooLow(attempt: Attempt, now: number): boolean {
     const { plan, surveyed } = attempt;
+    const { side } = plan;
+    const isVoid =
+      side !== null && plan.base.members.some(({ id }) => surveyed.get(id)?.passedOver === true);
+    const heeded = plan.outsiders.filter((id) => !isVoid || side.has(id));
     let highest: SurveyAnswer | null = null;
-    for (const id of [...plan.stay.map((member) => member.id), ...plan.outsiders]) {
+    for (const id of [...plan.stay.map((member) => member.id), ...heeded]) {
       const answer = surveyed.get(id);
       if (answer === undefined || answer.view === null) continue;
       if (compareViewIds(answer.view.id, (highest?.view ?? plan.base).id) > 0) highest = answer;
@@ -228,7 +245,10 @@ export class Proposer {
     this.#attempt = null;
     const included = this.#hooks.adoptBase(view, highest.merge, highest.electorates, now);
     this.#hooks.log('view-change-behind', { prepared: view.id.number, included });
-    if (!included) this.#retryAt = now + this.#pauseMs;
+    if (included) return true;
+    this.#retryAt = now + this.#pauseMs;
+    const isOutside = heeded.some((id) => surveyed.get(id) === highest);
+    if (side !== null && isOutside) this.#hooks.leftBehind(now);
     return true;
   }
 
