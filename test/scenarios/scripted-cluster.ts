@@ -37,6 +37,8 @@ const DEFAULTS: Omit<ProcessOptions, 'join'> = {
   partBytes: PART_BYTES,
   maxMemoryBytes: 0,
   maxMemoryPolicy: 'noeviction',
+  zone: '',
+  locationList: 'anchor',
 };
 const UNIX_MS = 1_700_000_000_000;
 /** What has not happened after so long never does. */

@@ -110,7 +110,7 @@ export class Machines implements Victims {
     if (since >= 0) this.#tally.fault(since < AT_ONCE_MS ? 'restarts at once' : 'restarts later');
     else if (machine >= this.#profile.nodes) this.#tally.fault('joins');
     const { nodeTimeoutMs, partitionPolicy, takeOverAfter, partBytes } = this.#profile;
-    const { maxMemoryBytes, maxMemoryPolicy } = this.#profile;
+    const { maxMemoryBytes, maxMemoryPolicy, zones, locationList } = this.#profile;
     const options: ProcessOptions = {
       tombstoneTtlMs: this.#profile.tombstoneTtlMs,
       nodeTimeoutMs,
@@ -120,6 +120,8 @@ export class Machines implements Victims {
       // Unequal nodes: what one may take the other one need not have room for.
       maxMemoryBytes: machine === 0 ? maxMemoryBytes / 4 : maxMemoryBytes,
       maxMemoryPolicy,
+      zone: zones === 0 ? '' : `zone${machine % zones}`,
+      locationList,
       join: this.all.map(({ address }) => address),
     };
     const process = new Process(this.#world, place, ++this.#lives[machine]!, options);

@@ -41,6 +41,9 @@ export interface ProcessOptions {
   readonly partBytes: number;
   readonly maxMemoryBytes: number;
   readonly maxMemoryPolicy: ClusterConfig['maxMemoryPolicy'];
+  /** Empty: no zones. */
+  readonly zone: string;
+  readonly locationList: ClusterConfig['locationList'];
   readonly join: readonly Address[];
 }
 
@@ -100,7 +103,8 @@ export class Process implements LinkOwner, ClusterHost {
       seed: 1 + this.#random.below(2 ** 31),
       chunkBytes: STORE_CHUNK_BYTES,
     });
-    const self: Member = { ...place.address, id: this.randomId(), zone: '', leaving: false };
+    const { zone } = options;
+    const self: Member = { ...place.address, id: this.randomId(), zone, leaving: false };
     this.node = new ClusterNode(
       this.store,
       this.#clusterConfig(),
@@ -345,11 +349,11 @@ export class Process implements LinkOwner, ClusterHost {
   // --- parts
 
   #clusterConfig(): ClusterConfig {
-    const { nodeTimeoutMs, partitionPolicy, takeOverAfter } = this.#options;
+    const { nodeTimeoutMs, partitionPolicy, takeOverAfter, locationList } = this.#options;
     return {
       nodeTimeoutMs,
       partitionPolicy,
-      locationList: 'anchor',
+      locationList,
       minBackupsToWrite: 0,
       takeOverAfter,
       tombstoneTtlMs: this.#options.tombstoneTtlMs,

@@ -12,6 +12,9 @@ export interface Profile {
   readonly clockSkewMs: number;
   readonly partitionPolicy: 'available' | 'majority';
   readonly takeOverAfter: number;
+  /** Machines are in so many zones, in turns; 0: in none. */
+  readonly zones: number;
+  readonly locationList: 'anchor' | 'all';
   readonly faults: Partial<Record<FaultKind, number>>;
   readonly faultEveryMs: number;
   /** A pause lasts at most so long; 0: three node-timeouts. */
@@ -71,6 +74,8 @@ const BASE: Profile = {
   clockSkewMs: 5,
   partitionPolicy: 'available',
   takeOverAfter: 3,
+  zones: 0,
+  locationList: 'anchor',
   faults: {},
   faultEveryMs: 1500,
   pauseMsMax: 0,
@@ -343,6 +348,46 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   },
   /** A clock that is ahead of all others by up to a minute, for a while. */
   jump: { ...BASE, clockJumpMs: 60_000, faults: { jump: 1, crash: 0.5 } },
+  /** Three zones, of two or of one machine. */
+  zones: {
+    ...BASE,
+    nodes: 5,
+    spares: 1,
+    zones: 3,
+    stickyShare: 0.5,
+    takeOverAfter: 2,
+    faults: { crash: 1, pause: 0.3, leave: 0.5, join: 0.5, reset: 0.5 },
+    faultEveryMs: 1000,
+  },
+  /** Two zones, and two sides, neither of which need have both. */
+  'zones-split': {
+    ...BASE,
+    nodes: 5,
+    zones: 2,
+    stickyShare: 0.5,
+    faults: { reset: 1, clock: 0.3 },
+    clockSkewMs: 20,
+    splits: 3,
+  },
+  /** Every member has the list of all locations. */
+  'list-all': {
+    ...BASE,
+    nodes: 4,
+    spares: 1,
+    locationList: 'all',
+    stickyShare: 0.5,
+    faults: { crash: 1, leave: 0.5, join: 0.5, reset: 0.5 },
+    faultEveryMs: 1000,
+  },
+  'list-all-split': {
+    ...BASE,
+    nodes: 5,
+    zones: 3,
+    locationList: 'all',
+    faults: { reset: 1, clock: 0.3 },
+    clockSkewMs: 20,
+    splits: 3,
+  },
   majority: {
     ...BASE,
     nodes: 5,
