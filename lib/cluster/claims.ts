@@ -190,7 +190,7 @@ export class Claims implements ReplySink, ProvisionalKeys {
     if (claim === undefined) {
       // Withdrawn while it was deferred: the anchor must not go on taking this node for the primary.
       const key = keyOf(frame.db, buffer, frame.keyStart, frame.keyEnd);
-      this.#notify(peer, FrameType.Delete, key, frame.version, '');
+      this.#notify(peer, FrameType.TakeBack, key, frame.version, '');
       return true;
     }
     this.#granted(claim);
@@ -244,10 +244,10 @@ export class Claims implements ReplySink, ProvisionalKeys {
     this.#steps.set(claim.step, claim);
   }
 
-  /** The anchor has granted what is lost here: it must not go on taking this node for the primary. */
+  /** If the anchor has granted what is lost here, it must not go on taking this node for the primary. */
   #takeBack(claim: Claim): void {
     this.#steps.delete(claim.step);
-    this.#notify(claim.anchor, FrameType.Delete, claim.key, claim.version, '');
+    this.#notify(claim.anchor, FrameType.TakeBack, claim.key, claim.version, '');
     for (const task of [claim.task, ...claim.queue]) this.router.route(task);
   }
 

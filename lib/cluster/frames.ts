@@ -24,6 +24,7 @@ export const FrameType = {
   Grant: 28,
   Swap: 29,
   Forget: 30,
+  TakeBack: 31,
   Forward: 32,
   Reply: 33,
   Lookup: 34,

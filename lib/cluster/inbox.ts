@@ -45,6 +45,7 @@ export class Inbox implements FrameHandler {
       case FrameType.Grant:
       case FrameType.Swap:
       case FrameType.Forget:
+      case FrameType.TakeBack:
       case FrameType.Atomic:
         return to.mirror.receive(peer, type, buffer, start, end);
       case FrameType.Claim:

@@ -7,7 +7,7 @@ import type { Peer } from './peer.js';
  *
  *     1. P sends COPY of k to J, then deletes k: its backup X, the anchor, has that.
  *     2. J, which has read neither, makes k anew, and X grants it.
- *     3. J reads the COPY. Only X's ack says that the claim was granted: then J takes it back at X, unseen.
+ *     3. J reads the COPY. Behind X's ack, which may stand for a grant, J takes it back at X, unseen.
  *
  * Bounded like claims, by the commands in flight.
  */

@@ -81,6 +81,9 @@ export class MirrorReceiver {
         this.#store.setExpireAt(ref, frame.expireAt);
         this.#store.setVersion(ref, frame.version);
         return;
+      case FrameType.TakeBack:
+        this.#takeBack(peer, frame, ref);
+        return;
       case FrameType.Delete:
       case FrameType.Forget:
         if (ref === 0 || this.#store.role(ref) !== Role.Primary) this.#bury(frame, ref);
@@ -88,6 +91,12 @@ export class MirrorReceiver {
       default:
         if (ref !== 0 && this.#isFrom(peer, ref)) this.#change(peer, type, frame, ref);
     }
+  }
+
+  /** Only what the claim has made here: one that was cancelled on its way, or was not granted, has made nothing. */
+  #takeBack(peer: Peer, frame: KeyFrame, ref: Ref): void {
+    if (ref === 0 || this.#store.version(ref) !== frame.version) return;
+    if (this.#store.role(ref) === Role.Backup && this.#isFrom(peer, ref)) this.#bury(frame, ref);
   }
 
   /** Frames that change what this copy may do. */
