@@ -73,6 +73,29 @@ async function kill(stage: Stage, isRestarted: boolean): Promise<boolean> {
   return true;
 }
 
+/** What it has done last is known to nobody, or not to one of the others. */
+async function unplug(stage: Stage): Promise<boolean> {
+  const victim = stage.victim('restart');
+  if (victim === null) return false;
+  const { random } = stage;
+  const others = stage.nodes.filter((node) => node.isRunning && node !== victim);
+  const probe = await stage.probe(victim);
+  stage.disturb(victim);
+  await stage.proxy!.mute(victim, random.next() < 0.5 ? null : random.pick(others));
+  const written = probe.writeThere();
+  await delay(random.between(30, 0.2 * stage.nodeTimeoutMs));
+  stage.avoid(victim);
+  const since = clockMs();
+  await victim.end('SIGKILL');
+  stage.proxy!.mend();
+  await written;
+  await probe.run(since, stage.report);
+  probe.close();
+  await stage.settled();
+  stage.start(victim);
+  return true;
+}
+
 async function pause(stage: Stage): Promise<boolean> {
   const victim = stage.victim('any')!;
   victim.freeze();
@@ -111,6 +134,26 @@ async function freeze(stage: Stage): Promise<boolean> {
   const asked = silenced.probe.askVictim();
   await delay(WRITTEN_MS);
   silenced.victim.thaw();
+  await asked;
+  return true;
+}
+
+/** It wakes without its cable, and is asked before it can hear that the others have gone on. */
+async function freezeAlone(stage: Stage): Promise<boolean> {
+  const silenced = await silence(
+    stage,
+    async (victim) => {
+      await stage.proxy!.cutOff(victim);
+      victim.freeze();
+    },
+    () => 0,
+  );
+  if (silenced === null) return false;
+  const asked = silenced.probe.askVictim();
+  await delay(WRITTEN_MS);
+  silenced.victim.thaw();
+  await delay(stage.random.between(0.05, 0.3) * stage.nodeTimeoutMs);
+  stage.proxy!.mend();
   await asked;
   return true;
 }
@@ -264,6 +307,17 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     needsProxy: true,
     mayLeaveUnknown: false,
   }),
+  kind('unplug', 'one node is not heard by one or all others, and then kill -9', unplug, {
+    needsProxy: true,
+  }),
+  kind(
+    'freeze-alone',
+    'SIGSTOP until it is left out; its cable is back later than it',
+    freezeAlone,
+    {
+      needsProxy: true,
+    },
+  ),
   kind('alone', 'one node is cut off from all others', cutOff, {
     needsProxy: true,
     policies: ['majority'],

@@ -15,6 +15,7 @@ const FIRST_CLIENT = 100;
 export class Probe {
   readonly #clients: Client[] = [];
   readonly #keys: string[] = [];
+  readonly #counters: string[] = [];
   #values = 0;
   /** A connection to the victim itself. */
   #watched!: Connection;
@@ -42,6 +43,9 @@ export class Probe {
         const own = clientOf(FIRST_CLIENT + KEYS + i, there);
         own.moveTo(victim);
         await own.call('SET', key, `p${i}.0`);
+        const counter = `${prefix}probe-counter:${i}`;
+        await own.call('INCR', counter);
+        probe.#counters.push(counter);
         probe.#own.push(own);
         const user = clientOf(FIRST_CLIENT + i, elsewhere);
         user.moveTo(others[i % others.length]!);
@@ -73,6 +77,19 @@ export class Probe {
         (isRead ? report.firstRead : report.firstWrite).add(clockMs() - sinceMs);
       }),
     );
+  }
+
+  /**
+   * Every key is written at the victim, and a counter elsewhere, so that it is forwarded there. Resolves when all have been
+   * answered, or have been lost with the victim.
+   */
+  async writeThere(): Promise<void> {
+    await Promise.all([
+      ...this.#own.map((client, i) =>
+        client.call('SET', this.#keys[i]!, `there.${i}.${++this.#values}`),
+      ),
+      ...this.#clients.map((client, i) => client.call('INCR', this.#counters[i]!)),
+    ]);
   }
 
   /** Reads every key at the victim, after what `run` has written elsewhere; what it answers when it wakes is recorded. */

@@ -68,6 +68,11 @@ export class BusProxy {
     );
   }
 
+  /** From now on nothing that this node says is heard by `other`, or by anybody. */
+  mute(node: NodeProcess, other: NodeProcess | null): Promise<void> {
+    return this.#cut((from, to) => from !== node || (other !== null && to !== other));
+  }
+
   /** With `keep` connections go on where they stopped, as after a short cut; else those that were cut are reset. */
   mend({ keep = false } = {}): void {
     this.#carries = ALL;
