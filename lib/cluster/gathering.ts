@@ -69,6 +69,8 @@ export class Gathering implements ReplySink {
   readonly #wantTurn: () => void;
   readonly #gathers = new Map<number, Gather>();
   readonly #sending = new Set<Sending>();
+  /** Keys that may go back to their places when the frame about them is acked. */
+  readonly #returning = new Map<number, readonly Key[]>();
   /** Who holds a key, and the commands that wait for it. */
   readonly #holders = new Map<string, { readonly gather: Gather; readonly queue: Task[] }>();
   /** Tasks of other nodes that wait for a key to be handed over. */
@@ -96,13 +98,17 @@ export class Gathering implements ReplySink {
   }
 
   get open(): number {
-    return this.#gathers.size + this.#sending.size + this.#handovers.size;
+    return this.#inProgress + this.#handovers.size;
+  }
+
+  get #inProgress(): number {
+    return this.#gathers.size + this.#sending.size + this.#returning.size;
   }
 
   run(operation: Operation): void {
     if (this.#state.lacksBackups) return refuse(operation, NO_REPLICAS);
     if (this.#state.isAlone && !this.#state.isChanging) return this.#runner.run(operation);
-    if (this.#gathers.size + this.#sending.size >= GATHERS_MAX) return refuse(operation);
+    if (this.#inProgress >= GATHERS_MAX) return refuse(operation);
     if (changeBytesMax(operation) > FRAME_BYTES_MAX) return refuse(operation, TOO_LARGE);
     const byId = new Map<string, Key>();
     for (const index of operation.keys) {
@@ -177,6 +183,7 @@ export class Gathering implements ReplySink {
     const gathers = [...this.#gathers.values()];
     this.#gathers.clear();
     this.#sending.clear();
+    this.#returning.clear();
     const queued = [...this.#holders.values()].flatMap((holder) => holder.queue);
     this.#holders.clear();
     this.#handovers.clear();
@@ -195,7 +202,12 @@ export class Gathering implements ReplySink {
     if (this.#hold(gather) && !gather.isGoingOn) this.#goOn(gather);
   }
 
-  acknowledged(): void {}
+  acknowledged(token: number): void {
+    const keys = this.#returning.get(token) ?? [];
+    this.#returning.delete(token);
+    for (const key of keys) this.#return(key);
+    if (keys.length > 0 && this.#gathers.size > 0) this.#wantTurn();
+  }
 
   fail(token: number): void {
     const gather = this.#gathers.get(token);
@@ -329,8 +341,20 @@ export class Gathering implements ReplySink {
     const acks = this.#keyspace.count();
     this.#runner.finish(operation, reply, acks);
     const sending = this.#sendingOf(gather);
-    if (sending === null) this.#letGo(gather);
+    if (sending === null) this.#finish(gather);
     else this.#sending.add(sending);
+  }
+
+  /** All is written: the keys are let go. They stay together until it is acked (moves.ts). */
+  #finish(gather: Gather): void {
+    const { keys, token } = gather;
+    const ref = keys.map((key) => this.#find(key)).find((one) => one !== 0) ?? 0;
+    const backup = ref === 0 ? null : this.#state.livePeer(this.#store.peer(ref));
+    if (backup !== null) backup.atomicOffset = backup.stream.log.endOffset;
+    this.#letGo(gather);
+    if (backup === null) return;
+    this.#returning.set(token, keys);
+    backup.stream.awaitAll(this, token);
   }
 
   /** What has been sent of the command's changes; null when it is all written. */
@@ -346,7 +370,7 @@ export class Gathering implements ReplySink {
 
   #sent(sending: Sending): void {
     this.#sending.delete(sending);
-    this.#letGo(sending.gather);
+    this.#finish(sending.gather);
   }
 
   /** Keys that stay absent: the reply waits until no record of them is left, which DBSIZE would count. */
@@ -382,9 +406,17 @@ export class Gathering implements ReplySink {
       this.#keyspace.reclaim(ref);
       return;
     }
+    this.#return(key);
+  }
+
+  /** The backup moves back to where the ranking wants it. */
+  #return(key: Key): void {
+    const ref = this.#find(key);
+    if (ref === 0 || this.#store.role(ref) !== Role.Primary) return;
+    const isInUse = (this.#store.flags(ref) & (Flag.Held | Flag.Busy)) !== 0;
     const ranked = this.#state.rankedBackup(key.slot);
-    const isInPlace = ranked === null || ranked.index === this.#store.peer(ref);
-    if (!isInPlace) this.#moves.startIfRoom(ref, ranked);
+    if (isInUse || ranked === null || ranked.index === this.#store.peer(ref)) return;
+    if (this.#state.merging[key.slot] === 0) this.#moves.startIfRoom(ref, ranked);
   }
 
   #giveUp(gather: Gather, error: string = NOT_RUN): void {

@@ -78,7 +78,7 @@ export class Moves implements ReplySink {
       store.setPeer(ref, NOBODY);
       return;
     }
-    if (from !== null && (to === null || to === from)) return;
+    if (from !== null && (to === null || to === from || this.#isOnItsWay(ref, from))) return;
     const key = this.#keyOfRef(ref);
     const flushed = this.#moves.get(key.id);
     if (flushed !== undefined) this.#end(flushed);
@@ -102,6 +102,18 @@ export class Moves implements ReplySink {
     store.setFlags(ref, store.flags(ref) | Flag.Moving);
     this.#state.statistics.changeOvers++;
     if (this.#mayCopy(old)) this.#copy(move, ref);
+  }
+
+  /**
+   * The key's last change may be one of several keys that its backup has not acked: a third node must not learn of it before.
+   * Who wants the key moved asks again.
+   *
+   *     1. MSET a b on P, whose frame to X, the backup of both, is on its way. P sends COPY of b to J.
+   *     2. P dies before X has read the frame. X promotes a without the MSET, J's copy of b is the newest.
+   */
+  #isOnItsWay(ref: Ref, from: Peer): boolean {
+    const { acked } = from.stream;
+    return acked < from.atomicOffset && this.#store.changeOffset(ref) > acked;
   }
 
   /** The same, to a better place: false where there is no room for it. With two copies it is as well where it is. */

@@ -33,6 +33,8 @@ export class Peer {
   shareBytes = 0;
   grownBytes = 0;
   grownBytesBefore = 0;
+  /** Where the last change of several keys ends in its stream, or later. */
+  atomicOffset = 0;
   readonly unconfirmed: UnconfirmedClaim[] = [];
   /** Highest offset of an acked claim of ours that is to be confirmed, 0 for none. */
   confirmOffset = 0;

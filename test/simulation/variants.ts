@@ -83,11 +83,7 @@ export const VARIANTS: readonly Variant[] = [
     breaks: 'a node serves without leases, as after a pause',
     invariant: 'I6',
     edits: [
-      edit(
-        'membership/serving.js',
-        'this.#until ??= this.#leasesEnd(); return this.#until;',
-        'this.#until ??= this.#leasesEnd(); return this.#until && Number.POSITIVE_INFINITY;',
-      ),
+      edit('membership/serving.js', 'until = Math.min(until, leases.longHeld(id));', ''),
       edit(
         'membership/membership.js',
         'return this.#state.saidGoodbye ? 0 : this.#state.leases.shortHeld(id);',
