@@ -138,7 +138,7 @@ export class SplitRound {
     if (!this.held[side]!.has(key)) history.push(pseudo(['VANISH', key], this.cutAt, null));
     const last = this.newestOfSide[side]!.get(key)!;
     // What expires is looked at by nobody in particular.
-    if (!this.isFlushed && last.expireAt === 0) {
+    if (!this.isFlushed && last.expireAt === 0 && !this.#isToldOf(side, key, calls, sideOf)) {
       const reply =
         last.value === null
           ? ({ type: '_', text: '' } as const)
@@ -146,6 +146,21 @@ export class SplitRound {
       history.push(pseudo(['GET', key], this.frozenAt, reply));
     }
     return history;
+  }
+
+  /** A delete of another side, which this one has heard of in the common view before that was everywhere. */
+  #isToldOf(
+    side: number,
+    key: string,
+    calls: readonly Call[],
+    sideOf: (call: Call) => number,
+  ): boolean {
+    const { version, value } = this.newestOfSide[side]!.get(key)!;
+    const isSame = (newest: Map<string, Newest>, i: number): boolean =>
+      i !== side && newest.get(key)!.version === version;
+    if (value !== null || !this.newestOfSide.some(isSame)) return false;
+    const since = calls.filter((call) => call.invokedAt >= this.cutAt && call.keys.includes(key));
+    return since.some((call) => sideOf(call) !== side && mayChange(call));
   }
 
   /** What may be there after the merge: the newest change of both sides; either, where they have the same version. */
