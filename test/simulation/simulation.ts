@@ -65,6 +65,8 @@ const CALM_MS_MAX = 60_000;
 /** What does not hold then is looked at again so often, so much later each time. */
 const CALM_LOOKS = 5;
 const CALM_LOOK_MS = 20;
+/** Between two looks whether the cluster has come to rest. */
+const QUIET_LOOK_MS = 2;
 /** Events between two looks for two primaries. */
 const LOOK_EVENTS = 7;
 /** The same for keys with one copy. */
@@ -304,9 +306,13 @@ export class Simulation implements Nodes, World {
     for (const process of this.processes())
       if (process.isPaused) this.machines.resume(process.machine, 0);
     let since = this.now;
+    let lookAt = this.now;
     // Quiet is what stays so: machines may still be about to start.
     const isOver = (): boolean => {
       look();
+      // Every node answers for every other one: not after each event.
+      if (this.now < lookAt) return false;
+      lookAt = this.now + QUIET_LOOK_MS;
       const isOpen = this.#faults.open > 0 || this.workload.hasPending;
       const isKnown = (): boolean => this.processes().every(({ node }) => node.isKnown());
       if (isOpen || !isKnown() || !this.machines.isQuiet()) since = this.now;

@@ -91,7 +91,7 @@ export const VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'pause',
-    seed: 2,
+    seed: 1,
   },
   {
     name: 'no-short-lease',
