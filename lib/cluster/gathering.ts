@@ -319,7 +319,16 @@ export class Gathering implements ReplySink {
       if (to !== null && !this.#admits(to, ref)) return this.#giveUp(gather, OUT_OF_MEMORY);
       this.#moves.start(ref, to);
     }
-    if (isTogether) this.#execute(gather);
+    if (!isTogether) return;
+    if (backup === null || this.#hasRoomFor(gather.operation, backup)) this.#execute(gather);
+    else this.#giveUp(gather, OUT_OF_MEMORY);
+  }
+
+  /** One value may be what fills a member (docs/decisions/0009), not as many as a command can name. */
+  #hasRoomFor(operation: Operation, backup: Peer): boolean {
+    if (!operation.traits.denyOom || !this.#state.isMemoryLimited) return true;
+    this.#keyspace.begin();
+    return this.#headroom.admits(backup, changeBytesMax(operation));
   }
 
   /** Whether a copy may be brought there for the command: what is only reserved takes next to nothing. */
