@@ -43,7 +43,7 @@ export class Changes {
     this.#hooks = hooks;
   }
 
-  /** A primary has a new value (Set) or a new expiry (Expire). */
+  /** A primary has a new value (Set), an edited one (Edit) or a new expiry (Expire). */
   changed(ref: Ref, type: number): void {
     const store = this.#store;
     const version = this.#state.clock.next();
@@ -55,7 +55,7 @@ export class Changes {
       if (move !== null) this.#waits.awaitMove(move);
       return;
     }
-    const withValue = type === FrameType.Set;
+    const withValue = type !== FrameType.Expire;
     const offset = this.#mirror.append(backup, type, ref, version, withValue, ALL_RIGHTS);
     store.setChangeOffset(ref, offset);
     this.#waits.awaitAck(backup.stream, offset);
@@ -63,7 +63,7 @@ export class Changes {
 
   #changedMoving(ref: Ref, type: number, version: number): void {
     const move = this.#hooks.moveOf(ref);
-    const withValue = type === FrameType.Set;
+    const withValue = type !== FrameType.Expire;
     if (move.state === MoveState.Lease || move.to === null) {
       move.isUnacked = true;
       this.#waits.awaitMove(move);

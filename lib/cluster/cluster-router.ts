@@ -85,6 +85,7 @@ export class ClusterRouter implements Router {
   submit(operation: Operation): void {
     const { keyMode } = operation.traits;
     if (this.#state.isDown) operation.sink.complete(operation.token, errorReply(CLUSTER_DOWN));
+    else if (operation.keys.length === 0) this.#host.run(operation);
     else if (operation.keys.length === 1 || keyMode === KeyMode.Single) this.#route(operation);
     else if (keyMode === KeyMode.Gather) this.gathering.run(operation);
     else this.scattering.run(operation);

@@ -84,10 +84,15 @@ export class Digests {
     if (slot >= SLOTS) return false;
     const { count, sum } = this.#digest(slot, (ref) => this.#isBackupOf(peer, ref));
     if (count === u32At(buffer, start + 2) && sum === f64At(buffer, start + 6)) return true;
+    this.differs(peer, slot);
+    return true;
+  }
+
+  /** What is here of the peer's keys of this slot is not what it should be. */
+  differs(peer: Peer, slot: number): void {
     this.#host.log('warn', 'copies differ and are sent again', { slot, primary: peer.id });
     this.#state.statistics.slotsRepaired++;
     this.#appendSlot(peer, FrameType.Differs, slot);
-    return true;
   }
 
   /**

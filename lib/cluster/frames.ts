@@ -1,6 +1,6 @@
 import type { FrameLog } from '../protocol/bus-frames.js';
 import { f64At, u32At } from '../protocol/bytes.js';
-import { type Ref, type Store, ValueType } from '../store/store.js';
+import { type Ref, type Store, VALUE_TYPES, ValueType } from '../store/store.js';
 
 /**
  * Frames of the data plane. Types below 16 are not part of the stream: they have no offset and are never sent again.
@@ -46,6 +46,7 @@ export const FrameType = {
   Verdict: 50,
   Resolved: 51,
   Named: 52,
+  Edit: 53,
 } as const;
 
 export const FIRST_STREAM_TYPE = 16;
@@ -53,19 +54,13 @@ export const FIRST_STREAM_TYPE = 16;
 /** Bytes of a key frame before its key: flags, db, key length, version, expiry. */
 export const KEY_HEADER_BYTES = 22;
 
-/** Set in the flags of a key frame of a key that is reserved, and has no value. */
-export const NO_VALUE = 64;
-
-/** Set in the flags of a key frame whose string was made by APPEND or SETRANGE. */
-export const RAW_VALUE = 128;
-
-/** Of the encoding flags of a string: it was made by APPEND or SETRANGE. */
-const RAW_ENCODING = 1;
+/** Flags of a key frame: two bits of rights that are granted, three of the value's type, three of its encoding. */
+const TYPE_SHIFT = 2;
+const ENCODING_SHIFT = 5;
 
 /** What the flags of a key frame say of the entry's value. */
 export function valueFlags(store: Store, ref: Ref): number {
-  if (store.type(ref) === ValueType.None) return NO_VALUE;
-  return store.encodingFlags(ref) === RAW_ENCODING ? RAW_VALUE : 0;
+  return (store.type(ref) << TYPE_SHIFT) | (store.encodingFlags(ref) << ENCODING_SHIFT);
 }
 
 /**
@@ -108,6 +103,9 @@ export class KeyFrame {
   db = 0;
   version = 0;
   expireAt = 0;
+  /** Of the entry as its sender has it; None for a key that is reserved. */
+  type: ValueType = ValueType.None;
+  encoding = 0;
   keyStart = 0;
   keyEnd = 0;
   valueStart = 0;
@@ -127,6 +125,9 @@ export class KeyFrame {
     this.keyEnd = this.keyStart + keyLength;
     this.valueStart = this.keyEnd;
     this.valueEnd = end;
-    return this.version >= 0 && this.expireAt >= 0;
+    const type = (this.flags >>> TYPE_SHIFT) & 7;
+    this.type = type as ValueType;
+    this.encoding = this.flags >>> ENCODING_SHIFT;
+    return this.version >= 0 && this.expireAt >= 0 && type < VALUE_TYPES;
   }
 }

@@ -37,6 +37,7 @@ export class Inbox implements FrameHandler {
     const to = this.#to;
     switch (type) {
       case FrameType.Set:
+      case FrameType.Edit:
       case FrameType.Expire:
       case FrameType.Delete:
       case FrameType.Copy:

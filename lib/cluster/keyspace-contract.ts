@@ -1,5 +1,5 @@
 import type { Request } from '../protocol/request.js';
-import type { Ref } from '../store/store.js';
+import type { Attachment, Ref, ValueType } from '../store/store.js';
 
 /** Given as an expiry to leave it as it is. */
 export const KEEP_EXPIRY = -1;
@@ -22,6 +22,16 @@ export interface Keyspace {
   valueBuffer(ref: Ref): Buffer;
   valueStart(ref: Ref): number;
   valueLength(ref: Ref): number;
+  /** How the value is encoded: three bits that mean what its type makes of them. */
+  encodingOf(ref: Ref): number;
+  /** What was attached to the value since it was last replaced, or changed by another node; null for nothing. */
+  attached(ref: Ref): Attachment | null;
+  /** Keeps something with a large value for as long as that stays here, null for nothing. */
+  attach(ref: Ref, attached: Attachment | null): void;
+  /** Whether something can be attached: values above 32 KB can have it, some smaller ones too. */
+  isLarge(ref: Ref): boolean;
+  /** A hash with a seed that is the cluster's: uint32. */
+  hashOf(buffer: Buffer, start: number, end: number): number;
   /** Whether a string was made by APPEND or SETRANGE: OBJECT ENCODING then says "raw". */
   isRaw(ref: Ref): boolean;
   /** Creates or replaces a key, whatever its type was, by a string. */
@@ -34,6 +44,25 @@ export interface Keyspace {
     end: number,
     expireAt: number,
   ): void;
+  /** As setString, for a value of any type. */
+  setValue(
+    db: number,
+    request: Request,
+    keyIndex: number,
+    type: ValueType,
+    encoding: number,
+    value: Buffer,
+    start: number,
+    end: number,
+    expireAt: number,
+  ): void;
+  /**
+   * Replaces `removed` bytes of the value at `at` by `source[start, end)`, which is not the value's own buffer. Returns the
+   * entry's ref from now on. `edited` ends the change.
+   */
+  splice(ref: Ref, at: number, removed: number, source: Buffer, start: number, end: number): Ref;
+  /** What was spliced since the last call is one change of the key. */
+  edited(ref: Ref, encoding: number): void;
   /** Overwrites from `offset` on, growing with zero bytes; creates the key when absent. The string is raw from now on. */
   writeRange(
     db: number,

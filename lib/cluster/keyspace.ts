@@ -1,6 +1,6 @@
 import { copyBytes } from '../protocol/bytes.js';
 import type { Request } from '../protocol/request.js';
-import { type Ref, Role, type Store, ValueType } from '../store/store.js';
+import { type Attachment, type Ref, Role, type Store, ValueType } from '../store/store.js';
 import type { AtomicFrames } from './atomic-frames.js';
 import { type ChangeHooks, Changes } from './changes.js';
 import type { ClusterState } from './cluster-state.js';
@@ -15,6 +15,7 @@ import { ReplyWaits } from './reply-waits.js';
 import { isTicket } from './tickets.js';
 import type { WriteBarrier } from './write-barrier.js';
 
+/** Encoding of a string that was made by APPEND or SETRANGE. */
 const RAW_ENCODING = 1;
 
 /** What the keyspace needs of mechanisms built on it. */
@@ -177,6 +178,26 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     return this.#store.valueLength(ref);
   }
 
+  encodingOf(ref: Ref): number {
+    return this.#store.encodingFlags(ref);
+  }
+
+  attached(ref: Ref): Attachment | null {
+    return this.#store.attached(ref);
+  }
+
+  attach(ref: Ref, attached: Attachment | null): void {
+    this.#store.attach(ref, attached);
+  }
+
+  isLarge(ref: Ref): boolean {
+    return this.#store.isLarge(ref);
+  }
+
+  hashOf(buffer: Buffer, start: number, end: number): number {
+    return this.#store.hashOf(buffer, start, end);
+  }
+
   isRaw(ref: Ref): boolean {
     return this.#store.encodingFlags(ref) === RAW_ENCODING;
   }
@@ -192,6 +213,20 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     end: number,
     expireAt: number,
   ): void {
+    this.setValue(db, request, keyIndex, ValueType.String, 0, value, start, end, expireAt);
+  }
+
+  setValue(
+    db: number,
+    request: Request,
+    keyIndex: number,
+    type: ValueType,
+    encoding: number,
+    value: Buffer,
+    start: number,
+    end: number,
+    expireAt: number,
+  ): void {
     const store = this.#store;
     let ref = this.#entry(db, request, keyIndex);
     let until = expireAt;
@@ -199,9 +234,10 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     const isNew = ref === 0 || store.role(ref) !== Role.Primary;
     if (isNew) ref = this.#create(db, request, keyIndex, ref, end - start);
     else ref = this.#room(ref, end - start);
-    if (store.type(ref) !== ValueType.String) store.setType(ref, ValueType.String);
+    if (store.type(ref) !== type) store.setType(ref, type);
+    store.attach(ref, null);
     copyBytes(value, start, end, store.valueBuffer(ref), store.valueStart(ref));
-    store.setEncodingFlags(ref, 0);
+    store.setEncodingFlags(ref, encoding);
     if (store.expireAt(ref) !== until) store.setExpireAt(ref, until);
     if (isNew) this.#adopt(ref);
     else this.#changed(ref, FrameType.Set);
@@ -226,6 +262,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     else {
       if (isBlank) store.setExpireAt(ref, 0);
       ref = this.#room(ref, length);
+      store.attach(ref, null);
       if (store.type(ref) !== ValueType.String) store.setType(ref, ValueType.String);
     }
     const target = store.valueBuffer(ref);
@@ -235,6 +272,29 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     store.setEncodingFlags(ref, RAW_ENCODING);
     if (isNew) this.#adopt(ref);
     else this.#changed(ref, FrameType.Set);
+  }
+
+  splice(ref: Ref, at: number, removed: number, source: Buffer, start: number, end: number): Ref {
+    const { edits } = this.#mirror;
+    edits.add(at, removed, source, start, end);
+    const delta = end - start - removed;
+    if (delta !== 0) {
+      this.#foundRequest = null;
+      this.#mirror.grown += delta;
+    }
+    return this.#store.splice(ref, at, removed, source, start, end);
+  }
+
+  /** The whole value goes where it is no longer than the edits, or these are too long for one frame. */
+  edited(ref: Ref, encoding: number): void {
+    const store = this.#store;
+    const { edits } = this.#mirror;
+    store.setEncodingFlags(ref, encoding);
+    const isShort =
+      edits.bytes < store.valueLength(ref) && edits.bytes <= this.#state.config.partBytes;
+    edits.base = store.version(ref);
+    this.#changed(ref, isShort ? FrameType.Edit : FrameType.Set);
+    edits.clear();
   }
 
   /** Creates a key without a value: it is absent to every reader, and cannot be created by another node. */
@@ -254,6 +314,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   }
 
   remove(ref: Ref): void {
+    this.#mirror.edits.clear();
     if (this.#atomic !== null) return this.#removeAtomically(ref);
     this.#foundRequest = null;
     this.#changes.remove(ref);
@@ -273,10 +334,11 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
       store.valueBuffer(from).subarray(start, start + store.valueLength(from)),
     );
     const expireAt = store.expireAt(from);
+    const type = store.type(from);
     const encoding = store.encodingFlags(from);
     this.atomically(() => {
-      this.setString(db, request, toIndex, value, 0, value.length, expireAt);
-      store.setEncodingFlags(this.#entry(db, request, toIndex), encoding);
+      const { length } = value;
+      this.setValue(db, request, toIndex, type, encoding, value, 0, length, expireAt);
       this.remove(this.#entry(db, request, fromIndex));
     });
   }
@@ -336,7 +398,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     );
   }
 
-  /** Makes a string of `length` bytes of a primary of any type. */
+  /** Makes room for a value of `length` bytes in a primary of any type. */
   #room(ref: Ref, length: number): Ref {
     if (this.#store.valueLength(ref) === length) return ref;
     this.#foundRequest = null;

@@ -1,10 +1,12 @@
 import { FRAME_HEADER_BYTES } from '../protocol/bus-frames.js';
 import { copyBytes, u32At } from '../protocol/bytes.js';
+import { keySlot } from '../protocol/crc16.js';
 import { type Ref, Role, type Store, ValueType } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
+import { applyEdits, baseOf, fitsValue } from './edit-log.js';
 import { Flag } from './entry-flags.js';
-import { FrameType, KeyFrame, NO_VALUE, RAW_VALUE } from './frames.js';
 import type { FramesAhead } from './frames-ahead.js';
+import { FrameType, KeyFrame } from './frames.js';
 import { type Key, keyOf } from './key.js';
 import { NOBODY, type Peer } from './peer.js';
 
@@ -14,6 +16,8 @@ export interface MirrorListener {
   becamePrimary(ref: Ref): void;
   /** Another primary's copy replaces a provisional entry of ours, or a copy that we believed to be primary of. */
   primaryLost(key: Key, wasBusy: boolean, to: Peer): void;
+  /** An EDIT came that does not build on what is here: the keys of the slot are to be sent anew. */
+  differs(primary: Peer, slot: number): void;
 }
 
 const GRANTS = Flag.Full | Flag.Reads;
@@ -76,6 +80,8 @@ export class MirrorReceiver {
           this.#put(peer, frame, ref, frame.flags & GRANTS);
         }
         return;
+      case FrameType.Edit:
+        return this.#edit(peer, frame, ref);
       case FrameType.Expire:
         if (ref === 0 || !this.#isFrom(peer, ref)) return;
         this.#store.setExpireAt(ref, frame.expireAt);
@@ -97,6 +103,29 @@ export class MirrorReceiver {
   #takeBack(peer: Peer, frame: KeyFrame, ref: Ref): void {
     if (ref === 0 || this.#store.version(ref) !== frame.version) return;
     if (this.#store.role(ref) === Role.Backup && this.#isFrom(peer, ref)) this.#bury(frame, ref);
+  }
+
+  /**
+   * An edit builds on the version before it, which came in the same stream: SET, COPY, CLAIM or ATOMIC with the whole value
+   * is always first. Should it be missing all the same the protocol has a fault. Then this copy neither answers nor
+   * promotes itself until the keys of its slot have been sent anew.
+   */
+  #edit(peer: Peer, frame: KeyFrame, found: Ref): void {
+    const store = this.#store;
+    const { buffer, valueStart, valueEnd } = frame;
+    const isCopy = found !== 0 && store.role(found) === Role.Backup && this.#isFrom(peer, found);
+    const isNext = isCopy && store.version(found) === baseOf(buffer, valueStart, valueEnd);
+    if (!isNext || !fitsValue(buffer, valueStart, valueEnd, store.valueLength(found))) {
+      if (isCopy) store.setFlags(found, store.flags(found) & ~GRANTS);
+      this.#listener.differs(peer, keySlot(buffer, frame.keyStart, frame.keyEnd));
+      return;
+    }
+    store.attach(found, null);
+    const ref = applyEdits(store, found, buffer, valueStart, valueEnd);
+    store.setEncodingFlags(ref, frame.encoding);
+    store.setExpireAt(ref, frame.expireAt);
+    store.setVersion(ref, frame.version);
+    store.setUsedAt(ref, Math.floor(this.#state.clock.wall / 1000));
   }
 
   /** Frames that change what this copy may do. */
@@ -133,11 +162,11 @@ export class MirrorReceiver {
     const deletedAt = this.#deletedAt(ref);
     if (ref === 0) {
       const { db, buffer, keyStart, keyEnd } = frame;
-      ref = store.create(db, buffer, keyStart, keyEnd, ValueType.String, length);
+      ref = store.create(db, buffer, keyStart, keyEnd, frame.type, length);
     } else if (store.valueLength(ref) !== length) ref = store.resize(ref, length);
     if (store.role(ref) !== Role.Backup) store.setRole(ref, Role.Backup);
-    const type = (frame.flags & NO_VALUE) === 0 ? ValueType.String : ValueType.None;
-    if (store.type(ref) !== type) store.setType(ref, type);
+    if (store.type(ref) !== frame.type) store.setType(ref, frame.type);
+    store.attach(ref, null);
     copyBytes(
       frame.buffer,
       frame.valueStart,
@@ -145,8 +174,8 @@ export class MirrorReceiver {
       store.valueBuffer(ref),
       store.valueStart(ref),
     );
-    store.setEncodingFlags(ref, (frame.flags & RAW_VALUE) === 0 ? 0 : 1);
-    const isReserved = type === ValueType.None;
+    store.setEncodingFlags(ref, frame.encoding);
+    const isReserved = frame.type === ValueType.None;
     store.setExpireAt(ref, isReserved ? Math.max(deletedAt, frame.expireAt) : frame.expireAt);
     store.setVersion(ref, frame.version);
     store.setPeer(ref, peer.index);

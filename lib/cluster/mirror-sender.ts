@@ -1,7 +1,8 @@
 import { type Ref, Role, type Store } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
+import { EditLog } from './edit-log.js';
 import { Flag } from './entry-flags.js';
-import { appendKeyFrame, FrameType, valueFlags } from './frames.js';
+import { appendKeyFrame, FrameType, KEY_HEADER_BYTES, valueFlags } from './frames.js';
 import { entryBytes } from './headroom.js';
 import type { LargeSender } from './large-sender.js';
 import type { Peer } from './peer.js';
@@ -14,6 +15,8 @@ const ALL_RIGHTS = Flag.Full | Flag.Reads;
 export class MirrorSender {
   /** Bytes by which the running command has made entries larger, until that is counted for their backup. */
   grown = 0;
+  /** What the running command does to the value of a collection: the content of an EDIT. */
+  readonly edits = new EditLog();
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #streams: Streams;
@@ -37,11 +40,34 @@ export class MirrorSender {
   ): number {
     const store = this.#store;
     if (this.grown !== 0) this.countGrowth(peer);
+    if (type === FrameType.Edit) return this.#appendEdit(peer, ref, version, grants);
     const isSending = (store.flags(ref) & Flag.Sending) !== 0 && store.role(ref) === Role.Primary;
     if (isSending || (withValue && store.valueLength(ref) > this.#state.config.partBytes)) {
       return this.#appendLarge(peer, type, ref, version, withValue, grants);
     }
     return this.#appendFrame(peer, type, ref, version, withValue, grants);
+  }
+
+  /** While the value is on its way to the peer in parts, there is nothing there yet that an edit could build on. */
+  #appendEdit(peer: Peer, ref: Ref, version: number, grants: number): number {
+    const store = this.#store;
+    const isSending = (store.flags(ref) & Flag.Sending) !== 0;
+    if (isSending && this.#large.find(peer, ref) !== undefined) {
+      return this.append(peer, FrameType.Set, ref, version, true, grants);
+    }
+    const { log } = peer.stream;
+    const keyStart = store.keyStart(ref);
+    log.begin(FrameType.Edit, KEY_HEADER_BYTES + store.keyLength(ref) + this.edits.bytes);
+    log.u8(grants | valueFlags(store, ref));
+    log.u8(store.db(ref));
+    log.u32(store.keyLength(ref));
+    log.f64(version);
+    log.f64(store.expireAt(ref));
+    log.bytes(store.keyBuffer(ref), keyStart, keyStart + store.keyLength(ref));
+    this.edits.append(log, store.valueLength(ref));
+    this.#state.statistics.framesSent[FrameType.Edit]!++;
+    this.#streams.appended(peer);
+    return log.endOffset;
   }
 
   countGrowth(backup: Peer): void {

@@ -119,6 +119,7 @@ export class NodeParts {
     this.lookups = new Lookups(state, this.streams);
     this.mirrorReceiver = new MirrorReceiver(state, ahead, {
       becamePrimary: (ref) => this.moves.swappedIn(ref),
+      differs: (primary, slot) => this.digests.differs(primary, slot),
       primaryLost: (key, wasBusy) => this.#primaryLost(key, wasBusy),
     });
     const executor = lateExecutor(late.executor);

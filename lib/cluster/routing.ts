@@ -1,5 +1,5 @@
 import type { Request } from '../protocol/request.js';
-import { type Ref, Role, type Store } from '../store/store.js';
+import { type Ref, Role, type Store, ValueType } from '../store/store.js';
 import { ACQUIRE } from './acquire.js';
 import type { Claims, TaskRouter } from './claims.js';
 import type { ClusterState } from './cluster-state.js';
@@ -386,6 +386,8 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     const store = this.#store;
     const state = this.#state;
     if ((store.flags(ref) & Flag.Reads) === 0 || state.flushing) return false;
+    // Every change drops the index that reading a large collection makes: its primary has one that is kept.
+    if (store.isLarge(ref) && store.type(ref) !== ValueType.String) return false;
     const primary = state.livePeer(store.peer(ref));
     if (primary === null || state.now >= primary.readsUntil) return false;
     const expireAt = store.expireAt(ref);

@@ -6,9 +6,11 @@ import { connectionHandlers } from './connection.js';
 import { clusterFacts } from './facts/cluster-facts.js';
 import { connectionFacts } from './facts/connection-facts.js';
 import { genericFacts } from './facts/generic-facts.js';
+import { hashFacts } from './facts/hash-facts.js';
 import { serverFacts } from './facts/server-facts.js';
 import { stringFacts } from './facts/string-facts.js';
 import { additionalSubcommands } from './facts/tandis-facts.js';
+import { hashHandlers } from './hashes.js';
 import { keyHandlers } from './keys.js';
 import { scanHandlers } from './scan.js';
 import { serverHandlers } from './server.js';
@@ -18,6 +20,7 @@ import { CommandTable } from './table.js';
 
 const REDIS_FACTS = [
   ...stringFacts,
+  ...hashFacts,
   ...genericFacts,
   ...connectionFacts,
   ...serverFacts,
@@ -33,6 +36,7 @@ function withAdditions(facts: CommandFacts): CommandFacts {
 export function createCommandTable(): CommandTable {
   return new CommandTable(REDIS_FACTS.map(withAdditions), [
     stringHandlers,
+    hashHandlers,
     keyHandlers,
     scanHandlers,
     connectionHandlers,

@@ -47,6 +47,15 @@ function writeKeySpec(spec: KeySpecFacts, reply: ReplyWriter): void {
   writeNumber('index', spec.begin, reply);
   reply.bulkLatin1('find_keys');
   reply.map(2);
+  if ('countAt' in spec) {
+    writePair('type', 'keynum', reply);
+    reply.bulkLatin1('spec');
+    reply.map(3);
+    writeNumber('keynumidx', spec.countAt, reply);
+    writeNumber('firstkey', spec.first, reply);
+    writeNumber('keystep', spec.step, reply);
+    return;
+  }
   writePair('type', 'range', reply);
   reply.bulkLatin1('spec');
   reply.map(3);

@@ -14,9 +14,9 @@ export type KeyHashes = readonly number[] | null;
 
 /** What a command touches; commands that touch no key, or are refused anyway, touch nothing. */
 export function hashesOf(spec: CommandSpec, request: Request): KeyHashes {
-  if (spec.firstKey === 0) return spec.facts.categories.includes('keyspace') ? null : NONE;
+  if (!spec.hasKeys) return spec.facts.categories.includes('keyspace') ? null : NONE;
   if (!arityFits(spec, request.argc)) return NONE;
-  if (keyCount(spec, request.argc) > KEYS_MAX) return null;
+  if (keyCount(spec, request) > KEYS_MAX) return null;
   return keyIndexes(spec, request, 0).map((key) =>
     HASH.of(request.buffer, request.start[key]!, request.end[key]!),
   );

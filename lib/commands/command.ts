@@ -93,7 +93,7 @@ function getkeys(
     reply.error('ERR Invalid command specified');
     return;
   }
-  if (spec.firstKey === 0) {
+  if (!spec.hasKeys) {
     reply.error('ERR The command has no key arguments');
     return;
   }

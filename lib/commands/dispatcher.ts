@@ -19,7 +19,7 @@ import { Errors, unknownCommand, wrongArity } from './errors.js';
 import { PauseGate } from './pause-gate.js';
 import type { NodeServices } from './services.js';
 import type { CommandContext, CommandSpec } from './spec.js';
-import { arityFits, type CommandTable, keyCount, keyIndexes } from './table.js';
+import { arityFits, type CommandTable, keyCount, keyIndex, keyIndexes } from './table.js';
 
 /** First byte of an error reply. */
 const MINUS = 45;
@@ -160,7 +160,7 @@ export class Dispatcher implements Executor {
       return;
     }
     client.lastCommand = spec.name;
-    if (spec.firstKey === 0) this.#runKeyless(client, request, spec);
+    if (!spec.hasKeys) this.#runKeyless(client, request, spec);
     else if (this.#mayRun(client.db, request, spec)) this.#runHere(client, request, spec);
     else this.#submit(client, request, spec, null);
   }
@@ -168,7 +168,7 @@ export class Dispatcher implements Executor {
   classify(request: Request): { traits: CommandTraits; keys: readonly number[] } | null {
     if (request.argc === 0) return null;
     const spec = this.#table.find(request);
-    if (spec === null || spec.firstKey === 0 || !arityFits(spec, request.argc)) return null;
+    if (spec === null || !spec.hasKeys || !arityFits(spec, request.argc)) return null;
     return { traits: spec, keys: keyIndexes(spec, request, 0) };
   }
 
@@ -210,7 +210,7 @@ export class Dispatcher implements Executor {
       if (hasTooLongKey(spec, request)) return true;
     }
     // For commands on keys the router is asked only when they may not run here: mayRun implies that the node serves.
-    return spec.firstKey === 0 && !spec.loading && this.#router.refusal() !== null;
+    return !spec.hasKeys && !spec.loading && this.#router.refusal() !== null;
   }
 
   #refusal(client: ClientSession, request: Request, spec: CommandSpec | null): string {
@@ -224,11 +224,11 @@ export class Dispatcher implements Executor {
   #mayRun(db: number, request: Request, spec: CommandSpec): boolean {
     const router = this.#router;
     if (spec.keyMode === KeyMode.Single) return router.mayRun(db, request, spec.firstKey, spec);
-    const keys = keyCount(spec, request.argc);
+    const keys = keyCount(spec, request);
     // Several keys as one step need their owners brought together, very many go in slices: that is the router's.
-    if (keys > (spec.keyMode === KeyMode.Gather ? 1 : KEYS_PER_TURN)) return false;
+    if (keys > (spec.keyMode === KeyMode.Gather && spec.write ? 1 : KEYS_PER_TURN)) return false;
     for (let i = 0; i < keys; i++) {
-      if (!router.mayRun(db, request, spec.firstKey + i * spec.keyStep, spec)) return false;
+      if (!router.mayRun(db, request, keyIndex(spec, request, i), spec)) return false;
     }
     return true;
   }
@@ -296,7 +296,7 @@ export class Dispatcher implements Executor {
       return;
     }
     client.lastCommand = spec.name;
-    if (spec.firstKey !== 0) {
+    if (spec.hasKeys) {
       this.#submit(client, request, spec, SILENCE);
       return;
     }

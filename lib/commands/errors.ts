@@ -17,9 +17,15 @@ export const Errors = {
   noSuchKey: 'ERR no such key',
   databaseRange: 'ERR DB index is out of range',
   stringTooLong: 'ERR string exceeds maximum allowed size (proto-max-bulk-len)',
+  collectionTooLarge: 'ERR a collection cannot be larger than 512 MB',
   keyTooLong: 'ERR key is longer than 16777215 bytes',
   overflow: 'ERR increment or decrement would overflow',
   decrementOverflow: 'ERR decrement would overflow',
+  hashNotInteger: 'ERR hash value is not an integer',
+  hashNotFloat: 'ERR hash value is not a float',
+  outOfRange: 'ERR value is out of range',
+  notPositive: 'ERR value is out of range, must be positive',
+  nanOrInfinity: 'ERR value is NaN or Infinity',
   notFinite: 'ERR increment would produce NaN or Infinity',
 } as const;
 

@@ -4,6 +4,7 @@ import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { type Ref, ValueType } from '../store/entry.js';
 import { expiryOf, integerOrReply } from './arguments.js';
+import { encodingName } from './encodings.js';
 import { cString, Errors, invalidExpireTime } from './errors.js';
 import { helpHandler } from './help.js';
 import { findForRead, peekForRead } from './lookup.js';
@@ -191,6 +192,7 @@ const renameHandler =
 /** The integer that Redis would keep in place of a string; undefined where it keeps the string. */
 function integerValue(context: CommandContext, ref: Ref): number | bigint | undefined {
   const { keyspace } = context;
+  if (keyspace.typeOf(ref) !== ValueType.String) return undefined;
   const bytes = keyspace.valueLength(ref);
   if (bytes > INTEGER_BYTES_MAX || keyspace.isRaw(ref)) return undefined;
   const buffer = keyspace.valueBuffer(ref);
@@ -201,6 +203,8 @@ function integerValue(context: CommandContext, ref: Ref): number | bigint | unde
 
 function encodingOf(context: CommandContext, ref: Ref): string {
   const { keyspace } = context;
+  const type = keyspace.typeOf(ref);
+  if (type !== ValueType.String) return encodingName(type, keyspace.encodingOf(ref));
   if (keyspace.isRaw(ref)) return 'raw';
   if (integerValue(context, ref) !== undefined) return 'int';
   return keyspace.valueLength(ref) <= EMBEDDED_BYTES_MAX ? 'embstr' : 'raw';

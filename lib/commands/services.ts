@@ -126,6 +126,8 @@ export interface NodeServices {
    * renderInfo of lib/admin/info.ts makes it.
    */
   info(sections: readonly string[]): string;
+  /** Evenly in [0, 1). */
+  random(): number;
   /** Calls `run` once after that time. */
   after(delayMs: number, run: () => void): void;
   /** Begins to leave and to end the process. */

@@ -21,16 +21,27 @@ export interface ArgumentFacts {
   readonly arguments?: readonly ArgumentFacts[];
 }
 
-/** Keys from argument `begin` on, up to `last` (from the end when negative, from `begin` else), every `step`-th. */
-export interface KeySpecFacts {
+interface KeySpecBase {
   /** Separated by spaces. */
   readonly flags: string;
   readonly notes?: string;
   readonly begin: number;
-  readonly last: number;
   readonly step: number;
+}
+
+/** Keys from argument `begin` on, up to `last` (from the end when negative, from `begin` else), every `step`-th. */
+export interface KeyRangeFacts extends KeySpecBase {
+  readonly last: number;
   readonly limit: number;
 }
+
+/** Argument `begin + countAt` says how many keys there are, from argument `begin + first` on. */
+export interface CountedKeysFacts extends KeySpecBase {
+  readonly countAt: number;
+  readonly first: number;
+}
+
+export type KeySpecFacts = KeyRangeFacts | CountedKeysFacts;
 
 /** What COMMAND and COMMAND DOCS tell of a command: the shape of Redis's commands/*.json. */
 export interface CommandFacts {
@@ -98,7 +109,11 @@ export interface CommandSpec extends CommandTraits {
   readonly arity: number;
   /** Null for a container such as CLIENT that does nothing of its own. */
   readonly run: Handler | null;
-  /** As in COMMAND: 0 when there are no keys; the last one counts from the end when negative. */
+  /** Whether there are keys among the arguments. */
+  readonly hasKeys: boolean;
+  /** Keys whose number is an argument, behind those of the range. */
+  readonly countedKeys: CountedKeysFacts | null;
+  /** The range, as in COMMAND: 0 when there is none; the last key counts from the end when negative. */
   readonly firstKey: number;
   readonly lastKey: number;
   readonly keyStep: number;

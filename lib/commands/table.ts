@@ -1,7 +1,14 @@
 import assert from 'node:assert';
 import { KeyMode } from '../cluster/operation.js';
+import { parseInteger } from '../protocol/numbers.js';
 import type { Request } from '../protocol/request.js';
-import type { CommandFacts, CommandSpec, HandlerEntry, Handlers } from './spec.js';
+import type {
+  CommandFacts,
+  CommandSpec,
+  CountedKeysFacts,
+  HandlerEntry,
+  Handlers,
+} from './spec.js';
 
 /** What lower case is to ASCII letters; harmless to a hash of other bytes. */
 const CASE_BIT = 32;
@@ -160,14 +167,17 @@ function specOf(
   };
 }
 
-/** The one range that covers all key specs, as COMMAND shows it. */
+/** The one range that covers all key specs that are one, as COMMAND shows it, and the keys that are counted. */
 function keyRange(facts: CommandFacts) {
   const specs = facts.keySpecs ?? [];
-  const first = specs[0];
-  if (first === undefined) return { firstKey: 0, lastKey: 0, keyStep: 0 };
-  const final = specs[specs.length - 1]!;
+  const hasKeys = specs.length > 0;
+  const countedKeys = specs.find((spec): spec is CountedKeysFacts => 'countAt' in spec) ?? null;
+  const ranges = specs.flatMap((spec) => ('countAt' in spec ? [] : [spec]));
+  const first = ranges[0];
+  if (first === undefined) return { hasKeys, countedKeys, firstKey: 0, lastKey: 0, keyStep: 0 };
+  const final = ranges[ranges.length - 1]!;
   const lastKey = final.last < 0 ? final.last : final.begin + final.last;
-  return { firstKey: first.begin, lastKey, keyStep: first.step };
+  return { hasKeys, countedKeys, firstKey: first.begin, lastKey, keyStep: first.step };
 }
 
 /** Whether the table's arity of a command fits that many arguments. */
@@ -176,18 +186,42 @@ export function arityFits(spec: CommandSpec, argc: number): boolean {
   return arity >= 0 ? argc === arity : argc >= -arity;
 }
 
-/** Keys of a command line of `argc` arguments. */
-export function keyCount(spec: CommandSpec, argc: number): number {
+/** Keys of the range of a command line of `argc` arguments. */
+function rangeCount(spec: CommandSpec, argc: number): number {
   if (spec.firstKey === 0) return 0;
   const last = Math.min(spec.lastKey < 0 ? argc + spec.lastKey : spec.lastKey, argc - 1);
   return Math.max(0, Math.floor((last - spec.firstKey) / spec.keyStep) + 1);
 }
 
+/** Keys that an argument counts: none where it is no number, or where there are not so many arguments. */
+function countedCount(spec: CommandSpec, request: Request, first: number): number {
+  const { countedKeys } = spec;
+  if (countedKeys === null) return 0;
+  const at = first + countedKeys.begin + countedKeys.countAt;
+  if (at >= request.argc) return 0;
+  const count = parseInteger(request.buffer, request.start[at]!, request.end[at]!);
+  return count > 0 && count <= request.argc - at - 1 ? count : 0;
+}
+
+/** Keys of a command line that begins at argument `first`. */
+export function keyCount(spec: CommandSpec, request: Request, first = 0): number {
+  return rangeCount(spec, request.argc - first) + countedCount(spec, request, first);
+}
+
+/** Index of the `position`-th key argument of a command line that begins at argument `first`. */
+export function keyIndex(spec: CommandSpec, request: Request, position: number, first = 0): number {
+  const { countedKeys } = spec;
+  if (countedKeys === null) return first + spec.firstKey + position * spec.keyStep;
+  const range = rangeCount(spec, request.argc - first);
+  if (position < range) return first + spec.firstKey + position * spec.keyStep;
+  return first + countedKeys.begin + countedKeys.first + (position - range) * countedKeys.step;
+}
+
 /** Indexes of the key arguments of a command line that begins at argument `first`. */
 export function keyIndexes(spec: CommandSpec, request: Request, first: number): number[] {
-  const count = keyCount(spec, request.argc - first);
+  const count = keyCount(spec, request, first);
   // Of its final length from the start: there may be a million.
   const keys = new Array<number>(count);
-  for (let i = 0; i < count; i++) keys[i] = first + spec.firstKey + i * spec.keyStep;
+  for (let i = 0; i < count; i++) keys[i] = keyIndex(spec, request, i, first);
   return keys;
 }

@@ -63,6 +63,10 @@ export class ServerServices implements NodeServices {
     return Date.now() + (performance.now() % 1);
   }
 
+  random(): number {
+    return Math.random();
+  }
+
   /** To be called now and then: keeps the highest memory use seen. */
   sample(): void {
     this.#peakBytes = Math.max(this.#peakBytes, this.#parts.store.usedBytes);

@@ -21,7 +21,7 @@ import {
   WORD_USED_AT,
   WORD_VALUE_LENGTH,
 } from './entry.js';
-import { LargePayloads } from './large-payloads.js';
+import { type Attachment, LargePayloads } from './large-payloads.js';
 
 /** Of longer values the processor sees for itself that they are read one line after the other. */
 const VALUE_BYTES_TOUCHED = 1024;
@@ -198,13 +198,24 @@ export class EntryFields {
     this.loaded ^= sum;
   }
 
+  /** Whether key and value have an allocation of their own, to which something can be attached. */
+  isLarge(ref: Ref): boolean {
+    return this.byte(ref, BYTE_IS_LARGE) !== 0;
+  }
+
+  /** What is attached to a large value; null for none. It goes when the entry does, or is no longer large. */
+  attached(ref: Ref): Attachment | null {
+    return this.isLarge(ref) ? this.large.attached(this.word(ref, WORD_LARGE_NUMBER)) : null;
+  }
+
+  /** Nothing can be attached to a value that is not large. */
+  attach(ref: Ref, attached: Attachment | null): void {
+    if (this.isLarge(ref)) this.large.attach(this.word(ref, WORD_LARGE_NUMBER), attached);
+  }
+
   /** What the entry carries for its database: see DatabaseNumbers. */
   protected databaseNumber(ref: Ref): number {
     return this.word(ref, WORD_DATABASE_KEY_LENGTH) & 0xff;
-  }
-
-  protected isLarge(ref: Ref): boolean {
-    return this.byte(ref, BYTE_IS_LARGE) !== 0;
   }
 
   protected largeBuffer(ref: Ref): Buffer {

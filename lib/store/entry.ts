@@ -33,6 +33,7 @@ export const ROLES = 4;
 
 export const ValueType = { None: 0, String: 1, List: 2, Set: 3, ZSet: 4, Hash: 5 } as const;
 export type ValueType = (typeof ValueType)[keyof typeof ValueType];
+export const VALUE_TYPES = 6;
 
 export const DATABASES_MAX = 256;
 export const KEY_LENGTH_MAX = 0xffffff;

@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import { copyBytes } from '../protocol/bytes.js';
 import { keySlot, SLOTS } from '../protocol/crc16.js';
 import type { Request } from '../protocol/request.js';
 import {
@@ -28,7 +29,8 @@ import type { SlotCounts } from './slot-counts.js';
 import { homeOf, SlotIndex } from './slot-index.js';
 import { StoreCounts } from './store-counts.js';
 
-export { type Ref, Role, ValueType } from './entry.js';
+export { type Ref, Role, VALUE_TYPES, ValueType } from './entry.js';
+export type { Attachment } from './large-payloads.js';
 
 /** Keys up to here are copied and compared byte by byte: a native call costs more. */
 const BYTE_LOOP_MAX = 128;
@@ -185,6 +187,24 @@ export class Store extends EntryFields {
     this.setWord(result, WORD_VALUE_LENGTH, valueLength);
     this.counts.value(this.role(result), valueLength - lengthBefore);
     return result;
+  }
+
+  /**
+   * Replaces `removed` bytes of the value from `at` on by `source[start, end)`, which is not the store's own memory.
+   * Returns the entry's ref from now on.
+   * @throws RangeError as `create`.
+   */
+  splice(ref: Ref, at: number, removed: number, source: Buffer, start: number, end: number): Ref {
+    const length = this.valueLength(ref);
+    const inserted = end - start;
+    const result = inserted > removed ? this.resize(ref, length + inserted - removed) : ref;
+    const buffer = this.valueBuffer(result);
+    const base = this.valueStart(result);
+    if (inserted !== removed && at + removed < length) {
+      buffer.copyWithin(base + at + inserted, base + at + removed, base + length);
+    }
+    copyBytes(source, start, end, buffer, base + at);
+    return inserted < removed ? this.resize(result, length + inserted - removed) : result;
   }
 
   remove(ref: Ref): void {

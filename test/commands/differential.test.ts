@@ -4,6 +4,7 @@ import { type FakeClient, TestNode } from '../support/local-services.js';
 import { missingRedis, RedisServer, RespConnection } from '../support/redis-server.js';
 import { type Reply, ReplyReader } from '../support/resp.js';
 import { TestCluster } from '../support/test-cluster.js';
+import { RANDOM, RandomCollections, UNORDERED, UNORDERED_SCANS } from './random-collections.js';
 import { KEYS, RandomCommands } from './random-commands.js';
 
 /** Commands per seed and protocol; more with DIFFERENTIAL_COMMANDS, and another first seed with SEED. */
@@ -100,6 +101,16 @@ function isSame(command: readonly string[], ours: Answer, theirs: Answer): boole
     if (Math.min(x, y) * unitMs > 2 ** 52) return true;
     return x > 0 && y > 0 && Math.abs(x - y) * unitMs <= CLOCK_TOLERANCE_MS;
   }
+  const together = UNORDERED[name];
+  if (together !== undefined) return isSameInAnyOrder(itemsOf(a), itemsOf(b), together);
+  const scanned = UNORDERED_SCANS[name];
+  if (scanned !== undefined) {
+    const [[ourCursor, ourItems], [theirCursor, theirItems]] = [itemsOf(a), itemsOf(b)];
+    if (!ourCursor || !ourItems || !theirCursor || !theirItems) return false;
+    const isSameCursor = textOf(ourCursor) === textOf(theirCursor);
+    return isSameCursor && isSameInAnyOrder(itemsOf(ourItems), itemsOf(theirItems), scanned);
+  }
+  if (RANDOM.includes(name)) return isSameShape(a, b);
   switch (name) {
     case 'KEYS':
       return String(sorted(itemsOf(a))) === String(sorted(itemsOf(b)));
@@ -132,6 +143,21 @@ function isSame(command: readonly string[], ours: Answer, theirs: Answer): boole
   }
 }
 
+function isSameInAnyOrder(a: readonly Reply[], b: readonly Reply[], together: 1 | 2): boolean {
+  const grouped = (replies: readonly Reply[]): string[] =>
+    Array.from({ length: Math.ceil(replies.length / together) }, (_, i) =>
+      JSON.stringify(replies.slice(i * together, (i + 1) * together)),
+    ).sort();
+  return a.length === b.length && String(grouped(a)) === String(grouped(b));
+}
+
+/** Random elements: as many of them, each of the same type. */
+function isSameShape(a: Reply, b: Reply): boolean {
+  const [ours, theirs] = [itemsOf(a), itemsOf(b)];
+  if (a.type !== b.type || ours.length !== theirs.length) return false;
+  return ours.every((item, i) => isSameShape(item, theirs[i]!));
+}
+
 const noAnswer = (error: Error): Answer => ({
   reply: { type: '-', text: error.message },
   bytes: error.message,
@@ -151,15 +177,30 @@ function related(history: readonly string[][]): string[][] {
     .slice(-RELATED_MAX);
 }
 
+/** Draws one command after the other. */
+interface Commands {
+  next(): string[];
+}
+type Draw = (seed: number, tandis: Target) => Commands;
+
+const anyCommands: Draw = (seed, tandis) => {
+  const mix = { floats: seed % 2 === 0, ...tandis.can };
+  return new RandomCommands(seededRandom(seed), mix, Date.now());
+};
+/** Each seed draws from some of the families, so that keys of one type live for a while. */
+const collections: Draw = (seed) =>
+  new RandomCollections(seededRandom(seed), FAMILIES[seed % FAMILIES.length]!);
+const FAMILIES = ['h'];
+
 async function compare(
   t: Test,
   redis: RespConnection,
   tandis: Target,
+  draw: Draw,
   seed: number,
   proto: string,
 ) {
-  const mix = { floats: seed % 2 === 0, ...tandis.can };
-  const commands = new RandomCommands(seededRandom(seed), mix, Date.now());
+  const commands = draw(seed, tandis);
   for (const target of [redis, tandis]) {
     await target.ask('FLUSHALL');
     await target.ask('SELECT', '0');
@@ -190,8 +231,10 @@ async function compare(
 
 async function compareAll(t: Test, redis: RespConnection, tandis: Target) {
   t.comment(`SEED=${FIRST_SEED}`);
-  for (let i = 0; i < SEEDS; i++) {
-    await compare(t, redis, tandis, FIRST_SEED + i, i < SEEDS / 2 ? '2' : '3');
+  for (const draw of [anyCommands, collections]) {
+    for (let i = 0; i < SEEDS; i++) {
+      await compare(t, redis, tandis, draw, FIRST_SEED + i, i < SEEDS / 2 ? '2' : '3');
+    }
   }
 }
 

@@ -240,6 +240,8 @@ export class CalmChecks {
     // Of a key that is only reserved, each remembers the delete that it knows of.
     if (store.type(ref) === ValueType.None && b.store.type(copy) === ValueType.None) return null;
     if (store.expireAt(ref) !== b.store.expireAt(copy)) return `${key}: expiries differ`;
+    if (store.type(ref) !== b.store.type(copy)) return `${key}: types differ`;
+    if (store.encodingFlags(ref) !== b.store.encodingFlags(copy)) return `${key}: encodings differ`;
     if (value(store, ref) !== value(b.store, copy)) return `${key}: values differ`;
     return null;
   }

@@ -1,3 +1,4 @@
+import { CollectionModel, isCollection } from './collections.js';
 import { type Call, showCall } from './history.js';
 import { KeyModel } from './key-model.js';
 import { linearize } from './linearizability.js';
@@ -45,7 +46,9 @@ export class HistoryChecks {
   checkKey(what: string, key: string, histories: readonly (readonly Call[])[]): void {
     const { clockSkewMs, clockJumpMs, isEvicting } = this.#facts;
     const skewMs = clockSkewMs + EXPIRY_SLACK_MS;
-    const model = new KeyModel(skewMs, isEvicting, skewMs + clockJumpMs);
+    const model = isCollection(key)
+      ? new CollectionModel()
+      : new KeyModel(skewMs, isEvicting, skewMs + clockJumpMs);
     this.#tally.check('histories');
     const verdicts = histories.map((calls) => linearize(calls, model));
     if (verdicts.some(({ kind }) => kind !== 'violation')) {

@@ -319,6 +319,32 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     thinkMsMax: 15,
     faults: { crash: 1, leave: 0.3 },
   },
+  /** Collections: changes that build on the one before, and now and then go in parts. */
+  collections: {
+    ...BASE,
+    nodes: 4,
+    spares: 1,
+    kinds: 'H',
+    keys: 6,
+    thinkMsMax: 10,
+    faults: { crash: 1, reset: 1, pause: 0.3, leave: 0.3, join: 0.3 },
+    durationMs: 12_000,
+  },
+  /** The same, with values that are on their way in parts most of the time, and clients without a home. */
+  'collections-roam': {
+    ...BASE,
+    delayMsMax: 8,
+    kinds: 'H',
+    keys: 4,
+    clients: 10,
+    thinkMsMax: 6,
+    partBytes: 300,
+    largeShare: 1,
+    stickyShare: 0.2,
+    takeOverAfter: 1,
+    faults: { crash: 1, reset: 2 },
+    durationMs: 6000,
+  },
   /** Many nodes, and little else. */
   wide: {
     ...BASE,

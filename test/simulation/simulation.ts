@@ -9,6 +9,7 @@ import {
   countKeys,
   showMachine,
 } from './checks.js';
+import { readAll } from './collections.js';
 import { FaultDriver } from './faults.js';
 import { type Call, showCall, showReply, textOf } from './history.js';
 import { HistoryChecks } from './history-checks.js';
@@ -386,7 +387,7 @@ export class Simulation implements Nodes, World {
   #readEverything(): void {
     for (const process of this.processes()) {
       for (const key of [...this.workload.keys, ...PAIR_KEYS])
-        this.#answerOf(process, ['GET', key]);
+        this.#answerOf(process, readAll(key));
     }
   }
 

@@ -438,6 +438,34 @@ export const VARIANTS: readonly Variant[] = [
     seed: 1,
   },
   {
+    name: 'edit-misses-newcomer',
+    breaks: 'while the backup of a collection moves, its changes go to the old backup alone',
+    invariant: 'I2',
+    edits: [
+      edit(
+        'changes.js',
+        'move.toOffset = this.#mirror.append(move.to, type, ref, version, withValue, 0);',
+        'if (type !== FrameType.Edit) move.toOffset = this.#mirror.append(move.to, type, ref, version, withValue, 0);',
+      ),
+    ],
+    profile: 'collections-roam',
+    seed: 1,
+  },
+  {
+    name: 'half-edit',
+    breaks: 'of a change of a collection the backup applies the first half',
+    invariant: 'I2',
+    edits: [
+      edit(
+        'edit-log.js',
+        'ref = store.splice(ref, u32At(buffer, at), u32At(buffer, at + 4), buffer, from, to);',
+        'if (at === start + EDITS_HEADER_BYTES) ref = store.splice(ref, u32At(buffer, at), u32At(buffer, at + 4), buffer, from, to);',
+      ),
+    ],
+    profile: 'collections',
+    seed: 1,
+  },
+  {
     name: 'large-step-let-go',
     breaks: 'the keys of a change in parts are let go before its last part is written',
     invariant: 'I8',

@@ -1,5 +1,6 @@
 import type { Random } from '../support/control-network.js';
 import type { Reply } from '../support/resp.js';
+import { collectionCommand, isCollection } from './collections.js';
 import { Connection } from './connection.js';
 import { type Call, outcomeOf } from './history.js';
 import { LockUser } from './locks.js';
@@ -13,7 +14,7 @@ import type { Trace } from './trace.js';
 
 export interface WorkloadOptions {
   readonly clients: number;
-  /** Letters of the kinds of keys: registers, expiring ones, counters, sessions of users, locks. */
+  /** Letters of the kinds of keys: registers, expiring ones, counters, sessions of users, locks; collections (`collections.ts`). */
   readonly kinds: string;
   /** Keys of each of the kinds. */
   readonly keys: number;
@@ -212,6 +213,7 @@ export class Client {
     if (races !== null) return races.command(nodes.scheduler.now, random, value);
     if (key.startsWith('u')) return this.#session!.command(random, value);
     if (key.startsWith('l')) return this.#lock!.command(random, value);
+    if (isCollection(key)) return collectionCommand(random, key, value);
     return makeCommand(random, this.#workload, key, value);
   }
 

@@ -11,17 +11,32 @@ import { matchesGlob } from '../../lib/protocol/glob.js';
 import { ReplyWriter } from '../../lib/protocol/reply-writer.js';
 import type { Request } from '../../lib/protocol/request.js';
 import { type Ref, ValueType } from '../../lib/store/entry.js';
+import { KeyHash } from '../../lib/store/key-hash.js';
+import type { Attachment } from '../../lib/store/large-payloads.js';
 
 interface Entry {
   readonly key: string;
   value: Buffer;
   expireAt: number;
   usedAt: number;
-  raw: boolean;
+  encoding: number;
+  attached: Attachment | null;
   readonly type: number;
 }
 
 const DATABASES = 16;
+const RAW_ENCODING = 1;
+/** Larger values have something attached, as in the store. */
+const LARGE_BYTES = 32 * 1024;
+const HASH = new KeyHash(1);
+
+const TYPE_NAMES: Readonly<Record<string, number>> = {
+  string: ValueType.String,
+  list: ValueType.List,
+  set: ValueType.Set,
+  zset: ValueType.ZSet,
+  hash: ValueType.Hash,
+};
 
 /** Keyspace, router and barrier of a node without cluster, over plain Maps: what dispatcher and handlers are tested on. */
 export class LocalNode implements Keyspace, Router, WriteBarrier {
@@ -134,8 +149,8 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
   }
 
   #matching(db: number, pattern: Buffer | null, type: string | null): string[] {
-    if (type !== null && type !== 'string') return [];
     return [...this.databases[db]!.values()]
+      .filter((entry) => type === null || entry.type === TYPE_NAMES[type])
       .filter((entry) => entry.expireAt === 0 || entry.expireAt > this.now)
       .map((entry) => entry.key)
       .filter((key) => {
@@ -188,7 +203,57 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
   }
 
   isRaw(ref: Ref): boolean {
-    return this.#refs[ref]!.raw;
+    return this.#refs[ref]!.encoding === RAW_ENCODING;
+  }
+
+  encodingOf(ref: Ref): number {
+    return this.#refs[ref]!.encoding;
+  }
+
+  attached(ref: Ref): Attachment | null {
+    return this.#refs[ref]!.attached;
+  }
+
+  attach(ref: Ref, attached: Attachment | null): void {
+    this.#refs[ref]!.attached = attached;
+  }
+
+  isLarge(ref: Ref): boolean {
+    return this.#refs[ref]!.value.length > LARGE_BYTES;
+  }
+
+  hashOf(buffer: Buffer, start: number, end: number): number {
+    return HASH.of(buffer, start, end);
+  }
+
+  setValue(
+    db: number,
+    request: Request,
+    keyIndex: number,
+    type: ValueType,
+    encoding: number,
+    value: Buffer,
+    start: number,
+    end: number,
+    expireAt: number,
+  ): void {
+    const key = request.latin1(keyIndex);
+    this.set(db, key, Buffer.from(value.subarray(start, end)), expireAt, type);
+    this.databases[db]!.get(key)!.encoding = encoding;
+  }
+
+  splice(ref: Ref, at: number, removed: number, source: Buffer, start: number, end: number): Ref {
+    const entry = this.#refs[ref]!;
+    const { value } = entry;
+    const inserted = source.subarray(start, end);
+    entry.value = Buffer.concat([value.subarray(0, at), inserted, value.subarray(at + removed)]);
+    if (entry.value.length <= LARGE_BYTES) entry.attached = null;
+    return ref;
+  }
+
+  edited(ref: Ref, encoding: number): void {
+    this.#refs[ref]!.encoding = encoding;
+    this.#changed();
   }
 
   setString(
@@ -217,7 +282,8 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
       value,
       expireAt: expireAt === KEEP_EXPIRY ? kept : expireAt,
       usedAt: this.now,
-      raw: false,
+      encoding: 0,
+      attached: null,
       type,
     });
     this.#changed();
@@ -239,7 +305,7 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
     old.copy(grown);
     value.copy(grown, offset, start, end);
     this.set(db, key, grown, KEEP_EXPIRY);
-    this.databases[db]!.get(key)!.raw = true;
+    this.databases[db]!.get(key)!.encoding = RAW_ENCODING;
   }
 
   setExpiry(ref: Ref, expireAt: number): void {

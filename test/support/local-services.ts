@@ -227,6 +227,7 @@ export class TestNode {
       runId: 'b'.repeat(40),
       startedAt: this.time,
       now: () => node.time,
+      random: () => Math.random(),
       store: () => ({
         usedBytes: 1536,
         peakBytes: 2048,

@@ -1,0 +1,18 @@
+import { ValueType } from '../store/entry.js';
+
+/** Encodings of a hash, as OBJECT ENCODING says them. */
+export const HashEncoding = { Listpack: 0, Hashtable: 1 } as const;
+export const SetEncoding = { Intset: 0, Hashtable: 1 } as const;
+export const SortedSetEncoding = { Listpack: 0, Skiplist: 1 } as const;
+
+const NAMES: Readonly<Record<number, readonly string[]>> = {
+  [ValueType.List]: ['quicklist'],
+  [ValueType.Set]: ['intset', 'hashtable'],
+  [ValueType.ZSet]: ['listpack', 'skiplist'],
+  [ValueType.Hash]: ['listpack', 'hashtable'],
+};
+
+/** What OBJECT ENCODING says of a collection: the first bit of its encoding. */
+export function encodingName(type: number, encoding: number): string {
+  return NAMES[type]![encoding & 1]!;
+}
