@@ -8,12 +8,15 @@ import { connectionFacts } from './facts/connection-facts.js';
 import { genericFacts } from './facts/generic-facts.js';
 import { hashFacts } from './facts/hash-facts.js';
 import { serverFacts } from './facts/server-facts.js';
+import { setFacts } from './facts/set-facts.js';
 import { stringFacts } from './facts/string-facts.js';
 import { additionalSubcommands } from './facts/tandis-facts.js';
 import { hashHandlers } from './hashes.js';
 import { keyHandlers } from './keys.js';
 import { scanHandlers } from './scan.js';
 import { serverHandlers } from './server.js';
+import { setOperationHandlers } from './set-operations.js';
+import { setHandlers } from './sets.js';
 import type { CommandFacts } from './spec.js';
 import { stringHandlers } from './strings.js';
 import { CommandTable } from './table.js';
@@ -21,6 +24,7 @@ import { CommandTable } from './table.js';
 const REDIS_FACTS = [
   ...stringFacts,
   ...hashFacts,
+  ...setFacts,
   ...genericFacts,
   ...connectionFacts,
   ...serverFacts,
@@ -37,6 +41,8 @@ export function createCommandTable(): CommandTable {
   return new CommandTable(REDIS_FACTS.map(withAdditions), [
     stringHandlers,
     hashHandlers,
+    setHandlers,
+    setOperationHandlers,
     keyHandlers,
     scanHandlers,
     connectionHandlers,

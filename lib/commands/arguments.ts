@@ -44,6 +44,26 @@ export function intOrReply(
   return undefined;
 }
 
+/** The number of keys that follow argument `index`, of which there must be one; null after an error reply. */
+export function countOfKeysOrReply(
+  request: Request,
+  index: number,
+  reply: ReplyWriter,
+): number | null {
+  const error = 'ERR numkeys should be greater than 0';
+  const count = integerOrReply(request, index, reply, error);
+  if (count === undefined) return null;
+  if (count <= 0) {
+    reply.error(error);
+    return null;
+  }
+  if (count > request.argc - index - 1) {
+    reply.error("ERR Number of keys can't be greater than number of args");
+    return null;
+  }
+  return Number(count);
+}
+
 /**
  * Unix milliseconds of an expiry that is given as `value` units of `unitMs` after `base`; NaN where 64 bits do not hold it.
  * May be past or negative. Moments later than EXPIRE_AT_MAX, 285,000 years from now, are kept as that.

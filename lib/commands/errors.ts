@@ -24,6 +24,7 @@ export const Errors = {
   hashNotInteger: 'ERR hash value is not an integer',
   hashNotFloat: 'ERR hash value is not a float',
   outOfRange: 'ERR value is out of range',
+  negativeLimit: "ERR LIMIT can't be negative",
   notPositive: 'ERR value is out of range, must be positive',
   nanOrInfinity: 'ERR value is NaN or Infinity',
   notFinite: 'ERR increment would produce NaN or Infinity',

@@ -156,21 +156,6 @@ const ttlHandler =
     reply.integer(unitMs === 1 ? ms : Math.floor((ms + 500) / 1000));
   };
 
-function sameKey(request: Request): boolean {
-  const { buffer } = request;
-  const length = request.length(1);
-  if (request.length(2) !== length) return false;
-  return (
-    buffer.compare(
-      buffer,
-      request.start[2]!,
-      request.end[2]!,
-      request.start[1]!,
-      request.end[1]!,
-    ) === 0
-  );
-}
-
 const renameHandler =
   (onlyNew: boolean): Handler =>
   (context, request, reply) => {
@@ -179,7 +164,7 @@ const renameHandler =
       reply.error(Errors.noSuchKey);
       return;
     }
-    const same = sameKey(request);
+    const same = request.sameArguments(1, 2);
     if (onlyNew && (same || keyspace.find(db, request, 2) !== 0)) {
       reply.integer(0);
       return;

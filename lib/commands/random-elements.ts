@@ -15,29 +15,41 @@ export interface RandomCount {
   readonly withValues: boolean;
 }
 
+/** A count of elements, negative where they may repeat; undefined after an error reply. */
+export function repeatedCountOrReply(
+  request: Request,
+  index: number,
+  reply: ReplyWriter,
+): number | undefined {
+  const given = integerOrReply(request, index, reply);
+  if (given === undefined) return undefined;
+  if (given >= -REPEATED_MAX) return Number(given);
+  if (given < -LONG_MAX) {
+    reply.error(`ERR value is out of range, value must between ${-LONG_MAX} and ${LONG_MAX}`);
+  } else {
+    reply.error(Errors.outOfRange);
+  }
+  return undefined;
+}
+
 /** The count at argument 2, and the option behind it; null after an error reply. */
 export function countOrReply(
   request: Request,
   option: 'WITHVALUES' | 'WITHSCORES',
   reply: ReplyWriter,
 ): RandomCount | null {
-  const given = integerOrReply(request, 2, reply);
-  if (given === undefined) return null;
-  if (given < -LONG_MAX) {
-    reply.error(`ERR value is out of range, value must between ${-LONG_MAX} and ${LONG_MAX}`);
-    return null;
-  }
+  const count = repeatedCountOrReply(request, 2, reply);
+  if (count === undefined) return null;
   if (request.argc > 4 || (request.argc === 4 && !request.is(3, option))) {
     reply.error(Errors.syntax);
     return null;
   }
   const withValues = request.argc === 4;
-  const isTooFar = withValues && (given > LONG_MAX / 2n || given < -(LONG_MAX / 2n));
-  if (isTooFar || given < -REPEATED_MAX) {
+  if (withValues && count > LONG_MAX / 2n) {
     reply.error(Errors.outOfRange);
     return null;
   }
-  return { count: Number(given), withValues };
+  return { count, withValues };
 }
 
 /** Writes random elements; `writeValue` appends what belongs to the record found. */

@@ -60,6 +60,13 @@ export class Request {
     return true;
   }
 
+  /** Whether two arguments have the same bytes. */
+  sameArguments(one: number, other: number): boolean {
+    const { buffer, start, end } = this;
+    if (this.length(one) !== this.length(other)) return false;
+    return buffer.compare(buffer, start[other]!, end[other]!, start[one]!, end[one]!) === 0;
+  }
+
   /** A request with the same arguments that owns its bytes. */
   copy(): Request {
     // Arguments lie one behind the other: all of them are copied at once, with what is in between.

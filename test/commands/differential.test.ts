@@ -190,7 +190,7 @@ const anyCommands: Draw = (seed, tandis) => {
 /** Each seed draws from some of the families, so that keys of one type live for a while. */
 const collections: Draw = (seed) =>
   new RandomCollections(seededRandom(seed), FAMILIES[seed % FAMILIES.length]!);
-const FAMILIES = ['h'];
+const FAMILIES = ['s', 'h', 'hs'];
 
 async function compare(
   t: Test,
