@@ -269,7 +269,7 @@ export const OPTIONS = {
   },
   'hash-max-listpack-entries': {
     type: 'integer',
-    default: 128,
+    default: 512,
     min: 0,
     max: INT_MAX,
     mutable: true,

@@ -74,7 +74,12 @@ export class Changes {
       this.#waits.awaitAck(move.from.stream, move.fromOffset);
     }
     if (move.state === MoveState.Drop) move.isChangedSinceDrop = true;
-    move.toOffset = this.#mirror.append(move.to, type, ref, version, withValue, 0);
+    // The whole value to one that was sent no copy yet, on which an edit could build:
+    //     1. P has sent COPY to J, and DROP to X. J is lost; the next backup is sent its COPY when X has acked.
+    //     2. Before that P changes the key.
+    const hasCopy = move.copyOffset !== 0;
+    const sent = type === FrameType.Edit && !hasCopy ? FrameType.Set : type;
+    move.toOffset = this.#mirror.append(move.to, sent, ref, version, withValue, 0);
     this.#waits.awaitCopies(move);
   }
 

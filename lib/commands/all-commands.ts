@@ -7,12 +7,14 @@ import { clusterFacts } from './facts/cluster-facts.js';
 import { connectionFacts } from './facts/connection-facts.js';
 import { genericFacts } from './facts/generic-facts.js';
 import { hashFacts } from './facts/hash-facts.js';
+import { listFacts } from './facts/list-facts.js';
 import { serverFacts } from './facts/server-facts.js';
 import { setFacts } from './facts/set-facts.js';
 import { stringFacts } from './facts/string-facts.js';
 import { additionalSubcommands } from './facts/tandis-facts.js';
 import { hashHandlers } from './hashes.js';
 import { keyHandlers } from './keys.js';
+import { listHandlers } from './lists.js';
 import { scanHandlers } from './scan.js';
 import { serverHandlers } from './server.js';
 import { setOperationHandlers } from './set-operations.js';
@@ -25,6 +27,7 @@ const REDIS_FACTS = [
   ...stringFacts,
   ...hashFacts,
   ...setFacts,
+  ...listFacts,
   ...genericFacts,
   ...connectionFacts,
   ...serverFacts,
@@ -43,6 +46,7 @@ export function createCommandTable(): CommandTable {
     hashHandlers,
     setHandlers,
     setOperationHandlers,
+    listHandlers,
     keyHandlers,
     scanHandlers,
     connectionHandlers,

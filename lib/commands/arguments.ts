@@ -44,24 +44,41 @@ export function intOrReply(
   return undefined;
 }
 
+/** As Redis's getRangeLongFromObjectOrReply; `error`, if given, is said of everything else. */
+export function rangeOrReply(
+  request: Request,
+  index: number,
+  min: bigint,
+  max: bigint,
+  reply: ReplyWriter,
+  error?: string,
+): number | bigint | undefined {
+  const value = integerOrReply(request, index, reply, error);
+  if (value === undefined || (value >= min && value <= max)) return value;
+  reply.error(error ?? `ERR value is out of range, value must between ${min} and ${max}`);
+  return undefined;
+}
+
+/** As Redis's getPositiveLongFromObjectOrReply. */
+export function positiveOrReply(
+  request: Request,
+  index: number,
+  reply: ReplyWriter,
+): number | bigint | undefined {
+  return rangeOrReply(request, index, 0n, INT64_MAX, reply, Errors.notPositive);
+}
+
 /** The number of keys that follow argument `index`, of which there must be one; null after an error reply. */
 export function countOfKeysOrReply(
   request: Request,
   index: number,
   reply: ReplyWriter,
 ): number | null {
-  const error = 'ERR numkeys should be greater than 0';
-  const count = integerOrReply(request, index, reply, error);
+  const count = rangeOrReply(request, index, 1n, INT64_MAX, reply, Errors.noKeys);
   if (count === undefined) return null;
-  if (count <= 0) {
-    reply.error(error);
-    return null;
-  }
-  if (count > request.argc - index - 1) {
-    reply.error("ERR Number of keys can't be greater than number of args");
-    return null;
-  }
-  return Number(count);
+  if (count <= request.argc - index - 1) return Number(count);
+  reply.error("ERR Number of keys can't be greater than number of args");
+  return null;
 }
 
 /**

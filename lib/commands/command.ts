@@ -5,7 +5,7 @@ import { writeCommandDocs, writeCommandInfo } from './command-facts.js';
 import { Errors } from './errors.js';
 import { helpHandler } from './help.js';
 import type { CommandContext, CommandSpec, Handlers } from './spec.js';
-import { arityFits, keyIndexes } from './table.js';
+import { arityFits, keyIndexes, keysAreCounted } from './table.js';
 
 function command(context: CommandContext, _request: Request, reply: ReplyWriter): void {
   const { commands } = context.table;
@@ -99,6 +99,10 @@ function getkeys(
   }
   if (!arityFits(spec, request.argc - 2)) {
     reply.error('ERR Invalid number of arguments specified for command');
+    return;
+  }
+  if (!keysAreCounted(spec, request, 2)) {
+    reply.error('ERR Invalid arguments specified for command');
     return;
   }
   const keys = keyIndexes(spec, request, 2);

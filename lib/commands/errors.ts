@@ -24,6 +24,8 @@ export const Errors = {
   hashNotInteger: 'ERR hash value is not an integer',
   hashNotFloat: 'ERR hash value is not a float',
   outOfRange: 'ERR value is out of range',
+  noKeys: 'ERR numkeys should be greater than 0',
+  countNotPositive: 'ERR count should be greater than 0',
   negativeLimit: "ERR LIMIT can't be negative",
   notPositive: 'ERR value is out of range, must be positive',
   nanOrInfinity: 'ERR value is NaN or Infinity',

@@ -1,7 +1,7 @@
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import type { KeyedRecords } from '../store/collections/keyed-records.js';
-import { integerOrReply } from './arguments.js';
+import { rangeOrReply } from './arguments.js';
 import { Errors } from './errors.js';
 import type { CommandContext } from './spec.js';
 
@@ -21,14 +21,10 @@ export function repeatedCountOrReply(
   index: number,
   reply: ReplyWriter,
 ): number | undefined {
-  const given = integerOrReply(request, index, reply);
+  const given = rangeOrReply(request, index, -LONG_MAX, LONG_MAX, reply);
   if (given === undefined) return undefined;
   if (given >= -REPEATED_MAX) return Number(given);
-  if (given < -LONG_MAX) {
-    reply.error(`ERR value is out of range, value must between ${-LONG_MAX} and ${LONG_MAX}`);
-  } else {
-    reply.error(Errors.outOfRange);
-  }
+  reply.error(Errors.outOfRange);
   return undefined;
 }
 

@@ -3,7 +3,7 @@ import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { EMPTY_RECORDS, KeyedRecords, RecordKind } from '../store/collections/keyed-records.js';
 import { ValueType } from '../store/entry.js';
-import { integerOrReply } from './arguments.js';
+import { positiveOrReply } from './arguments.js';
 import { SetEncoding } from './encodings.js';
 import { Errors } from './errors.js';
 import { findOfType, OpenValue } from './open-value.js';
@@ -175,12 +175,8 @@ function spop(context: CommandContext, request: Request, reply: ReplyWriter): vo
 }
 
 function spopMany(context: CommandContext, request: Request, reply: ReplyWriter): void {
-  const count = integerOrReply(request, 2, reply);
+  const count = positiveOrReply(request, 2, reply);
   if (count === undefined) return;
-  if (count < 0) {
-    reply.error(Errors.notPositive);
-    return;
-  }
   if (set.write(context, request, 1, reply) === null) return;
   if (count >= members.count) {
     writeAll(reply);

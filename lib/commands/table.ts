@@ -203,6 +203,11 @@ function countedCount(spec: CommandSpec, request: Request, first: number): numbe
   return count > 0 && count <= request.argc - at - 1 ? count : 0;
 }
 
+/** Whether an argument that says how many keys there are says what can be. */
+export function keysAreCounted(spec: CommandSpec, request: Request, first: number): boolean {
+  return spec.countedKeys === null || countedCount(spec, request, first) > 0;
+}
+
 /** Keys of a command line that begins at argument `first`. */
 export function keyCount(spec: CommandSpec, request: Request, first = 0): number {
   return rangeCount(spec, request.argc - first) + countedCount(spec, request, first);

@@ -155,6 +155,7 @@ function isSameInAnyOrder(a: readonly Reply[], b: readonly Reply[], together: 1 
 function isSameShape(a: Reply, b: Reply): boolean {
   const [ours, theirs] = [itemsOf(a), itemsOf(b)];
   if (a.type !== b.type || ours.length !== theirs.length) return false;
+  if (a.type === '-' && textOf(a) !== textOf(b)) return false;
   return ours.every((item, i) => isSameShape(item, theirs[i]!));
 }
 
@@ -190,7 +191,7 @@ const anyCommands: Draw = (seed, tandis) => {
 /** Each seed draws from some of the families, so that keys of one type live for a while. */
 const collections: Draw = (seed) =>
   new RandomCollections(seededRandom(seed), FAMILIES[seed % FAMILIES.length]!);
-const FAMILIES = ['s', 'h', 'hs'];
+const FAMILIES = ['l', 's', 'h', 'lhs'];
 
 async function compare(
   t: Test,

@@ -8,6 +8,9 @@ const KINDS = 'HSLZ';
 const FIELDS = ['a', 'b', 'c', 'd', 'n'];
 /** The field that is counted. */
 const COUNTER = 'n';
+/** Collections grow: with longer values they would be larger than any other value of a run. */
+const FIELD_CHARS_MAX = 40_000;
+const ELEMENT_CHARS_MAX = 2000;
 const MEMBERS = ['a', 'b', 'c', 'd', 'long'.repeat(40)];
 
 export const isCollection = (key: string): boolean => KINDS.includes(key[0]!);
@@ -51,11 +54,11 @@ export function collectionCommand(random: Random, key: string, value: string): r
   const rest = random.next();
   switch (key[0]) {
     case 'H':
-      return hashCommand(random, rest, key, value);
+      return hashCommand(random, rest, key, value.slice(0, FIELD_CHARS_MAX));
     case 'S':
       return setCommand(random, rest, key);
     case 'L':
-      return listCommand(rest, key, value);
+      return listCommand(rest, key, value.slice(0, ELEMENT_CHARS_MAX));
     default:
       return sortedSetCommand(random, rest, key);
   }

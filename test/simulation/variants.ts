@@ -444,8 +444,8 @@ export const VARIANTS: readonly Variant[] = [
     edits: [
       edit(
         'changes.js',
-        'move.toOffset = this.#mirror.append(move.to, type, ref, version, withValue, 0);',
-        'if (type !== FrameType.Edit) move.toOffset = this.#mirror.append(move.to, type, ref, version, withValue, 0);',
+        'move.toOffset = this.#mirror.append(move.to, sent, ref, version, withValue, 0);',
+        'if (type !== FrameType.Edit) move.toOffset = this.#mirror.append(move.to, sent, ref, version, withValue, 0);',
       ),
     ],
     profile: 'collections-roam',

@@ -1,0 +1,283 @@
+import { copyBytes, putU16, putU32, u16At, u32At } from '../../protocol/bytes.js';
+import { sameBytes } from './keyed-records.js';
+import { numberAt, numberBytes, numberBytesOf, putNumber } from './numbers.js';
+import type { ValueBytes } from './value-bytes.js';
+
+/** Elements u32, offset of the first one u32. */
+const HEADER_BYTES = 8;
+/** Larger lists have room in front of the first element, so that the others need not be moved. */
+const ROOM_FROM_BYTES = 4096;
+const ROOM_BYTES_MIN = 1024;
+const ROOM_SHARE = 8;
+/** More elements to be removed one by one: the list is packed anew. */
+const SINGLE_REMOVALS_MAX = 8;
+/** The last byte of an element's length, as read from behind: 128 for u16 before it, 192 for u32. */
+const TWO = 0x80;
+const FOUR = 0xc0;
+
+/** What a new list begins as. */
+export const EMPTY_LIST: Buffer = Buffer.from([0, 0, 0, 0, HEADER_BYTES, 0, 0, 0]);
+
+const backBytes = (length: number): number => (length < TWO ? 1 : length <= 0xffff ? 3 : 5);
+
+/** Elements to be put into a list, encoded one behind the other. */
+class Block {
+  buffer: Buffer = Buffer.allocUnsafeSlow(1024);
+  length = 0;
+  count = 0;
+
+  clear(): void {
+    this.length = 0;
+    this.count = 0;
+    if (this.buffer.length > 64 * 1024) this.buffer = Buffer.allocUnsafeSlow(1024);
+  }
+
+  add(source: Buffer, start: number, end: number): void {
+    const data = end - start;
+    const forward = numberBytes(data) + data;
+    this.#reserve(forward + backBytes(forward));
+    let at = putNumber(this.buffer, this.length, data);
+    copyBytes(source, start, end, this.buffer, at);
+    at += data;
+    if (forward < TWO) this.buffer[at++] = forward;
+    else if (forward <= 0xffff) {
+      putU16(this.buffer, at, forward);
+      this.buffer[at + 2] = TWO;
+      at += 3;
+    } else {
+      putU32(this.buffer, at, forward);
+      this.buffer[at + 4] = FOUR;
+      at += 5;
+    }
+    this.length = at;
+    this.count++;
+  }
+
+  #reserve(bytes: number): void {
+    if (this.length + bytes <= this.buffer.length) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.length + bytes, 2 * this.buffer.length));
+    this.buffer.copy(grown, 0, 0, this.length);
+    this.buffer = grown;
+  }
+}
+
+/**
+ * A list, packed: behind a header, and room that is left free in front, its elements one behind the other:
+ *
+ *     number: bytes | bytes | length of both, so that it can be read from behind
+ *
+ * Both ends are changed in place; elsewhere what lies behind is moved. `buffer[elementStart, elementEnd)` is the element
+ * that `next`, `previous` or `seek` has found, until the value changes.
+ */
+export class ListValue {
+  count = 0;
+  elementStart = 0;
+  elementEnd = 0;
+  readonly block = new Block();
+  #value!: ValueBytes;
+  /** Offset of the first element from the value's start. */
+  #head = HEADER_BYTES;
+  /** Offsets of the element found, and of what follows it, from the value's start. */
+  #at = 0;
+  #next = 0;
+  #isHeaderStale = false;
+
+  open(value: ValueBytes): this {
+    this.#value = value;
+    this.count = u32At(value.buffer, value.start);
+    this.#head = u32At(value.buffer, value.start + 4);
+    this.#isHeaderStale = false;
+    this.block.clear();
+    return this;
+  }
+
+  get buffer(): Buffer {
+    return this.#value.buffer;
+  }
+
+  close(): void {
+    if (!this.#isHeaderStale || this.count === 0) return;
+    this.#isHeaderStale = false;
+    const header = Buffer.allocUnsafe(HEADER_BYTES);
+    putU32(header, 0, this.count);
+    putU32(header, 4, this.#head);
+    this.#value.splice(0, HEADER_BYTES, header, 0, HEADER_BYTES);
+  }
+
+  // --- looking
+
+  /** Before the first element. */
+  rewind(): void {
+    this.#next = this.#head;
+  }
+
+  /** Behind the last one, for `previous`. */
+  rewindToEnd(): void {
+    this.#at = this.#value.length;
+  }
+
+  next(): boolean {
+    if (this.#next >= this.#value.length) return false;
+    this.#read(this.#next);
+    return true;
+  }
+
+  previous(): boolean {
+    if (this.#at <= this.#head) return false;
+    const { buffer, start } = this.#value;
+    const end = start + this.#at;
+    const last = buffer[end - 1]!;
+    const forward =
+      last < TWO ? last : last < FOUR ? u16At(buffer, end - 3) : u32At(buffer, end - 5);
+    this.#read(this.#at - backBytes(forward) - forward);
+    return true;
+  }
+
+  /** Finds an element by its index, which there must be, from the nearer end. */
+  seek(index: number): void {
+    if (index < this.count / 2) {
+      this.rewind();
+      for (let i = 0; i <= index; i++) this.next();
+    } else {
+      this.rewindToEnd();
+      for (let i = this.count - 1; i >= index; i--) this.previous();
+    }
+  }
+
+  /** Whether the element found is these bytes. */
+  isElement(source: Buffer, start: number, end: number): boolean {
+    const length = end - start;
+    if (this.elementEnd - this.elementStart !== length) return false;
+    return sameBytes(this.#value.buffer, this.elementStart, source, start, length);
+  }
+
+  // --- changing
+
+  /** Appends the elements of `block`, and empties it. */
+  appendBlock(): void {
+    this.#insert(this.#value.length);
+  }
+
+  /** Puts the elements of `block` before all others. */
+  prependBlock(): void {
+    const { block } = this;
+    const { length } = block;
+    const room = this.#head - HEADER_BYTES;
+    if (length <= room) {
+      this.#value.splice(this.#head - length, length, block.buffer, 0, length);
+      this.#head -= length;
+      this.#added();
+      return;
+    }
+    if (this.#value.length < ROOM_FROM_BYTES) {
+      this.#head = HEADER_BYTES;
+      this.#value.splice(HEADER_BYTES, room, block.buffer, 0, length);
+      this.#added();
+      return;
+    }
+    const left = Math.max(ROOM_BYTES_MIN, Math.floor(this.#value.length / ROOM_SHARE));
+    const front = Buffer.alloc(left + length);
+    block.buffer.copy(front, left, 0, length);
+    this.#value.splice(HEADER_BYTES, room, front, 0, front.length);
+    this.#head = HEADER_BYTES + left;
+    this.#added();
+  }
+
+  /** Puts the elements of `block` before or behind the element found. */
+  insertBlock(isBehind: boolean): void {
+    this.#insert(isBehind ? this.#next : this.#at);
+  }
+
+  /** Puts the one element of `block` in the place of the element found. */
+  replaceByBlock(): void {
+    const { block } = this;
+    this.#value.splice(this.#at, this.#next - this.#at, block.buffer, 0, block.length);
+    block.clear();
+  }
+
+  /** Removes so many elements in front, fewer than there are. */
+  removeFirst(count: number): void {
+    if (count === 0) return;
+    this.seek(count - 1);
+    this.count -= count;
+    this.#isHeaderStale = true;
+    const until = this.#next;
+    const isKept = this.#value.length >= ROOM_FROM_BYTES && until * 2 <= this.#value.length;
+    if (isKept) {
+      this.#head = until;
+      return;
+    }
+    this.#head = HEADER_BYTES;
+    this.#value.splice(HEADER_BYTES, until - HEADER_BYTES, EMPTY_LIST, 0, 0);
+  }
+
+  /** Removes so many elements at the end, fewer than there are. */
+  removeLast(count: number): void {
+    if (count === 0) return;
+    this.seek(this.count - count);
+    this.count -= count;
+    this.#isHeaderStale = true;
+    this.#value.splice(this.#at, this.#value.length - this.#at, EMPTY_LIST, 0, 0);
+  }
+
+  /** Removes up to `limit` elements that are these bytes, from one end on; returns how many. */
+  removeEqual(source: Buffer, start: number, end: number, limit: number, fromEnd: boolean): number {
+    const found: number[] = [];
+    if (fromEnd) this.rewindToEnd();
+    else this.rewind();
+    while (found.length < limit && (fromEnd ? this.previous() : this.next())) {
+      if (this.isElement(source, start, end)) found.push(this.#at);
+    }
+    if (found.length === 0) return 0;
+    const left = this.count - found.length;
+    if (left > 0 && found.length > SINGLE_REMOVALS_MAX) this.#packWithout(new Set(found));
+    else if (left > 0) {
+      // From behind, so that the others stay where they are.
+      for (const at of found.sort((a, b) => b - a)) {
+        this.#read(at);
+        this.#value.splice(at, this.#next - at, EMPTY_LIST, 0, 0);
+      }
+    } else {
+      this.#value.splice(0, 0, EMPTY_LIST, 0, 0);
+    }
+    this.count = left;
+    this.#isHeaderStale = true;
+    return found.length;
+  }
+
+  #packWithout(removed: ReadonlySet<number>): void {
+    const { buffer, start, length } = this.#value;
+    const packed = Buffer.allocUnsafeSlow(length);
+    let bytes = 0;
+    this.rewind();
+    while (this.next()) {
+      if (removed.has(this.#at)) continue;
+      copyBytes(buffer, start + this.#at, start + this.#next, packed, bytes);
+      bytes += this.#next - this.#at;
+    }
+    this.#head = HEADER_BYTES;
+    this.#value.splice(HEADER_BYTES, length - HEADER_BYTES, packed, 0, bytes);
+  }
+
+  #insert(at: number): void {
+    this.#value.splice(at, 0, this.block.buffer, 0, this.block.length);
+    this.#added();
+  }
+
+  #added(): void {
+    this.count += this.block.count;
+    this.#isHeaderStale = true;
+    this.block.clear();
+  }
+
+  #read(at: number): void {
+    const { buffer, start } = this.#value;
+    const absolute = start + at;
+    const data = numberAt(buffer, absolute);
+    const prefix = numberBytesOf(buffer[absolute]!);
+    this.#at = at;
+    this.elementStart = absolute + prefix;
+    this.elementEnd = this.elementStart + data;
+    this.#next = at + prefix + data + backBytes(prefix + data);
+  }
+}
