@@ -10,6 +10,8 @@ import { hashFacts } from './facts/hash-facts.js';
 import { listFacts } from './facts/list-facts.js';
 import { serverFacts } from './facts/server-facts.js';
 import { setFacts } from './facts/set-facts.js';
+import { sortedSetFacts } from './facts/sorted-set-facts.js';
+import { sortedSetRangeFacts } from './facts/sorted-set-range-facts.js';
 import { stringFacts } from './facts/string-facts.js';
 import { additionalSubcommands } from './facts/tandis-facts.js';
 import { hashHandlers } from './hashes.js';
@@ -19,6 +21,9 @@ import { scanHandlers } from './scan.js';
 import { serverHandlers } from './server.js';
 import { setOperationHandlers } from './set-operations.js';
 import { setHandlers } from './sets.js';
+import { sortedSetOperationHandlers } from './sorted-set-operations.js';
+import { sortedSetRangeHandlers } from './sorted-set-ranges.js';
+import { sortedSetHandlers } from './sorted-sets.js';
 import type { CommandFacts } from './spec.js';
 import { stringHandlers } from './strings.js';
 import { CommandTable } from './table.js';
@@ -28,6 +33,8 @@ const REDIS_FACTS = [
   ...hashFacts,
   ...setFacts,
   ...listFacts,
+  ...sortedSetFacts,
+  ...sortedSetRangeFacts,
   ...genericFacts,
   ...connectionFacts,
   ...serverFacts,
@@ -47,6 +54,9 @@ export function createCommandTable(): CommandTable {
     setHandlers,
     setOperationHandlers,
     listHandlers,
+    sortedSetHandlers,
+    sortedSetRangeHandlers,
+    sortedSetOperationHandlers,
     keyHandlers,
     scanHandlers,
     connectionHandlers,

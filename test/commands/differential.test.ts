@@ -191,7 +191,7 @@ const anyCommands: Draw = (seed, tandis) => {
 /** Each seed draws from some of the families, so that keys of one type live for a while. */
 const collections: Draw = (seed) =>
   new RandomCollections(seededRandom(seed), FAMILIES[seed % FAMILIES.length]!);
-const FAMILIES = ['l', 's', 'h', 'lhs'];
+const FAMILIES = ['z', 'zs', 'l', 'hsz', 's', 'lhsz', 'h', 'z'];
 
 async function compare(
   t: Test,

@@ -6,6 +6,8 @@ type Generator = () => string[];
 
 /** Keys with one hash tag, and others; few, so that commands meet what others have left. */
 const KEYS = ['a', 'b', 'c', '{t}1', '{t}2', 'big', 'big'];
+/** Sorted sets whose members all have the same score. */
+const EVEN_KEYS = ['even', '{t}even'];
 const FIELDS = ['', 'f', 'g', 'h', 'i', 'name', 'nul\0field', '\xff\r\n', '1', '2', '-3', '007'];
 const VALUES = [
   '',
@@ -322,6 +324,8 @@ export class RandomCollections {
   #sortedSetRanges(): Generator[] {
     const key = this.#key;
     const scores = () => (this.#chance(0.4) ? ['WITHSCORES'] : []);
+    // Where scores differ a range by member means nothing that Redis promises.
+    const even = () => this.#pick(EVEN_KEYS);
     const byScore = () => [this.#scoreBound(), this.#scoreBound()];
     const byLex = () => [this.#lexBound(), this.#lexBound()];
     const range = (): string[] =>
@@ -329,7 +333,6 @@ export class RandomCollections {
         () => [this.#index(), this.#index()],
         () => ['0', '-1'],
         () => [...byScore(), 'BYSCORE', ...(this.#chance(0.3) ? ['REV'] : []), ...this.#limit()],
-        () => [...byLex(), 'BYLEX', ...(this.#chance(0.3) ? ['REV'] : []), ...this.#limit()],
         () => [this.#index(), this.#index(), 'REV'],
       ])();
     return [
@@ -345,12 +348,18 @@ export class RandomCollections {
         ...scores(),
         ...this.#limit(),
       ],
-      () => [this.#pick(['ZRANGEBYLEX', 'ZREVRANGEBYLEX']), key(), ...byLex(), ...this.#limit()],
+      () => ['ZADD', even(), ...this.#many(() => ['0', this.#member()], 6)],
+      () => ['ZADD', even(), ...this.#many(() => ['0', this.#member()], 6)],
+      () => {
+        const options = [...(this.#chance(0.3) ? ['REV'] : []), ...this.#limit()];
+        return ['ZRANGE', even(), ...byLex(), 'BYLEX', ...options];
+      },
+      () => [this.#pick(['ZRANGEBYLEX', 'ZREVRANGEBYLEX']), even(), ...byLex(), ...this.#limit()],
       () => ['ZCOUNT', key(), ...byScore()],
-      () => ['ZLEXCOUNT', key(), ...byLex()],
+      () => ['ZLEXCOUNT', even(), ...byLex()],
       () => ['ZREMRANGEBYRANK', key(), this.#index(), this.#index()],
       () => ['ZREMRANGEBYSCORE', key(), ...byScore()],
-      () => ['ZREMRANGEBYLEX', key(), ...byLex()],
+      () => ['ZREMRANGEBYLEX', even(), ...byLex()],
     ];
   }
 }

@@ -136,17 +136,20 @@ export class KeyedRecords {
   /** Of a large value only: the index, made when it is not there. */
   get index(): FieldIndex {
     if (this.#index !== null) return this.#index;
-    const { attached } = this.value;
-    if (attached instanceof FieldIndex) {
-      this.#index = attached;
-      return attached;
-    }
+    this.#index = this.attachedFields();
+    if (this.#index !== null) return this.#index;
     const index = new FieldIndex(this.count);
     this.rewind();
     while (this.next()) index.add(this.#hash(), this.offset);
     this.keepIndex(index);
     this.#index = index;
     return index;
+  }
+
+  /** The index that is kept with the value; null for none. */
+  protected attachedFields(): FieldIndex | null {
+    const { attached } = this.value;
+    return attached instanceof FieldIndex ? attached : null;
   }
 
   /** A random record of those that there are; `random` is in [0, 1). */
@@ -314,7 +317,13 @@ export class KeyedRecords {
     putNumber(marked, 0, head | DEAD);
     value.splice(at, headBytes, marked, 0, headBytes);
     this.dead += bytes;
-    if (this.dead * 2 > value.length && this.count > 0) this.#compact();
+    if (this.dead * 2 > value.length && this.count > 0) this.packInOrder();
+  }
+
+  /** So many records less are in the bytes. */
+  protected removed(records: number): void {
+    this.count -= records;
+    this.#isHeaderStale = true;
   }
 
   remove(key: Buffer, start: number, end: number): boolean {
@@ -388,12 +397,12 @@ export class KeyedRecords {
   }
 
   /** Packs the records anew: the index is made again when it is needed. */
-  #compact(): void {
+  protected packInOrder(): void {
     const { value } = this;
     const packed = Buffer.allocUnsafeSlow(value.length - this.dead);
     let length = HEADER_BYTES;
-    this.rewind();
-    while (this.next()) {
+    for (const offset of this.packedOffsets()) {
+      this.at(offset);
       copyBytes(value.buffer, this.recordStart, this.recordEnd, packed, length);
       length += this.recordEnd - this.recordStart;
     }
@@ -403,5 +412,17 @@ export class KeyedRecords {
     this.#index = null;
     this.dead = 0;
     value.splice(0, value.length, packed, 0, length);
+    this.packed();
   }
+
+  /** Offsets of the records in the order in which they are packed. */
+  protected packedOffsets(): Iterable<number> {
+    const offsets: number[] = [];
+    this.rewind();
+    while (this.next()) offsets.push(this.offset);
+    return offsets;
+  }
+
+  /** The value was packed anew. */
+  protected packed(): void {}
 }
