@@ -81,6 +81,22 @@ export function countOfKeysOrReply(
   return null;
 }
 
+/** COUNT of LMPOP and ZMPOP, which is all that may follow from argument `first` on; undefined after an error reply. */
+export function popCountOrReply(
+  request: Request,
+  first: number,
+  reply: ReplyWriter,
+): number | undefined {
+  if (request.argc === first) return 1;
+  const isCount = request.is(first, 'COUNT') && request.argc > first + 1;
+  const error = Errors.countNotPositive;
+  const count = isCount ? rangeOrReply(request, first + 1, 1n, INT64_MAX, reply, error) : 0;
+  if (count === undefined) return undefined;
+  if (isCount && request.argc === first + 2) return Number(count);
+  reply.error(Errors.syntax);
+  return undefined;
+}
+
 /**
  * Unix milliseconds of an expiry that is given as `value` units of `unitMs` after `base`; NaN where 64 bits do not hold it.
  * May be past or negative. Moments later than EXPIRE_AT_MAX, 285,000 years from now, are kept as that.

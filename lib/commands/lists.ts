@@ -3,7 +3,7 @@ import { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { EMPTY_LIST, ListValue } from '../store/collections/list-value.js';
 import { ValueType } from '../store/entry.js';
-import { integerOrReply, positiveOrReply, rangeOrReply } from './arguments.js';
+import { integerOrReply, popCountOrReply, positiveOrReply, rangeOrReply } from './arguments.js';
 import { Errors, wrongArity } from './errors.js';
 import { findOfType, OpenValue } from './open-value.js';
 import type { CommandContext, Handler, Handlers } from './spec.js';
@@ -389,22 +389,14 @@ function lmpop(context: CommandContext, request: Request, reply: ReplyWriter): v
   }
   const side = sideOrReply(request, at, reply);
   if (side === undefined) return;
-  let count: number | bigint = 1;
-  if (request.argc > at + 1) {
-    if (request.argc !== at + 3 || !request.is(at + 1, 'COUNT')) {
-      reply.error(Errors.syntax);
-      return;
-    }
-    const given = rangeOrReply(request, at + 2, 1n, LONG_MAX, reply, Errors.countNotPositive);
-    if (given === undefined) return;
-    count = given;
-  }
+  const count = popCountOrReply(request, at + 1, reply);
+  if (count === undefined) return;
   for (let i = 2; i < at; i++) {
     if (!openForWrite(context, request, i, reply)) return;
     if (value.ref === 0) continue;
     reply.array(2);
     reply.bulk(request.buffer, request.start[i]!, request.end[i]!);
-    return popMany(context, side, Number(count), reply);
+    return popMany(context, side, count, reply);
   }
   reply.nilArray();
 }

@@ -5,7 +5,7 @@ import type { Request } from '../protocol/request.js';
 import type { KeyedRecords } from '../store/collections/keyed-records.js';
 import type { SortedSet } from '../store/collections/sorted-set.js';
 import { ValueType } from '../store/entry.js';
-import { positiveOrReply, rangeOrReply } from './arguments.js';
+import { popCountOrReply, positiveOrReply, rangeOrReply } from './arguments.js';
 import { Errors } from './errors.js';
 import { OpenSortedSet } from './open-sorted-set.js';
 import { findOfType } from './open-value.js';
@@ -243,22 +243,14 @@ function zmpop(context: CommandContext, request: Request, reply: ReplyWriter): v
     reply.error(Errors.syntax);
     return;
   }
-  let count: number | bigint = 1;
-  if (request.argc > at + 1) {
-    if (request.argc !== at + 3 || !request.is(at + 1, 'COUNT')) {
-      reply.error(Errors.syntax);
-      return;
-    }
-    const given = rangeOrReply(request, at + 2, 1n, LONG_MAX, reply, Errors.countNotPositive);
-    if (given === undefined) return;
-    count = given;
-  }
+  const count = popCountOrReply(request, at + 1, reply);
+  if (count === undefined) return;
   for (let i = 2; i < at; i++) {
     if (set.write(context, request, i, reply) === null) return;
     if (set.value.ref === 0) continue;
     reply.array(2);
     reply.bulk(request.buffer, request.start[i]!, request.end[i]!);
-    return pop(context, isMax, Number(count), true, reply);
+    return pop(context, isMax, count, true, reply);
   }
   reply.nilArray();
 }

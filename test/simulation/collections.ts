@@ -134,7 +134,7 @@ export class CollectionModel implements Model {
   }
 
   #short(value: string): string {
-    if (value.length < 8 && !value.startsWith('v')) return value;
+    if (!value.startsWith('v')) return value;
     let short = this.#numbers.get(value);
     if (short === undefined) {
       short = `@${this.#values.push(value) - 1}`;

@@ -324,7 +324,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     ...BASE,
     nodes: 4,
     spares: 1,
-    kinds: 'HSL',
+    kinds: 'HSLZ',
     keys: 2,
     thinkMsMax: 10,
     faults: { crash: 1, reset: 1, pause: 0.3, leave: 0.3, join: 0.3 },
@@ -334,7 +334,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   'collections-roam': {
     ...BASE,
     delayMsMax: 8,
-    kinds: 'HSL',
+    kinds: 'HSLZ',
     keys: 2,
     clients: 10,
     thinkMsMax: 6,
