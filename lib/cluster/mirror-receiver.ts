@@ -5,8 +5,8 @@ import { type Ref, Role, type Store, ValueType } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import { applyEdits, baseOf, fitsValue } from './edit-log.js';
 import { Flag } from './entry-flags.js';
-import type { FramesAhead } from './frames-ahead.js';
 import { FrameType, KeyFrame } from './frames.js';
+import type { FramesAhead } from './frames-ahead.js';
 import { type Key, keyOf } from './key.js';
 import { NOBODY, type Peer } from './peer.js';
 
