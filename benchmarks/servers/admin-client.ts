@@ -31,17 +31,22 @@ export class AdminClient {
    * silence.
    */
   ask(...args: string[]): Promise<Reply> {
+    return this.send(encode(...args), REPLY_MS_MAX);
+  }
+
+  /** The same of an encoded command, latin1, that may take so long. */
+  send(encoded: string, replyMsMax: number): Promise<Reply> {
     return new Promise((resolve) => {
       if (this.socket.destroyed) {
         resolve(new Error('connection closed'));
         return;
       }
-      const timer = setTimeout(() => this.socket.destroy(), REPLY_MS_MAX);
+      const timer = setTimeout(() => this.socket.destroy(), replyMsMax);
       this.waiting.push((reply) => {
         clearTimeout(timer);
         resolve(reply);
       });
-      this.socket.write(encode(...args), 'latin1');
+      this.socket.write(encoded, 'latin1');
     });
   }
 

@@ -1,6 +1,6 @@
 import { Request } from '../protocol/request.js';
 import type { Key } from './key.js';
-import { type CommandTraits, KeyMode, type Operation, type ReplySink } from './operation.js';
+import { type CommandTraits, KeyMode, type Operation, Pairs, type ReplySink } from './operation.js';
 
 /**
  * The step of a gathering command that brings one key here: routed like a command of its own. Where the key is primary it
@@ -13,6 +13,7 @@ export const ACQUIRE: CommandTraits = {
   denyOom: false,
   observes: false,
   keyMode: KeyMode.Single,
+  pairs: Pairs.None,
 };
 
 export const acquireOperation = (key: Key, sink: ReplySink, token: number): Operation => ({

@@ -1,16 +1,26 @@
-import { FRAME_HEADER_BYTES, type FrameLog } from '../protocol/bus-frames.js';
+import { FRAME_HEADER_BYTES, FrameLog } from '../protocol/bus-frames.js';
 import { type Ref, Role, type Store } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import { FrameType, KEY_HEADER_BYTES, valueFlags } from './frames.js';
+import type { Key } from './key.js';
 import type { LargeSender } from './large-sender.js';
 import type { Peer } from './peer.js';
 
 /** A frame that was appended: to whom, and where it ends, or its ticket (tickets.ts). */
-interface Appended {
+export interface Appended {
   readonly backup: Peer;
   readonly offset: number;
 }
+
+/** An ATOMIC frame that is being put together. */
+export interface GrowingFrame {
+  readonly backup: Peer;
+  readonly length: number;
+  readonly log: FrameLog;
+}
+
+const NO_HEAD = Buffer.alloc(0);
 
 /**
  * ATOMIC: the state of all keys that one command has changed, as frames within a frame; the backup applies all or none.
@@ -46,6 +56,51 @@ export class AtomicFrames {
     };
     const offset = this.#large.append(backup, FrameType.Atomic, length, put, refs);
     for (const ref of refs) store.setChangeOffset(ref, offset);
+    return { backup, offset };
+  }
+
+  /** Begins a frame that is put together in several turns: `bytes` of keys and values, of `count` entries. */
+  begin(backup: Peer, count: number, bytes: number): GrowingFrame {
+    const log = new FrameLog();
+    const length = count * (FRAME_HEADER_BYTES + KEY_HEADER_BYTES) + bytes;
+    log.begin(FrameType.Atomic, length);
+    return { backup, length, log };
+  }
+
+  /** Gives the entry, as it is now, a new version, and puts it in the frame; it stays as it is until that is sent. */
+  add({ log }: GrowingFrame, ref: Ref): void {
+    this.#store.setVersion(ref, this.#state.clock.next());
+    this.#put(log, ref);
+  }
+
+  /**
+   * Sends a frame that is complete. Where it goes in parts, `written` is called when its end is written, with its offset;
+   * `keys` tells whose changes it carries.
+   */
+  send(
+    { backup, length, log }: GrowingFrame,
+    keys: () => readonly Key[],
+    written: (offset: number) => void,
+  ): Appended {
+    let offset = 0;
+    log.eachFrame(0, (type, buffer, start, end) => {
+      if (length <= this.#state.config.partBytes) {
+        offset = this.#large.append(backup, type, length, (to) => to.bytes(buffer, start, end));
+        written(offset);
+      } else {
+        const body = {
+          head: NO_HEAD,
+          buffer,
+          start,
+          end,
+          order: '',
+          keys: [],
+          lateKeys: keys,
+          written,
+        };
+        offset = this.#large.sendBody(backup, type, body);
+      }
+    });
     return { backup, offset };
   }
 

@@ -12,4 +12,6 @@ export interface ClusterConfig {
   maxMemorySamples: number;
   /** What is larger travels in parts of so many bytes. */
   readonly partBytes: number;
+  /** Keys of commands that run as one step which are handled in one turn; MSET of more runs in slices. */
+  readonly stepKeys: number;
 }

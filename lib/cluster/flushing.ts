@@ -24,6 +24,8 @@ const ENTRIES_PER_STEP = 5000;
 export interface FlushHooks {
   /** All members have told their floors in this view. */
   allReported(): boolean;
+  /** Writes stop. What is half done is finished. */
+  flushBegins(): void;
   /** Entries are gone without having been deleted one by one. */
   flushed(): void;
   /** Writes may go on. */
@@ -84,6 +86,7 @@ export class Flushing {
   evaluate(question: FlushQuestion): number {
     switch (question.ask) {
       case 'flush-begin':
+        this.#hooks.flushBegins();
         this.#begun.add(question.id);
         this.#state.flushing = true;
         return this.#state.clock.last;

@@ -1,54 +1,74 @@
-import { KEYS_PER_TURN } from '../base/limits.js';
 import { type Ref, Role, type Store, ValueType } from '../store/store.js';
 import { acquireOperation } from './acquire.js';
+import type { AtomicFrames } from './atomic-frames.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
-import { entryBytes, type Headroom } from './headroom.js';
-import { type Key, keyOfArgument } from './key.js';
+import { Gather, Phase } from './gather.js';
+import { type Handovers, OUT_OF_MEMORY_REPLY } from './handovers.js';
+import type { Headroom } from './headroom.js';
+import type { Key } from './key.js';
+import { KeyHolds } from './key-holds.js';
 import type { LiveKeyspace } from './keyspace.js';
+import { LongStep } from './long-step.js';
 import type { Moves } from './moves.js';
-import type { Operation, ReplySink } from './operation.js';
+import { type Operation, Pairs, type ReplySink } from './operation.js';
 import type { Peer } from './peer.js';
 import type { Routing } from './routing.js';
-import { errorReply, NO_REPLICAS, NOT_RUN, OUT_OF_MEMORY, type Runner } from './runner.js';
+import {
+  errorReply,
+  NO_REPLICAS,
+  NOT_RUN,
+  OUT_OF_MEMORY,
+  OUTCOME_UNKNOWN,
+  type Runner,
+} from './runner.js';
 import { FRAME_BYTES_MAX } from './stream.js';
 import { type Task, taskOf } from './task.js';
 import { isTicket } from './tickets.js';
+import { Progress, Together, type Turn } from './together.js';
 
 const MINUS = 45;
 const OK = Buffer.from('+OK\r\n', 'latin1');
-const OUT_OF_MEMORY_REPLY = errorReply(OUT_OF_MEMORY);
+const LOST = errorReply(OUTCOME_UNKNOWN);
 /** Gathering commands in progress; more are refused. */
 const GATHERS_MAX = 10_000;
+/** Keys of one command that are asked for at the same time. */
+const WINDOW_KEYS = 500;
+/** Keys of all commands that are put in order in one turn. */
+const ORDERED_PER_TURN = 16_000;
 /** A command's bytes besides those of its arguments, for each of them: more than what ATOMIC takes for a key. */
 const ARGUMENT_BYTES = 32;
 const TOO_LARGE = 'ERR the command changes more than can be sent to a backup as one step';
 
-interface Gather {
-  readonly operation: Operation;
-  /** In the order in which they are acquired, the same on every node: two gatherers never wait for each other. */
-  readonly keys: readonly Key[];
-  readonly deadline: number;
-  readonly token: number;
-  /** Keys[0, held) are held here. */
-  held: number;
-  /** An ACQUIRE for the next one is on its way. */
-  isAsking: boolean;
-  /** Keys are being asked for; an answer that comes at once is taken up there. */
-  isGoingOn: boolean;
+/** A key that was asked for. */
+interface Ask {
+  readonly gather: Gather;
+  readonly position: number;
 }
 
-/** A command that has run. */
-interface Sending {
-  readonly gather: Gather;
-  readonly backup: Peer;
-  readonly ticket: number;
+/** What gathering needs, and sets off. */
+export interface GatheringParts {
+  readonly state: ClusterState;
+  readonly keyspace: LiveKeyspace;
+  readonly frames: AtomicFrames;
+  readonly runner: Runner;
+  readonly moves: Moves;
+  readonly routing: Routing;
+  readonly handovers: Handovers;
+  readonly headroom: Headroom;
+  /** Asks for a call of `tick` in the next turn. */
+  readonly wantTurn: () => void;
+  /** Very many keys may not have the backups that the ranking names. */
+  readonly unsettled: () => void;
 }
 
 /**
  * Commands on several keys that run as one step (MSET, MSETNX, RENAME, RENAMENX): the node that was asked brings all keys
- * here in key order, holds them, gives all of them one backup, runs the command, and sends its changes as one frame. A
- * view change lets all go and begins again.
+ * here, holds them, gives all of them one backup, runs the command, and sends its changes as one frame. A view change
+ * lets all go and begins again.
+ *
+ * Two gatherers never wait for each other: keys are held for good in an order that is the same on every node. Many are
+ * asked for at a time, and arrive out of that order; those behind a gap are given away again to who asks for them.
  *
  * Where that frame is large it travels in parts, which the frames of later commands would overtake. So its keys stay
  * held until its end is written, or its backup is lost, also across a view change:
@@ -58,186 +78,262 @@ interface Sending {
  *     3. G dies. X promotes a with both changes, and b with none.
  */
 export class Gathering implements ReplySink {
+  readonly #parts: GatheringParts;
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #keyspace: LiveKeyspace;
-  readonly #runner: Runner;
-  readonly #moves: Moves;
   readonly #routing: Routing;
-  readonly #headroom: Headroom;
-  /** Asks for a call of `tick` in the next turn. */
-  readonly #wantTurn: () => void;
+  /** In the order in which they get their turns. */
   readonly #gathers = new Map<number, Gather>();
-  readonly #sending = new Set<Sending>();
-  /** Keys that may go back to their places when the frame about them is acked. */
-  readonly #returning = new Map<number, readonly Key[]>();
-  /** Who holds a key, and the commands that wait for it. */
-  readonly #holders = new Map<string, { readonly gather: Gather; readonly queue: Task[] }>();
-  /** Tasks of other nodes that wait for a key to be handed over. */
-  readonly #handovers = new Map<string, Task[]>();
+  readonly #holds: KeyHolds;
+  readonly #together: Together;
+  /** Keys that may still be handled in this turn. */
+  readonly #turn: Turn;
+  readonly #asks = new Map<number, Ask>();
+  /** Commands whose keys may go back to their places when the frame about them is acked. */
+  readonly #returning = new Map<number, Gather>();
   #lastToken = 0;
 
-  constructor(
-    state: ClusterState,
-    keyspace: LiveKeyspace,
-    runner: Runner,
-    moves: Moves,
-    routing: Routing,
-    headroom: Headroom,
-    wantTurn: () => void,
-  ) {
-    this.#state = state;
-    this.#store = state.store;
-    this.#keyspace = keyspace;
-    this.#runner = runner;
-    this.#moves = moves;
-    this.#routing = routing;
-    this.#headroom = headroom;
-    this.#wantTurn = wantTurn;
-    routing.gathering = this;
+  constructor(parts: GatheringParts) {
+    this.#parts = parts;
+    this.#state = parts.state;
+    this.#store = parts.state.store;
+    this.#keyspace = parts.keyspace;
+    this.#routing = parts.routing;
+    this.#routing.gathering = this;
+    this.#holds = new KeyHolds(this.#store);
+    this.#turn = { room: this.#stepKeys };
+    this.#together = new Together(parts.state, parts.moves, parts.handovers, this.#turn);
   }
 
   get open(): number {
-    return this.#inProgress + this.#handovers.size;
-  }
-
-  get #inProgress(): number {
-    return this.#gathers.size + this.#sending.size + this.#returning.size;
+    const { handovers } = this.#parts;
+    return this.#gathers.size + this.#returning.size + this.#asks.size + handovers.open;
   }
 
   run(operation: Operation): void {
+    const isAlone = this.#state.isAlone && !this.#state.isChanging;
     if (this.#state.lacksBackups) return refuse(operation, NO_REPLICAS);
-    if (this.#state.isAlone && !this.#state.isChanging) return this.#runner.run(operation);
-    if (this.#inProgress >= GATHERS_MAX) return refuse(operation);
+    const isFree = this.#holds.size === 0;
+    if (isAlone && isFree && !this.#isLong(operation)) return this.#parts.runner.run(operation);
+    if (this.#gathers.size + this.#returning.size >= GATHERS_MAX) return refuse(operation);
     if (changeBytesMax(operation) > FRAME_BYTES_MAX) return refuse(operation, TOO_LARGE);
-    const byId = new Map<string, Key>();
-    for (const index of operation.keys) {
-      const key = keyOfArgument(operation.db, operation.request, index);
-      byId.set(key.id, key);
-    }
-    const gather: Gather = {
-      operation,
-      keys: [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
-      deadline: this.#state.deadline(),
-      token: ++this.#lastToken,
-      held: 0,
-      isAsking: false,
-      isGoingOn: false,
-    };
+    const gather = new Gather(operation, ++this.#lastToken, this.#state.deadline());
     this.#gathers.set(gather.token, gather);
     this.#goOn(gather);
   }
 
-  /** A command on a key that is held runs when it is let go. */
+  /** A command on a key that is held runs when it is let go. False when the key is given away instead. */
   enqueue(task: Task): boolean {
-    const holder = this.#holders.get(task.key.id);
-    holder?.queue.push(task);
-    return holder !== undefined;
+    const outcome = this.#holds.enqueue(task);
+    if (outcome === 'given') this.#parts.wantTurn();
+    return outcome === 'waits';
   }
 
   /** An ACQUIRE has come to where it can be served. */
   acquire(task: Task, ref: Ref): void {
     if (task.from === null) this.#acquireHere(task, ref);
     else if (ref === 0 || this.#store.role(ref) !== Role.Primary) this.#routing.park(task);
-    else this.#handOver(task, ref, task.from);
+    else this.#parts.handovers.begin(task, ref, task.from);
   }
 
-  /** The key was handed over: SWAP is in the stream, the answer follows behind it. */
-  swapped(key: Key): void {
-    const tasks = this.#handovers.get(key.id) ?? [];
-    this.#handovers.delete(key.id);
-    tasks.forEach((task, index) => {
-      if (index === 0) task.operation.sink.complete(task.operation.token, OK);
-      else this.#routing.route(task);
-    });
-  }
-
-  /** Gathers and handovers that wait for a change-over go on; called every tick and when change-overs end. */
+  /** At most once per turn: gathers and handovers that have waited for a change-over, or for their turn, go on. */
   tick(): void {
-    for (const [id, tasks] of [...this.#handovers]) {
-      const ref = this.#find(tasks[0]!.key);
-      const isMoving = ref !== 0 && (this.#store.flags(ref) & Flag.Moving) !== 0;
-      if (isMoving) continue;
-      this.#handovers.delete(id);
-      for (const task of tasks) this.#routing.route(task);
-    }
-    for (const gather of [...this.#gathers.values()]) {
-      if (!gather.isAsking) this.#goOn(gather);
-    }
+    this.#turn.room = this.#stepKeys;
+    this.#parts.handovers.tick();
+    for (const task of this.#holds.takeYielded()) this.#routing.route(task);
+    for (const gather of [...this.#gathers.values()]) this.#goOn(gather);
   }
 
-  /** The end of a frame about this key is written: what is appended from here on comes after it. */
-  ticketClosed(_key: Key, ticket: number): void {
-    for (const sending of this.#sending) if (sending.ticket === ticket) this.#sent(sending);
+  /**
+   * A view is to be prepared, or all is to be flushed: what is half done is finished first, so that nobody finds half of
+   * it in the store.
+   */
+  finishSteps(): void {
+    for (const gather of this.#gathers.values()) {
+      if (gather.phase === Phase.Running) this.#runSome(gather, Number.POSITIVE_INFINITY);
+    }
+    this.lookAgain();
+  }
+
+  /** Entries may have gone without being let go: keys that were found together are looked at once more. */
+  lookAgain(): void {
+    for (const gather of this.#gathers.values()) {
+      gather.together = 0;
+      gather.moving = 0;
+    }
   }
 
   /** A view change lets all go but what is on its way; what has not run begins again. */
   installed(): void {
-    for (const sending of [...this.#sending]) if (!sending.backup.isLive) this.#sent(sending);
-    for (const gather of [...this.#gathers.values()]) this.#letGo(gather);
-    for (const gather of [...this.#gathers.values()]) if (!gather.isAsking) this.#goOn(gather);
+    for (const gather of [...this.#gathers.values()]) {
+      if (gather.phase === Phase.Sending && !gather.sent!.backup.isLive) {
+        gather.phase = Phase.LettingGo;
+      } else if (gather.phase < Phase.Running) this.#restart(gather);
+    }
+    this.#parts.wantTurn();
   }
 
   /** This incarnation was left out: nothing is held any more. */
   clear(): void {
     const gathers = [...this.#gathers.values()];
     this.#gathers.clear();
-    this.#sending.clear();
+    this.#asks.clear();
     this.#returning.clear();
-    const queued = [...this.#holders.values()].flatMap((holder) => holder.queue);
-    this.#holders.clear();
-    this.#handovers.clear();
-    for (const { operation } of gathers) refuse(operation);
+    const queued = this.#holds.clear();
+    this.#parts.handovers.clear();
+    for (const { operation, phase, isAgain, lateReply } of gathers) {
+      const isOver = phase === Phase.Sending || (phase === Phase.LettingGo && !isAgain);
+      if (lateReply !== null) operation.sink.complete(operation.token, lateReply);
+      else if (!isOver) refuse(operation);
+    }
     for (const task of queued) this.#routing.route(task);
   }
 
   // --- ReplySink: the answers to ACQUIRE
 
   complete(token: number, reply: Buffer): void {
-    const gather = this.#gathers.get(token);
-    if (gather === undefined) return;
-    gather.isAsking = false;
+    const ask = this.#asks.get(token);
+    if (ask === undefined) return;
+    const { gather, position } = ask;
+    this.#asks.delete(token);
+    gather.isAsked[position] = 0;
+    if (gather.phase !== Phase.Acquiring) return this.#dropReservation(gather.key(position));
     if (reply.equals(OUT_OF_MEMORY_REPLY)) return this.#giveUp(gather, OUT_OF_MEMORY);
-    if (reply[0] === MINUS) return this.#giveUp(gather);
-    if (this.#hold(gather) && !gather.isGoingOn) this.#goOn(gather);
-  }
-
-  acknowledged(token: number): void {
-    const keys = this.#returning.get(token) ?? [];
-    this.#returning.delete(token);
-    for (const key of keys) this.#return(key);
-    if (keys.length > 0 && this.#gathers.size > 0) this.#wantTurn();
+    if (reply[0] === MINUS) {
+      // Who was asked is gone. Whatever it has done, the key may be asked for again.
+      if (!reply.equals(LOST)) this.#giveUp(gather);
+      return;
+    }
+    if (this.#holds.hold(gather, position)) this.#goOn(gather);
   }
 
   fail(token: number): void {
+    if (!this.#asks.has(token)) this.acknowledged(token);
+    else this.complete(token, LOST);
+  }
+
+  // --- ReplySink: the acks that a late reply waits for
+
+  acknowledged(token: number): void {
     const gather = this.#gathers.get(token);
-    if (gather !== undefined) this.#giveUp(gather);
+    if (gather === undefined) return this.#returns(token);
+    if (gather.acksMissing === 0) return;
+    gather.acksMissing--;
+    this.#parts.wantTurn();
   }
 
-  // --- inside
+  /** The frame is acked: the keys may go back to their places. */
+  #returns(token: number): void {
+    const gather = this.#returning.get(token);
+    this.#returning.delete(token);
+    if (gather === undefined) return;
+    if (this.#isLong(gather.operation)) this.#parts.unsettled();
+    else for (let i = 0; i < gather.count; i++) this.#together.return(gather.key(i));
+    if (this.#gathers.size > 0) this.#parts.wantTurn();
+  }
 
-  /** Asks for key after key until one is not there at once, or others are to get their turn. */
+  #awaitAcks(gather: Gather): void {
+    const acks = this.#keyspace.count();
+    if (acks === 0) return;
+    gather.acksMissing += acks;
+    this.#keyspace.register(this, gather.token);
+  }
+
+  // --- acquiring
+
   #goOn(gather: Gather): void {
+    if (gather.isGoingOn || !this.#gathers.has(gather.token)) return;
     gather.isGoingOn = true;
-    let isHeld = true;
-    for (let room = KEYS_PER_TURN; room > 0 && isHeld && this.#isGathering(gather); room--) {
-      const { held } = gather;
-      gather.isAsking = true;
-      const operation = acquireOperation(gather.keys[held]!, this, gather.token);
-      this.#routing.route(taskOf(operation, null, gather.deadline));
-      isHeld = gather.held > held;
-    }
+    const hasMore = this.#proceed(gather);
     gather.isGoingOn = false;
-    if (!isHeld || !this.#gathers.has(gather.token)) return;
-    if (gather.deadline <= this.#state.now) this.#giveUp(gather);
-    else if (gather.held === gather.keys.length) this.#runWhenTogether(gather);
-    else this.#wantTurn();
+    if (!hasMore || !this.#gathers.has(gather.token)) return;
+    // The others come first in the next turn.
+    this.#gathers.delete(gather.token);
+    this.#gathers.set(gather.token, gather);
+    this.#parts.wantTurn();
   }
 
-  /** Whether there is a key to be asked for. Letting the keys of one command go may have run or refused another one. */
-  #isGathering(gather: Gather): boolean {
-    if (!this.#gathers.has(gather.token) || gather.deadline <= this.#state.now) return false;
-    return gather.held < gather.keys.length;
+  /** True when there is more to be done in the next turn. */
+  #proceed(gather: Gather): boolean {
+    if (gather.phase === Phase.Ordering) {
+      if (this.#turn.room <= 0) return true;
+      if (!gather.order.step(ORDERED_PER_TURN)) {
+        this.#turn.room = 0;
+        return true;
+      }
+      gather.phase = Phase.Acquiring;
+    }
+    if (gather.phase === Phase.Acquiring && !this.#acquire(gather)) return this.#hasMore(gather);
+    if (gather.phase === Phase.Together && !this.#bringTogether(gather))
+      return this.#hasMore(gather);
+    if (gather.phase === Phase.Running) this.#runSome(gather, this.#stepKeys);
+    if (gather.phase === Phase.LettingGo) this.#letGo(gather);
+    return this.#hasMore(gather);
+  }
+
+  /** Whether only the bound of this turn has stopped it. */
+  #hasMore(gather: Gather): boolean {
+    if (gather.phase === Phase.LettingGo) return gather.isAgain || gather.released < gather.count;
+    return gather.phase === Phase.Running || this.#turn.room <= 0;
+  }
+
+  /** True when all keys are held. */
+  #acquire(gather: Gather): boolean {
+    // The first one that is missing may have been given away, or held by another command: it is asked for again.
+    for (let missing = -1; ; ) {
+      if (this.#isOverdue(gather)) return false;
+      const until = Math.min(gather.count, gather.firm + WINDOW_KEYS);
+      if (gather.next < until) {
+        if (this.#turn.room-- <= 0) return false;
+        this.#look(gather, gather.next++);
+        if (gather.phase !== Phase.Acquiring) return false;
+        while (gather.firm < gather.next && gather.isHeld[gather.firm] === 1) gather.firm++;
+      } else if (gather.firm < gather.next && gather.isHeld[gather.firm] === 1) gather.firm++;
+      else if (gather.firm === gather.count) break;
+      else if (gather.isAsked[gather.firm] === 1 || missing === gather.firm) return false;
+      else {
+        missing = gather.firm;
+        gather.next = missing;
+      }
+    }
+    gather.phase = Phase.Together;
+    return true;
+  }
+
+  /** Refuses a command that has made no progress for too long. */
+  #isOverdue(gather: Gather): boolean {
+    const done = gather.firm + gather.together;
+    if (done >= gather.farthest + this.#stepKeys) {
+      gather.farthest = done;
+      gather.deadline = this.#state.deadline();
+    }
+    if (gather.deadline > this.#state.now) return false;
+    this.#giveUp(gather);
+    return true;
+  }
+
+  #look(gather: Gather, position: number): void {
+    if (gather.isHeld[position] === 1 || gather.isAsked[position] === 1) return;
+    const { db, request } = gather.operation;
+    const index = gather.order.at(position);
+    const ref = this.#store.find(db, request.buffer, request.start[index]!, request.end[index]!);
+    if (this.#routing.mayAcquire(db, request, index, ref)) {
+      if (ref === 0 || this.#store.role(ref) === Role.Tombstone) {
+        this.#keyspace.begin();
+        this.#keyspace.reserve(db, request, index);
+      }
+      this.#holds.hold(gather, position);
+      return;
+    }
+    const key = gather.key(position);
+    // What another command here holds is asked for when all before it are held.
+    if (position > gather.firm && this.#holds.has(key)) return;
+    const token = ++this.#lastToken;
+    this.#asks.set(token, { gather, position });
+    gather.isAsked[position] = 1;
+    const operation = acquireOperation(key, this, token);
+    this.#routing.route(taskOf(operation, null, this.#state.deadline()));
   }
 
   #acquireHere(task: Task, ref: Ref): void {
@@ -252,186 +348,211 @@ export class Gathering implements ReplySink {
     operation.sink.complete(operation.token, OK);
   }
 
-  /** The key becomes the asker's: by a swap where that is its backup, else by a change-over to it and a swap. */
-  #handOver(task: Task, ref: Ref, to: Peer): void {
-    // Who was left out meanwhile wants nothing, and hears no answer.
-    if (!to.isLive) return;
-    const isBusy = (this.#store.flags(ref) & (Flag.Moving | Flag.Sending)) !== 0;
-    if (isBusy) return this.#routing.parkUntilMoved(task);
-    const waiting = this.#handovers.get(task.key.id);
-    if (waiting !== undefined) {
-      waiting.push(task);
-      return;
-    }
-    const isItsBackup = this.#store.peer(ref) === to.index;
-    if (!isItsBackup && !this.#admits(to, ref)) {
-      task.operation.sink.complete(task.operation.token, OUT_OF_MEMORY_REPLY);
-      return;
-    }
-    this.#handovers.set(task.key.id, [task]);
-    if (isItsBackup) this.#moves.swap(ref, to);
-    else this.#moves.start(ref, to, to);
-  }
+  // --- all keys are here
 
-  /** False when the key is not here any more, or somebody else holds it: it is asked for again after a tick. */
-  #hold(gather: Gather): boolean {
-    const key = gather.keys[gather.held];
-    const ref = key === undefined ? 0 : this.#find(key);
-    if (key === undefined || ref === 0 || this.#holders.has(key.id)) return false;
-    if (!this.#isOurs(ref)) return false;
-    this.#store.setFlags(ref, this.#store.flags(ref) | Flag.Held);
-    this.#holders.set(key.id, { gather, queue: [] });
-    gather.held++;
+  /** Backups are brought together, so that one frame can carry the whole change. True when the command runs, or has run. */
+  #bringTogether(gather: Gather): boolean {
+    if (this.#isOverdue(gather)) return false;
+    if (this.#state.isChanging || this.#state.flushing || !this.#state.isServing) return false;
+    const first = this.#together.refAt(gather, 0);
+    const backup = first === 0 ? null : this.#state.livePeer(this.#store.peer(first));
+    // Since the gather began all others may have gone.
+    if (!this.#state.isAlone) {
+      if (backup?.stream.isFull) return false;
+      const progress = this.#together.bring(gather, backup);
+      if (progress === Progress.Lost) return this.#restart(gather);
+      if (progress === Progress.Full) this.#giveUp(gather, OUT_OF_MEMORY);
+      if (progress !== Progress.Done) return false;
+      if (backup !== null && !this.#hasRoomFor(gather.operation, backup)) {
+        this.#giveUp(gather, OUT_OF_MEMORY);
+        return true;
+      }
+    }
+    if (this.#isLong(gather.operation)) {
+      const { keyspace, frames } = this.#parts;
+      gather.step = new LongStep(
+        gather.operation,
+        keyspace,
+        frames,
+        this.#state.isAlone ? null : backup,
+      );
+      gather.phase = Phase.Running;
+    } else this.#execute(gather);
     return true;
-  }
-
-  /** After a view change the answer may be that for another key, and this one may be claimed by another command. */
-  #isOurs(ref: Ref): boolean {
-    const isBusy = (this.#store.flags(ref) & Flag.Busy) !== 0;
-    return this.#store.role(ref) === Role.Primary && !isBusy;
-  }
-
-  /** All keys are here; their backups are brought together too, so that one frame can carry the whole change. */
-  #runWhenTogether(gather: Gather): void {
-    const refs = gather.keys.map((key) => this.#find(key));
-    if (refs.some((ref) => ref === 0 || !this.#isOurs(ref))) {
-      this.#letGo(gather);
-      return this.#goOn(gather);
-    }
-    if (this.#state.isChanging || this.#state.flushing || !this.#state.isServing) return;
-    const backup = this.#state.livePeer(this.#store.peer(refs[0]!));
-    // Since the gather began all others have gone.
-    if (this.#state.isAlone) return this.#execute(gather);
-    if (backup?.stream.isFull) return;
-    let room = KEYS_PER_TURN;
-    let isTogether = true;
-    for (const key of gather.keys) {
-      const ref = this.#find(key);
-      const isMoving = (this.#store.flags(ref) & Flag.Moving) !== 0;
-      const isSending = (this.#store.flags(ref) & Flag.Sending) !== 0;
-      const isThere = backup !== null && this.#store.peer(ref) === backup.index;
-      if (!isMoving && !isSending && isThere) continue;
-      isTogether = false;
-      if (isMoving || isThere) continue;
-      // The others follow in the next turns.
-      if (room-- === 0) return this.#wantTurn();
-      const to = backup ?? this.#state.rankedBackup(key.slot);
-      if (to !== null && !this.#admits(to, ref)) return this.#giveUp(gather, OUT_OF_MEMORY);
-      this.#moves.start(ref, to);
-    }
-    if (!isTogether) return;
-    if (backup === null || this.#hasRoomFor(gather.operation, backup)) this.#execute(gather);
-    else this.#giveUp(gather, OUT_OF_MEMORY);
   }
 
   /** One value may be what fills a member (docs/decisions/0009), not as many as a command can name. */
   #hasRoomFor(operation: Operation, backup: Peer): boolean {
     if (!operation.traits.denyOom || !this.#state.isMemoryLimited) return true;
     this.#keyspace.begin();
-    return this.#headroom.admits(backup, changeBytesMax(operation));
+    return this.#parts.headroom.admits(backup, changeBytesMax(operation));
   }
 
-  /** Whether a copy may be brought there for the command: what is only reserved takes next to nothing. */
-  #admits(to: Peer, ref: Ref): boolean {
-    if (this.#store.type(ref) === ValueType.None) return true;
-    this.#keyspace.begin();
-    return this.#headroom.admits(to, entryBytes(this.#store, ref));
+  // --- running
+
+  #runSome(gather: Gather, pairs: number): void {
+    if (!this.#state.isServing && Number.isFinite(pairs)) return;
+    this.#turn.room -= pairs;
+    const outcome = gather.step!.run(pairs, (offset) => this.#written(gather, offset));
+    if (outcome === null) return;
+    if (outcome.isDone) {
+      const acks = this.#keyspace.count();
+      this.#parts.runner.finish(gather.operation, outcome.reply, acks);
+    } else {
+      gather.lateReply = outcome.reply;
+      this.#awaitAcks(gather);
+    }
+    this.#ran(gather, outcome.sent);
   }
 
   #execute(gather: Gather): void {
     const { operation } = gather;
-    this.#gathers.delete(gather.token);
     this.#keyspace.begin();
     let reply: Buffer = OK;
     this.#keyspace.atomically(() => {
-      reply = this.#runner.execute(operation);
+      reply = this.#parts.runner.execute(operation);
     });
     this.#dropReserved(gather);
     const acks = this.#keyspace.count();
-    this.#runner.finish(operation, reply, acks);
-    const sending = this.#sendingOf(gather);
-    if (sending === null) this.#finish(gather);
-    else this.#sending.add(sending);
+    this.#parts.runner.finish(operation, reply, acks);
+    this.#ran(gather, this.#sentOf(gather));
   }
 
-  /** All is written: the keys are let go. They stay together until it is acked (moves.ts). */
-  #finish(gather: Gather): void {
-    const { keys, token } = gather;
-    const ref = keys.map((key) => this.#find(key)).find((one) => one !== 0) ?? 0;
-    const backup = ref === 0 ? null : this.#state.livePeer(this.#store.peer(ref));
-    if (backup !== null) backup.atomicOffset = backup.stream.log.endOffset;
-    this.#letGo(gather);
-    if (backup === null) return;
-    this.#returning.set(token, keys);
-    backup.stream.awaitAll(this, token);
+  #ran(gather: Gather, sent: Gather['sent']): void {
+    gather.sent ??= sent;
+    if (sent !== null && isTicket(sent.offset)) gather.phase = Phase.Sending;
+    else this.#finish(gather);
   }
 
-  /** What has been sent of the command's changes; null when it is all written. */
-  #sendingOf(gather: Gather): Sending | null {
-    for (const key of gather.keys) {
-      const ref = this.#find(key);
-      const ticket = ref === 0 ? 0 : this.#store.changeOffset(ref);
+  /** The frame of the command's changes while it is on its way in parts; else null. */
+  #sentOf(gather: Gather): Gather['sent'] {
+    for (let position = 0; position < gather.count; position++) {
+      const ref = this.#find(gather.key(position));
+      const offset = ref === 0 ? 0 : this.#store.changeOffset(ref);
       const backup = ref === 0 ? null : this.#state.livePeer(this.#store.peer(ref));
-      if (isTicket(ticket) && backup !== null) return { gather, backup, ticket };
+      if (isTicket(offset) && backup !== null) return { backup, offset };
     }
     return null;
   }
 
-  #sent(sending: Sending): void {
-    this.#sending.delete(sending);
-    this.#finish(sending.gather);
+  /** The end of a frame about this key is written: what is appended from here on comes after it. */
+  ticketClosed(_key: Key, ticket: number): void {
+    for (const gather of this.#gathers.values()) {
+      const isSent = gather.phase === Phase.Sending && gather.sent!.offset === ticket;
+      if (isSent && gather.step === null) this.#written(gather);
+    }
+  }
+
+  #written(gather: Gather, offset = 0): void {
+    if (gather.sent !== null && offset > 0) gather.sent = { ...gather.sent, offset };
+    this.#finish(gather);
+    this.#parts.wantTurn();
+  }
+
+  /** All is written: the keys are let go. They stay together until it is acked (moves.ts). */
+  #finish(gather: Gather): void {
+    gather.phase = Phase.LettingGo;
+    const backup = gather.sent?.backup ?? this.#backupOf(gather);
+    if (backup?.isLive !== true) return;
+    backup.atomicOffset = backup.stream.log.endOffset;
+    const token = ++this.#lastToken;
+    this.#returning.set(token, gather);
+    backup.stream.awaitAll(this, token);
+  }
+
+  #backupOf(gather: Gather): Peer | null {
+    for (let position = 0; position < gather.count; position++) {
+      const ref = this.#find(gather.key(position));
+      if (ref !== 0) return this.#state.livePeer(this.#store.peer(ref));
+    }
+    return null;
   }
 
   /** Keys that stay absent: the reply waits until no record of them is left, which DBSIZE would count. */
   #dropReserved(gather: Gather): void {
-    for (const key of gather.keys) {
-      const ref = this.#find(key);
+    for (let position = 0; position < gather.count; position++) {
+      const ref = this.#find(gather.key(position));
       const isOurs = ref !== 0 && this.#store.role(ref) === Role.Primary;
       if (isOurs && this.#store.type(ref) === ValueType.None) this.#keyspace.remove(ref);
     }
   }
 
+  // --- letting go
+
+  /** Always false. */
+  #restart(gather: Gather): false {
+    if (gather.phase === Phase.Ordering) return false;
+    gather.isAgain ||= gather.phase !== Phase.LettingGo;
+    gather.phase = Phase.LettingGo;
+    return false;
+  }
+
+  #giveUp(gather: Gather, error: string = NOT_RUN): void {
+    gather.phase = Phase.LettingGo;
+    gather.isAgain = false;
+    refuse(gather.operation, error);
+    this.#parts.wantTurn();
+  }
+
   #letGo(gather: Gather): void {
     const queued: Task[] = [];
-    for (const key of gather.keys) {
-      const holder = this.#holders.get(key.id);
-      if (holder?.gather !== gather) continue;
-      this.#holders.delete(key.id);
-      queued.push(...holder.queue);
-      this.#release(key);
+    for (; gather.released < gather.count && this.#turn.room > 0; gather.released++) {
+      if (gather.isHeld[gather.released] === 0) continue;
+      this.#turn.room--;
+      const key = gather.key(gather.released);
+      queued.push(...this.#holds.letGo(key));
+      this.#release(gather, key);
     }
-    gather.held = 0;
+    if (gather.released === gather.count) this.#allGone(gather);
     for (const task of queued) this.#routing.route(task);
   }
 
-  #release(key: Key): void {
+  #allGone(gather: Gather): void {
+    if (gather.isAgain) return gather.beginAgain();
+    if (gather.acksMissing > 0) return;
+    const { sink, token } = gather.operation;
+    if (gather.lateReply !== null) sink.complete(token, gather.lateReply);
+    this.#gathers.delete(gather.token);
+    if (this.#isLong(gather.operation)) this.#parts.unsettled();
+  }
+
+  #release(gather: Gather, key: Key): void {
     const ref = this.#find(key);
     if (ref === 0 || this.#store.role(ref) !== Role.Primary) return;
-    this.#store.setFlags(ref, this.#store.flags(ref) & ~Flag.Held);
     // When sides meet the key's anchor decides, and takes the reservation for what it is.
     if (this.#state.merging[key.slot] === 1) return;
     if (this.#store.type(ref) === ValueType.None) {
       this.#keyspace.begin();
-      this.#keyspace.reclaim(ref);
-      return;
+      if (gather.lateReply === null) return this.#keyspace.reclaim(ref);
+      this.#keyspace.remove(ref);
+      return this.#awaitAcks(gather);
     }
-    this.#return(key);
+    if (this.#isLong(gather.operation)) return this.#noteSent(gather, ref);
+    this.#together.return(key);
   }
 
-  /** The backup moves back to where the ranking wants it. */
-  #return(key: Key): void {
+  /** Reads of what a long step has changed wait for the ack of its frame, too. */
+  #noteSent({ sent }: Gather, ref: Ref): void {
+    if (sent === null || !sent.backup.isLive || this.#store.peer(ref) !== sent.backup.index) return;
+    if (sent.backup.stream.acked < sent.offset) this.#store.setChangeOffset(ref, sent.offset);
+  }
+
+  /** An answer has come too late: what it has reserved is not held by anybody. */
+  #dropReservation(key: Key): void {
     const ref = this.#find(key);
-    if (ref === 0 || this.#store.role(ref) !== Role.Primary) return;
-    const isInUse = (this.#store.flags(ref) & (Flag.Held | Flag.Busy)) !== 0;
-    const ranked = this.#state.rankedBackup(key.slot);
-    if (isInUse || ranked === null || ranked.index === this.#store.peer(ref)) return;
-    if (this.#state.merging[key.slot] === 0) this.#moves.startIfRoom(ref, ranked);
+    if (ref === 0 || !this.#holds.isOurs(ref) || this.#holds.has(key)) return;
+    if (this.#state.merging[key.slot] === 1 || this.#store.type(ref) !== ValueType.None) return;
+    this.#keyspace.begin();
+    this.#keyspace.reclaim(ref);
   }
 
-  #giveUp(gather: Gather, error: string = NOT_RUN): void {
-    this.#gathers.delete(gather.token);
-    this.#letGo(gather);
-    refuse(gather.operation, error);
+  get #stepKeys(): number {
+    return this.#state.config.stepKeys;
+  }
+
+  /** Whether the command runs in slices. A wrong number of arguments is for its handler to refuse. */
+  #isLong({ keys, traits, request }: Operation): boolean {
+    return keys.length > this.#stepKeys && traits.pairs !== Pairs.None && request.argc % 2 === 1;
   }
 
   #find(key: Key): Ref {

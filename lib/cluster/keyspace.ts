@@ -1,7 +1,7 @@
 import { copyBytes } from '../protocol/bytes.js';
 import type { Request } from '../protocol/request.js';
 import { type Attachment, type Ref, Role, type Store, ValueType } from '../store/store.js';
-import type { AtomicFrames } from './atomic-frames.js';
+import type { Appended, AtomicFrames } from './atomic-frames.js';
 import { type ChangeHooks, Changes } from './changes.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
@@ -54,8 +54,8 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   #foundRequest: Request | null = null;
   #foundIndex = 0;
   #foundRef: Ref = 0;
-  /** Keys changed within `atomically`, null outside. */
-  #atomic: { db: number; key: Buffer }[] | null = null;
+  /** Told of the entries changed within `atomically` and `collect`, null outside. */
+  #atomic: ((ref: Ref) => void) | null = null;
 
   constructor(
     state: ClusterState,
@@ -347,14 +347,40 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     // A node that is alone has nobody to send the changes to, all or none of them.
     const isAlone = this.#state.isAlone && !this.#state.isChanging;
     if (this.#atomic !== null || isAlone) return changes();
-    this.#atomic = [];
+    const changed: { db: number; key: Buffer }[] = [];
+    try {
+      this.collect(changes, (ref) => changed.push(this.#nameOf(ref)));
+    } finally {
+      this.#appendAtomic(changed);
+    }
+  }
+
+  /** Who calls this mirrors the changes made inside: `changed` is told of each entry as it is then. */
+  collect(changes: () => void, changed: (ref: Ref) => void): void {
+    this.#atomic = changed;
     try {
       changes();
     } finally {
-      const changed = this.#atomic;
       this.#atomic = null;
-      this.#appendAtomic(changed);
     }
+  }
+
+  /** The reply of the running command waits for a frame that was sent by who has collected changes. */
+  awaitFrame({ backup, offset }: Appended): void {
+    this.#waits.awaitAck(backup.stream, offset);
+  }
+
+  /** What was collected so far takes room at this backup. */
+  countGrowth(backup: Peer): void {
+    this.#mirror.countGrowth(backup);
+  }
+
+  /** Whether a key of which this node is primary exists; if so the running command waits for its latest change. */
+  exists(db: number, request: Request, index: number): boolean {
+    const ref = this.#entry(db, request, index);
+    if (!this.#hasValue(ref)) return false;
+    this.#changes.awaitLastChange(ref);
+    return true;
   }
 
   /** Deletes a primary whose time has come, that is evicted or let go: not on behalf of a command. */
@@ -412,7 +438,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     store.setUsedAt(ref, Math.floor(this.now / 1000));
     if (this.#atomic !== null) {
       store.setPeer(ref, this.#state.rankedBackup(store.slot(ref))?.index ?? NOBODY);
-      return this.#noteAtomic(ref);
+      return this.#atomic(ref);
     }
     if (this.provisional !== null) {
       const { provisional } = this;
@@ -430,21 +456,21 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   }
 
   #changed(ref: Ref, type: number): void {
-    if (this.#atomic !== null) this.#noteAtomic(ref);
+    if (this.#atomic !== null) this.#atomic(ref);
     else this.#changes.changed(ref, type);
   }
 
   #removeAtomically(ref: Ref): void {
     this.#foundRequest = null;
-    this.#noteAtomic(ref);
+    this.#atomic!(ref);
     this.#changes.bury(ref, this.#store.version(ref), 0);
   }
 
-  #noteAtomic(ref: Ref): void {
+  #nameOf(ref: Ref): { db: number; key: Buffer } {
     const store = this.#store;
     const start = store.keyStart(ref);
     const key = store.keyBuffer(ref).subarray(start, start + store.keyLength(ref));
-    this.#atomic!.push({ db: store.db(ref), key: Buffer.from(key) });
+    return { db: store.db(ref), key: Buffer.from(key) };
   }
 
   #appendAtomic(changed: readonly { db: number; key: Buffer }[]): void {

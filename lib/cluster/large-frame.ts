@@ -30,6 +30,8 @@ export interface Body {
   readonly order: string;
   /** Keys whose changes it carries, and for whose replies its ack counts. */
   readonly keys: readonly Key[];
+  /** The same where they are too many to be made before somebody asks; their offsets are who sends it's own business. */
+  readonly lateKeys?: () => readonly Key[];
   /** The frame was written as a whole, up to this offset. */
   readonly written: (offset: number) => void;
 }

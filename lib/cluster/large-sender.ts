@@ -33,7 +33,7 @@ export interface TicketKeeper {
 interface Unacked {
   readonly peer: Peer;
   readonly offset: number;
-  readonly keys: readonly Key[];
+  readonly keys: () => readonly Key[];
 }
 
 /**
@@ -183,14 +183,14 @@ export class LargeSender implements ReplySink {
   peerLost(peer: Peer): ReadonlyMap<number, readonly Key[]> {
     const keys = new Map<number, readonly Key[]>();
     for (const { ticket, key, body } of (this.#lanes.get(peer) ?? []).flat()) {
-      keys.set(ticket, key === null ? body!.keys : [key]);
+      keys.set(ticket, key === null ? keysOf(body!) : [key]);
     }
     for (const frame of (this.#lanes.get(peer) ?? []).flat()) {
       if (frame.key !== null) this.#forget(frame, frame.key, this.#find(frame.key));
     }
     for (const [token, unacked] of this.#unacked) {
       if (unacked.peer !== peer) continue;
-      keys.set(unacked.offset, unacked.keys);
+      keys.set(unacked.offset, unacked.keys());
       this.#unacked.delete(token);
     }
     this.#lanes.delete(peer);
@@ -325,16 +325,17 @@ export class LargeSender implements ReplySink {
     this.#ended(frame, [key]);
   }
 
-  #appendBodyEnd(frame: LargeFrame, { head, keys, written }: Body): void {
+  #appendBodyEnd(frame: LargeFrame, body: Body): void {
     const { peer, bytes } = frame;
+    const { head, keys, written } = body;
     const { stream } = peer;
     this.#beginWhole(frame);
     stream.log.bytes(head, 0, head.length);
     stream.bodyBytes -= bytes;
     const offset = stream.log.endOffset;
-    if (keys.length > 0) {
+    if (keys.length > 0 || body.lateKeys !== undefined) {
       const token = ++this.#lastToken;
-      this.#unacked.set(token, { peer, offset, keys });
+      this.#unacked.set(token, { peer, offset, keys: () => keysOf(body) });
       stream.awaitAck(offset, this, token);
     }
     written(offset);
@@ -398,3 +399,5 @@ export class LargeSender implements ReplySink {
     return keyOf(this.#store.db(ref), this.#store.keyBuffer(ref), start, end);
   }
 }
+
+const keysOf = ({ keys, lateKeys }: Body): readonly Key[] => lateKeys?.() ?? keys;

@@ -1,7 +1,7 @@
-import { FRAME_HEADER_BYTES } from '../protocol/bus-frames.js';
-import { copyBytes, u32At } from '../protocol/bytes.js';
+import { copyBytes } from '../protocol/bytes.js';
 import { keySlot } from '../protocol/crc16.js';
 import { type Ref, Role, type Store, ValueType } from '../store/store.js';
+import { AtomicReceiver } from './atomic-receiver.js';
 import type { ClusterState } from './cluster-state.js';
 import { applyEdits, baseOf, fitsValue } from './edit-log.js';
 import { Flag } from './entry-flags.js';
@@ -27,23 +27,26 @@ const GRANTS = Flag.Full | Flag.Reads;
  * over; it is acked all the same.
  */
 export class MirrorReceiver {
+  readonly atomic: AtomicReceiver;
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #ahead: FramesAhead;
   readonly #listener: MirrorListener;
   readonly #frame = new KeyFrame();
-  readonly #nested = new KeyFrame();
 
   constructor(state: ClusterState, ahead: FramesAhead, listener: MirrorListener) {
     this.#ahead = ahead;
     this.#state = state;
     this.#store = state.store;
     this.#listener = listener;
+    this.atomic = new AtomicReceiver(state.config.stepKeys, (peer, type, frame) =>
+      this.#apply(peer, type, frame),
+    );
   }
 
   /** False for a malformed frame. */
   receive(peer: Peer, type: number, buffer: Buffer, start: number, end: number): boolean {
-    if (type === FrameType.Atomic) return this.#atomic(peer, buffer, start, end);
+    if (type === FrameType.Atomic) return this.atomic.receive(peer, buffer, start, end);
     if (!this.#frame.read(buffer, start, end)) return false;
     this.#apply(peer, type, this.#frame);
     return true;
@@ -224,22 +227,6 @@ export class MirrorReceiver {
     const store = this.#store;
     const isReserved = store.role(ref) < Role.Record && store.type(ref) === ValueType.None;
     return isReserved || store.role(ref) === Role.Tombstone ? store.expireAt(ref) : 0;
-  }
-
-  #atomic(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
-    const frame = this.#nested;
-    const each = (visit: (type: number) => void): boolean => {
-      for (let at = start; at < end; ) {
-        if (end - at < FRAME_HEADER_BYTES) return false;
-        const length = u32At(buffer, at);
-        if (length < 1 || at + 4 + length > end) return false;
-        if (!frame.read(buffer, at + FRAME_HEADER_BYTES, at + 4 + length)) return false;
-        visit(buffer[at + 4]!);
-        at += 4 + length;
-      }
-      return true;
-    };
-    return each(() => {}) && each((type) => this.#apply(peer, type, frame));
   }
 
   #find(frame: KeyFrame): Ref {

@@ -13,6 +13,7 @@ import { Forgets } from './forgets.js';
 import { Forwarding } from './forwarding.js';
 import { FramesAhead } from './frames-ahead.js';
 import { Gathering } from './gathering.js';
+import { Handovers } from './handovers.js';
 import { Headroom } from './headroom.js';
 import { Inbox } from './inbox.js';
 import type { Key } from './key.js';
@@ -77,6 +78,8 @@ export class NodeParts {
   readonly swapping: Swapping;
   readonly queries: Queries;
   readonly gathering: Gathering;
+  readonly handovers: Handovers;
+  readonly atomicFrames: AtomicFrames;
   readonly settling: Settling;
   readonly reclaiming: Reclaiming;
   readonly digests: Digests;
@@ -110,11 +113,16 @@ export class NodeParts {
     });
     this.largeSender = new LargeSender(state, this.streams, this.#ticketKeepers);
     this.mirrorSender = new MirrorSender(state, this.streams, this.largeSender);
-    const atomicFrames = new AtomicFrames(state, this.largeSender);
-    this.keyspace = new LiveKeyspace(state, atomicFrames, this.mirrorSender, this.#keyspaceHooks());
+    this.atomicFrames = new AtomicFrames(state, this.largeSender);
+    this.keyspace = new LiveKeyspace(
+      state,
+      this.atomicFrames,
+      this.mirrorSender,
+      this.#keyspaceHooks(),
+    );
     this.moves = new Moves(state, this.mirrorSender, this.records, {
       moveDone: () => this.#wantGathering(),
-      swapped: (key) => this.gathering.swapped(key),
+      swapped: (key) => this.handovers.swapped(key),
     });
     this.lookups = new Lookups(state, this.streams);
     this.mirrorReceiver = new MirrorReceiver(state, ahead, {
@@ -156,12 +164,9 @@ export class NodeParts {
     this.redundancy = new Redundancy(state, this.records, this.settling, this.headroom);
     this.departure = new Departure(state, this.settling);
     this.queries = new Queries(state, this.streams, this.largeSender);
-    this.flushing = new Flushing(state, this.queries, {
-      allReported: () => this.records.allReported,
-      flushed: () => this.locations.clear(),
-      flushEnded: () => this.routing.retryParked(),
-    });
+    this.flushing = this.#makeFlushing();
     this.swapping = new Swapping(state, () => this.#isAtRest());
+    this.handovers = new Handovers(state, this.moves, this.routing, this.keyspace, this.headroom);
     this.gathering = this.#makeGathering();
     this.router = this.#makeRouter();
     this.digests = new Digests(state, this.streams, this.mirrorSender, host);
@@ -171,11 +176,29 @@ export class NodeParts {
     this.#connect(inbox);
   }
 
+  #makeFlushing(): Flushing {
+    return new Flushing(this.state, this.queries, {
+      allReported: () => this.records.allReported,
+      flushBegins: () => this.gathering.finishSteps(),
+      flushed: () => this.locations.clear(),
+      flushEnded: () => this.routing.retryParked(),
+    });
+  }
+
   #makeGathering(): Gathering {
-    const { state, keyspace, runner, moves, routing } = this;
-    return new Gathering(state, keyspace, runner, moves, routing, this.headroom, () =>
-      this.#wantGathering(),
-    );
+    const { state, keyspace, atomicFrames: frames, runner, moves, routing, handovers } = this;
+    return new Gathering({
+      state,
+      keyspace,
+      frames,
+      runner,
+      moves,
+      routing,
+      handovers,
+      headroom: this.headroom,
+      wantTurn: () => this.#wantGathering(),
+      unsettled: () => this.settling.again(),
+    });
   }
 
   #wantGathering(): void {
@@ -264,6 +287,7 @@ export class NodeParts {
       this.#host.log('warn', 'another primary took over a key of this node', { db: key.db });
       const move = this.moves.find(key);
       if (move !== undefined) this.moves.end(move);
+      this.gathering.lookAgain();
     }
   }
 }

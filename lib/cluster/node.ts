@@ -113,12 +113,15 @@ export class ClusterNode implements MembershipListener {
     this.#parts.flushing.step();
     this.#parts.forgets.step();
     this.#parts.routing.step();
+    if (this.#parts.mirrorReceiver.atomic.step()) this.#parts.streams.resumePaused();
     const scattersGoOn = this.router.scattering.step();
     const questionsGoOn = this.#parts.queries.step();
     const settlingGoesOn = this.#parts.records.step() || this.settling.step();
     const goesOn = this.#parts.largeSender.pump() || settlingGoesOn || questionsGoOn;
     this.#parts.streams.flush();
-    if (goesOn || scattersGoOn) this.#parts.streams.wantFlush();
+    const isApplying = this.#parts.mirrorReceiver.atomic.open > 0;
+    if (goesOn || scattersGoOn || isApplying || this.#parts.gathersGoOn)
+      this.#parts.streams.wantFlush();
   }
 
   /** Deletes what has expired, a bounded piece per call; only what this node is primary of. */
@@ -181,6 +184,9 @@ export class ClusterNode implements MembershipListener {
   // --- MembershipListener
 
   prepared(view: View): void {
+    // What is half done or half applied is finished: from here on copies are reported, promoted and compared.
+    this.#parts.gathering.finishSteps();
+    this.#parts.mirrorReceiver.atomic.finish();
     this.state.isChanging = true;
     for (const peer of this.state.livePeers()) {
       if (view.members.some((member) => member.id === peer.id)) continue;
@@ -240,6 +246,7 @@ export class ClusterNode implements MembershipListener {
     const answers = this.#parts.lookups.clear();
     this.#parts.failover.clear();
     this.#parts.gathering.clear();
+    this.#parts.mirrorReceiver.atomic.clear();
     this.#parts.runner.clear();
     this.#parts.locations.clear();
     this.#parts.records.clear();
@@ -314,6 +321,7 @@ export class ClusterNode implements MembershipListener {
       lookups: this.#parts.lookups.open,
       failovers: this.#parts.failover.open,
       gathers: this.#parts.gathering.open,
+      applying: this.#parts.mirrorReceiver.atomic.open,
       scatters: this.router.scattering.open,
       forwards: this.#parts.forwarding.open,
       queries: this.#parts.queries.open,

@@ -26,6 +26,16 @@ export const KeyMode = {
 } as const;
 export type KeyMode = (typeof KeyMode)[keyof typeof KeyMode];
 
+/** Commands on pairs of a key and a value, from the first argument on, which may run in slices while their keys are held. */
+export const Pairs = {
+  None: 0,
+  /** MSET. */
+  Set: 1,
+  /** MSETNX: all pairs, or none where one of the keys exists. */
+  SetIfNone: 2,
+} as const;
+export type Pairs = (typeof Pairs)[keyof typeof Pairs];
+
 /** What routing needs to know of a command. */
 export interface CommandTraits {
   readonly name: string;
@@ -37,6 +47,7 @@ export interface CommandTraits {
   /** It only looks at its key (TTL, TYPE, OBJECT): the session does not follow who asks, as a monitor does. */
   readonly observes: boolean;
   readonly keyMode: KeyMode;
+  readonly pairs: Pairs;
 }
 
 /** A command that could not run at once. */

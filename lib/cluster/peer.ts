@@ -29,6 +29,8 @@ export class Peer {
   markOffset = 0;
   /** Processing of its stream waits for a view or for leases. */
   isPaused = false;
+  /** A change of very many keys that it has sent is being applied: what follows waits, and its copies are not read. */
+  isApplying = false;
   /** Bytes that it may still take of this node, as of its last report; and what was sent since, and just before. */
   shareBytes = 0;
   grownBytes = 0;

@@ -98,14 +98,23 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
 
   /** The hot path: whether a command on this key may run at once. */
   mayRun(db: number, request: Request, keyIndex: number, traits: CommandTraits): boolean {
-    const state = this.#state;
-    if (state.now >= state.runsUntil) return false;
-    if (traits.write && (state.flushing || state.lacksBackups)) return false;
+    if (!this.#mayRunAny(traits)) return false;
     const store = this.#store;
     const ref = store.findArgument(db, request, keyIndex);
     if (!this.#isRunnable(ref, traits, db, request, keyIndex)) return false;
     this.#keyspace.noteFound(request, keyIndex, ref);
     return true;
+  }
+
+  /** Whether a gathering command may take the key, which `ref` is the entry of, at once. */
+  mayAcquire(db: number, request: Request, keyIndex: number, ref: Ref): boolean {
+    return this.#mayRunAny(ACQUIRE) && this.#isRunnable(ref, ACQUIRE, db, request, keyIndex);
+  }
+
+  #mayRunAny(traits: CommandTraits): boolean {
+    const state = this.#state;
+    if (state.now >= state.runsUntil) return false;
+    return !(traits.write && (state.flushing || state.lacksBackups));
   }
 
   #isRunnable(
@@ -389,7 +398,7 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     // Every change drops the index that reading a large collection makes: its primary has one that is kept.
     if (store.isLarge(ref) && store.type(ref) !== ValueType.String) return false;
     const primary = state.livePeer(store.peer(ref));
-    if (primary === null || state.now >= primary.readsUntil) return false;
+    if (primary === null || primary.isApplying || state.now >= primary.readsUntil) return false;
     const expireAt = store.expireAt(ref);
     return expireAt === 0 || expireAt > state.expiryNow;
   }

@@ -36,6 +36,8 @@ export class Settling {
   #isRedundant = false;
   /** A round has left something that only time can mend: the next one begins with the next tick. */
   #isIdle = false;
+  /** The walk has to go round once more. */
+  #isOutdated = false;
   /** Promotions and restores first; moves for better places after them. */
   #isUrgent = true;
 
@@ -74,8 +76,9 @@ export class Settling {
     this.#beginRound();
   }
 
-  /** Something has come to where it does not belong since the walk was over: it begins again. */
+  /** Something has come to where it does not belong since it was walked by: it goes round once more. */
   again(): void {
+    this.#isOutdated = true;
     if (!this.#isSettled) return;
     this.#isSettled = false;
     this.#isIdle = false;
@@ -103,7 +106,7 @@ export class Settling {
   #endRound(): boolean {
     this.#singleBefore = this.#single;
     this.#isRedundant ||= this.#single === 0;
-    const isDone = this.#unsettled === 0 && !this.#isUrgent;
+    const isDone = this.#unsettled === 0 && !this.#isUrgent && !this.#isOutdated;
     if (isDone) {
       this.#isSettled = true;
       this.#state.forgetEnded();
@@ -130,6 +133,7 @@ export class Settling {
 
   #beginRound(): void {
     this.#slot = 0;
+    this.#isOutdated = false;
     this.#unsettled = 0;
     this.#single = 0;
   }

@@ -147,7 +147,7 @@ export class Streams {
     for (const peer of this.#state.peers) {
       if (peer === null || !peer.stream.resumed) continue;
       this.#sendUnsent(peer);
-      if (peer.stream.ackDue) {
+      if (peer.stream.ackDue && !peer.isApplying) {
         peer.stream.ackDue = false;
         this.#sendControl(peer, FrameType.Ack, peer.stream.received, this.#state.clock.last);
       }
@@ -184,11 +184,12 @@ export class Streams {
     const patience = config.nodeTimeoutMs / 2;
     for (const peer of this.#state.livePeers()) {
       const { stream } = peer;
-      if (peer.isPaused && stream.isGreeted) {
+      if ((peer.isPaused || peer.isApplying) && stream.isGreeted) {
         this.#sendControl(peer, FrameType.Held, stream.received, this.#state.clock.last);
       }
       if (stream.stuckSince === 0) continue;
-      if (peer.isPaused || membership.isSilent(peer.id)) stream.stuckSince = now;
+      const isReading = !peer.isPaused && !peer.isApplying;
+      if (!isReading || membership.isSilent(peer.id)) stream.stuckSince = now;
       if (now - stream.stuckSince < patience) continue;
       stream.stuckSince = now;
       stream.resets++;
@@ -229,6 +230,7 @@ export class Streams {
   }
 
   #mayProcess(peer: Peer): boolean {
+    if (peer.isApplying) return false;
     return peer.markedView <= (this.#state.view?.id.number ?? 0) && this.#state.isServing;
   }
 

@@ -1,5 +1,5 @@
 import type { Keyspace } from '../cluster/keyspace-contract.js';
-import type { ClusterWideCommand, CommandTraits, KeyMode } from '../cluster/operation.js';
+import type { ClusterWideCommand, CommandTraits, KeyMode, Pairs } from '../cluster/operation.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import type { ClientSession } from './client-session.js';
@@ -98,6 +98,8 @@ export interface HandlerEntry {
   readonly observes?: boolean;
   /** KeyMode.Single by default. */
   readonly keyMode?: KeyMode;
+  /** Pairs.None by default. */
+  readonly pairs?: Pairs;
 }
 
 /** By name; subcommands as "client|list". */

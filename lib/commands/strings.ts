@@ -1,5 +1,5 @@
 import { KEEP_EXPIRY } from '../cluster/keyspace-contract.js';
-import { KeyMode } from '../cluster/operation.js';
+import { KeyMode, Pairs } from '../cluster/operation.js';
 import {
   addLongDoubles,
   type BinaryFloat,
@@ -468,8 +468,8 @@ export const stringHandlers: Handlers = {
   getex: { run: getex },
   getdel: { run: getdel },
   mget: { run: mget, keyMode: KeyMode.ScatterArray },
-  mset: { run: mset, creates: true, keyMode: KeyMode.Gather },
-  msetnx: { run: msetnx, creates: true, keyMode: KeyMode.Gather },
+  mset: { run: mset, creates: true, keyMode: KeyMode.Gather, pairs: Pairs.Set },
+  msetnx: { run: msetnx, creates: true, keyMode: KeyMode.Gather, pairs: Pairs.SetIfNone },
   strlen: { run: strlen },
   append: { run: append, creates: true },
   getrange: { run: getrange },

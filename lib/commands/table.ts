@@ -1,5 +1,5 @@
 import assert from 'node:assert';
-import { KeyMode } from '../cluster/operation.js';
+import { KeyMode, Pairs } from '../cluster/operation.js';
 import { parseInteger } from '../protocol/numbers.js';
 import type { Request } from '../protocol/request.js';
 import type {
@@ -161,6 +161,7 @@ function specOf(
     denyOom: flags.includes('denyoom'),
     observes: entry?.observes ?? false,
     keyMode: entry?.keyMode ?? KeyMode.Single,
+    pairs: entry?.pairs ?? Pairs.None,
     loading: flags.includes('loading'),
     noAuth: flags.includes('no_auth'),
     subcommands,

@@ -1,4 +1,5 @@
 import type { Config } from '../base/config.js';
+import { KEYS_PER_TURN } from '../base/limits.js';
 import type { ClusterConfig } from '../cluster/cluster-config.js';
 import { PART_BYTES } from '../cluster/large-frame.js';
 
@@ -18,6 +19,7 @@ export function clusterSettings(config: Config): ClusterConfig {
     maxMemoryPolicy: 'noeviction',
     maxMemorySamples: 0,
     partBytes: PART_BYTES,
+    stepKeys: KEYS_PER_TURN,
   };
   config.watch(
     [

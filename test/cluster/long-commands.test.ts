@@ -94,6 +94,49 @@ t.test('many keys in one command: a cluster', async (t) => {
   await letsOthersIn(t, 'DEL', b, a);
 });
 
+/** MSET of KEYS pairs, some of which exist; others are answered meanwhile, and see all of it or nothing. */
+async function setsLetOthersIn(t: Test, nodes: readonly NodeProcess[]): Promise<void> {
+  const [node] = nodes as [NodeProcess];
+  const keys = names(KEYS);
+  let most = 0;
+  for (let tried = 0; tried < TRIES && most < ANSWERS_MIN; tried++) {
+    const value = `set ${tried}`;
+    const { result, answers } = await beside(
+      node,
+      'MSET',
+      keys.flatMap((key) => [key, value]),
+    );
+    t.equal(result, 'OK');
+    most = Math.max(most, answers);
+    for (const { client } of nodes) {
+      t.ok(
+        (await client.mget(keys)).every((found) => found === value),
+        'all are set, everywhere',
+      );
+    }
+  }
+  t.ok(most >= ANSWERS_MIN, `MSET: ${most} answers meanwhile`);
+}
+
+t.test('MSET of very many pairs: a node that is alone', async (t) => {
+  const cluster = await TestCluster.start(t, 1);
+  await setsLetOthersIn(t, cluster.nodes);
+  const [{ client }] = cluster.nodes as [NodeProcess];
+  const pairs = names(KEYS).flatMap((key) => [`${key}:x`, 'x']);
+  t.equal(await client.call('MSETNX', ...pairs), 1);
+  t.equal(await client.call('MSETNX', 'absent', 'x', ...pairs), 0);
+  t.equal(await client.dbsize(), 2 * KEYS);
+});
+
+t.test('MSET of very many pairs: a cluster', async (t) => {
+  const cluster = await TestCluster.start(t, 3);
+  const [a, b] = cluster.nodes as [NodeProcess, NodeProcess];
+  await load(b);
+  await setsLetOthersIn(t, cluster.nodes);
+  await cluster.settled();
+  t.equal(await a.client.dbsize(), KEYS);
+});
+
 t.test('MSET of many keys that are all here', async (t) => {
   const cluster = await TestCluster.start(t, 3);
   const [a, b] = cluster.nodes as [NodeProcess, NodeProcess];

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { KEYS_PER_TURN } from '../../lib/base/limits.js';
-import { KeyMode, type Operation } from '../../lib/cluster/operation.js';
+import { KeyMode, type Operation, Pairs } from '../../lib/cluster/operation.js';
 import { Scattering } from '../../lib/cluster/scattering.js';
 import { Request } from '../../lib/protocol/request.js';
 
@@ -14,6 +14,7 @@ function operation(keyMode: KeyMode, replies: Buffer[], ...args: string[]): Oper
       denyOom: false,
       observes: false,
       keyMode,
+      pairs: Pairs.None,
     },
     keys: args.slice(1).map((_, index) => index + 1),
     db: 3,

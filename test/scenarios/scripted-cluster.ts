@@ -1,3 +1,4 @@
+import { KEYS_PER_TURN } from '../../lib/base/limits.js';
 import { PART_BYTES } from '../../lib/cluster/large-frame.js';
 import { sameViewId } from '../../lib/cluster/membership/views.js';
 import { type Ref, Role } from '../../lib/store/store.js';
@@ -35,6 +36,7 @@ const DEFAULTS: Omit<ProcessOptions, 'join'> = {
   takeOverAfter: 3,
   tombstoneTtlMs: 3_600_000,
   partBytes: PART_BYTES,
+  stepKeys: KEYS_PER_TURN,
   maxMemoryBytes: 0,
   maxMemoryPolicy: 'noeviction',
   zone: '',

@@ -117,6 +117,7 @@ export class Machines implements Victims {
       partitionPolicy,
       takeOverAfter,
       partBytes,
+      stepKeys: this.#profile.stepKeys,
       // Unequal nodes: what one may take the other one need not have room for.
       maxMemoryBytes: machine === 0 ? maxMemoryBytes / 4 : maxMemoryBytes,
       maxMemoryPolicy,

@@ -39,6 +39,7 @@ export interface ProcessOptions {
   readonly takeOverAfter: number;
   readonly tombstoneTtlMs: number;
   readonly partBytes: number;
+  readonly stepKeys: number;
   readonly maxMemoryBytes: number;
   readonly maxMemoryPolicy: ClusterConfig['maxMemoryPolicy'];
   /** Empty: no zones. */
@@ -362,6 +363,7 @@ export class Process implements LinkOwner, ClusterHost {
       maxMemoryPolicy: this.#options.maxMemoryPolicy,
       maxMemorySamples: 5,
       partBytes: this.#options.partBytes,
+      stepKeys: this.#options.stepKeys,
     };
   }
 

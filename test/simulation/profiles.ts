@@ -1,3 +1,4 @@
+import { KEYS_PER_TURN } from '../../lib/base/limits.js';
 import { PART_BYTES } from '../../lib/cluster/large-frame.js';
 import type { FaultKind } from './faults.js';
 
@@ -46,6 +47,8 @@ export interface Profile {
   readonly cutShare: number;
   /** Values that are larger travel in parts of so many bytes. */
   readonly partBytes: number;
+  /** `MSET` and `MSETNX` of more pairs run in slices of so many. */
+  readonly stepKeys: number;
   /** 0 for no limit. */
   readonly maxMemoryBytes: number;
   readonly maxMemoryPolicy: 'noeviction' | 'allkeys-lru' | 'volatile-lru' | 'volatile-ttl';
@@ -94,6 +97,7 @@ const BASE: Profile = {
   raceMs: 0,
   cutShare: 0.15,
   partBytes: PART_BYTES,
+  stepKeys: KEYS_PER_TURN,
   maxMemoryBytes: 0,
   maxMemoryPolicy: 'noeviction',
   largeShare: 0.2,
@@ -134,6 +138,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     ...BASE,
     spares: 1,
     partBytes: 200,
+    stepKeys: 1,
     largeShare: 1,
     pairShare: 0.12,
     scanShare: 0.06,
@@ -191,6 +196,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     kinds: 'rc',
     keys: 6,
     partBytes: 60,
+    stepKeys: 1,
     pairShare: 0.12,
     faults: { reset: 1 },
     clockSkewMs: 20,

@@ -470,7 +470,7 @@ export const VARIANTS: readonly Variant[] = [
     breaks: 'the keys of a change in parts are let go before its last part is written',
     invariant: 'I8',
     edits: [
-      edit('gathering.js', 'const sending = this.#sendingOf(gather);', 'const sending = null;'),
+      edit('gathering.js', 'this.#ran(gather, this.#sentOf(gather));', 'this.#ran(gather, null);'),
     ],
     profile: 'large',
     seed: 1,

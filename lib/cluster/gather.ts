@@ -1,0 +1,89 @@
+import type { Appended } from './atomic-frames.js';
+import { type Key, keyOfArgument } from './key.js';
+import { KeyOrder } from './key-order.js';
+import type { LongStep } from './long-step.js';
+import type { Operation } from './operation.js';
+
+/** What a gathering command is about. */
+export const Phase = {
+  /** Its keys are put in order. */
+  Ordering: 0,
+  /** They are brought here, and held. */
+  Acquiring: 1,
+  /** All are held; their backups are brought together. */
+  Together: 2,
+  /** It runs in slices. */
+  Running: 3,
+  /** It has run; its frame is on its way in parts. */
+  Sending: 4,
+  /** Its keys are let go. */
+  LettingGo: 5,
+} as const;
+export type Phase = (typeof Phase)[keyof typeof Phase];
+
+/** One command on several keys. Keys are named by their position in the order in which they are acquired. */
+export class Gather {
+  readonly operation: Operation;
+  readonly token: number;
+  readonly order: KeyOrder;
+  phase: Phase = Phase.Ordering;
+  /** Monotonic time past which it is refused; later again with each piece of progress. */
+  deadline: number;
+  /** All keys before this position are held, for good. */
+  firm = 0;
+  /** The highest `firm` that has put off the deadline. */
+  farthest = 0;
+  /** Positions from here on were not looked at yet. */
+  next = 0;
+  /** Backups of all keys before this position are together; moves of those before the other were begun. */
+  together = 0;
+  moving = 0;
+  /** Keys before this position were let go. */
+  released = 0;
+  /** It begins again when all are let go. */
+  isAgain = false;
+  /** An answer that comes at once is taken up by who has asked. */
+  isGoingOn = false;
+  step: LongStep | null = null;
+  /** What is said when all keys are let go, and deletes of those that were reserved in vain are final. */
+  lateReply: Buffer | null = null;
+  acksMissing = 0;
+  sent: Appended | null = null;
+  /** By position: held here; an ACQUIRE is on its way. */
+  readonly isHeld: Uint8Array;
+  readonly isAsked: Uint8Array;
+
+  constructor(operation: Operation, token: number, deadline: number) {
+    this.operation = operation;
+    this.token = token;
+    this.deadline = deadline;
+    this.order = new KeyOrder(operation);
+    this.isHeld = new Uint8Array(operation.keys.length);
+    this.isAsked = new Uint8Array(operation.keys.length);
+  }
+
+  get count(): number {
+    return this.order.count;
+  }
+
+  key(position: number): Key {
+    const { db, request } = this.operation;
+    return keyOfArgument(db, request, this.order.at(position));
+  }
+
+  /** Keys that are held behind a gap are given to whoever else gathers them: only who goes in order may insist. */
+  mustYield(position: number): boolean {
+    return this.phase === Phase.Acquiring && position >= this.firm;
+  }
+
+  beginAgain(): void {
+    this.phase = Phase.Acquiring;
+    this.firm = 0;
+    this.next = 0;
+    this.together = 0;
+    this.moving = 0;
+    this.released = 0;
+    this.step = null;
+    this.isAgain = false;
+  }
+}
