@@ -132,17 +132,7 @@ export class NodeParts {
     });
     const executor = lateExecutor(late.executor);
     this.runner = new Runner(this.keyspace, executor);
-    this.claims = new Claims({
-      state,
-      records: this.records,
-      streams: this.streams,
-      keyspace: this.keyspace,
-      runner: this.runner,
-      lookups: this.lookups,
-      mirrorSender: this.mirrorSender,
-      mirrorReceiver: this.mirrorReceiver,
-      moves: this.moves,
-    });
+    this.claims = this.#makeClaims();
     this.forwarding = new Forwarding(state, this.streams, this.largeSender, executor);
     this.failover = new Failover(state, this.moves, this.lookups, this.records);
     this.routing = new Routing({
@@ -174,6 +164,22 @@ export class NodeParts {
     this.tombstones = new TombstoneKeeping(state);
     this.merging = this.#makeMerging();
     this.#connect(inbox);
+  }
+
+  #makeClaims(): Claims {
+    const { state, records, streams, keyspace, runner, lookups } = this;
+    const { mirrorSender, mirrorReceiver, moves } = this;
+    return new Claims({
+      state,
+      records,
+      streams,
+      keyspace,
+      runner,
+      lookups,
+      mirrorSender,
+      mirrorReceiver,
+      moves,
+    });
   }
 
   #makeFlushing(): Flushing {
