@@ -1,0 +1,244 @@
+import t from 'tap';
+import {
+  EMPTY_RECORDS,
+  KeyedRecords,
+  RecordKind,
+} from '../../lib/store/collections/keyed-records.js';
+import { EMPTY_LIST, ListValue } from '../../lib/store/collections/list-value.js';
+import { SortedSet } from '../../lib/store/collections/sorted-set.js';
+import type { ValueBytes } from '../../lib/store/collections/value-bytes.js';
+import { KeyHash } from '../../lib/store/key-hash.js';
+import type { Attachment } from '../../lib/store/large-payloads.js';
+import { seededRandom } from './seeded-random.js';
+
+/** So that a test meets large values soon. */
+const LARGE_BYTES = 3000;
+const HASH = new KeyHash(7);
+
+/** A value on its own, and a copy of it that is made from its splices alone. */
+class Bytes implements ValueBytes {
+  buffer: Buffer;
+  copy: Buffer;
+  readonly start = 0;
+  attached: Attachment | null = null;
+
+  constructor(empty: Buffer) {
+    this.buffer = Buffer.from(empty);
+    this.copy = Buffer.from(empty);
+  }
+
+  get length(): number {
+    return this.buffer.length;
+  }
+
+  get isLarge(): boolean {
+    return this.length > LARGE_BYTES;
+  }
+
+  attach(index: Attachment | null): void {
+    this.attached = this.isLarge ? index : null;
+  }
+
+  splice(at: number, removed: number, source: Buffer, from: number, to: number): void {
+    const spliced = (bytes: Buffer): Buffer =>
+      Buffer.concat([
+        bytes.subarray(0, at),
+        source.subarray(from, to),
+        bytes.subarray(at + removed),
+      ]);
+    this.copy = spliced(this.copy);
+    this.buffer = spliced(this.buffer);
+    if (!this.isLarge) this.attached = null;
+  }
+
+  /** As on another node: without an index. */
+  moved(): void {
+    this.attached = null;
+  }
+
+  hashOf(buffer: Buffer, start: number, end: number): number {
+    return HASH.of(buffer, start, end);
+  }
+}
+
+const STEPS = 6000;
+const textOf = (records: KeyedRecords): string =>
+  records.buffer.latin1Slice(records.keyStart, records.keyEnd);
+
+for (const seed of [1, 2, 3]) {
+  t.test(`fields of a hash, seed ${seed}`, (t) => {
+    const random = seededRandom(seed);
+    const below = (limit: number): number => Math.floor(random() * limit);
+    const bytes = new Bytes(EMPTY_RECORDS);
+    const fields = new KeyedRecords(RecordKind.KeyValue);
+    const expected = new Map<string, string>();
+    let wasLarge = false;
+    for (let step = 0; step < STEPS; step++) {
+      // Grows and shrinks by turns.
+      const isGrowing = step % 2000 < 1000;
+      const name = `field ${below(300)}`.padEnd(below(50) === 0 ? 200 : 0, '.');
+      const key = Buffer.from(name);
+      fields.open(bytes);
+      if (random() < (isGrowing ? 0.8 : 0.2)) {
+        const value = 'v'.repeat(below(20) === 0 ? below(400) : below(12));
+        const isAdded = fields.put(key, 0, key.length, Buffer.from(value), 0, value.length);
+        if (isAdded === expected.has(name)) t.fail(`step ${step}: ${name} was added: ${isAdded}`);
+        expected.set(name, value);
+      } else if (fields.remove(key, 0, key.length) !== expected.delete(name)) {
+        t.fail(`step ${step}: ${name}`);
+      }
+      fields.close();
+      if (expected.size === 0) bytes.splice(0, bytes.length, EMPTY_RECORDS, 0, 8);
+      wasLarge ||= bytes.isLarge;
+      if (below(50) === 0) bytes.moved();
+      if (step % 20 !== 0) continue;
+      fields.open(bytes);
+      const found = new Map<string, string>();
+      const visit = () => {
+        found.set(textOf(fields), fields.buffer.latin1Slice(fields.valueStart, fields.valueEnd));
+      };
+      let cursor = 0;
+      do cursor = fields.scan(cursor, 10, visit);
+      while (cursor !== 0 && cursor < 2 ** 32);
+      if (fields.count !== expected.size || found.size !== expected.size) {
+        t.fail(`step ${step}: ${fields.count}, ${found.size}, ${expected.size}`);
+      }
+      for (const [name, value] of expected) {
+        if (found.get(name) !== value) t.fail(`step ${step}: ${name}`);
+        const key = Buffer.from(name);
+        if (!fields.find(key, 0, key.length)) t.fail(`step ${step}: ${name} is not found`);
+      }
+      if (!bytes.copy.equals(bytes.buffer)) t.fail('the splices make another value');
+    }
+    t.ok(wasLarge, 'the value was large');
+    t.end();
+  });
+
+  t.test(`members of a sorted set, seed ${seed}`, (t) => {
+    const random = seededRandom(seed);
+    const below = (limit: number): number => Math.floor(random() * limit);
+    const bytes = new Bytes(EMPTY_RECORDS);
+    const set = new SortedSet();
+    const expected = new Map<string, number>();
+    let isSorted = true;
+    let wasLarge = false;
+    for (let step = 0; step < STEPS; step++) {
+      const isGrowing = step % 2000 < 1000;
+      const name = `m${below(400)}`.padEnd(below(50) === 0 ? 300 : 0, '.');
+      const key = Buffer.from(name);
+      set.openSorted(bytes, isSorted);
+      const isThere = set.find(key, 0, key.length);
+      if (isThere !== expected.has(name)) t.fail(`step ${step}: ${name} is there: ${isThere}`);
+      const score = below(5) === 0 ? Number.POSITIVE_INFINITY : below(40) - 20;
+      if (random() < (isGrowing ? 0.8 : 0.2)) {
+        if (isThere) set.setScore(score, key, 0, key.length);
+        else set.insert(score, key, 0, key.length);
+        expected.set(name, score);
+      } else if (isThere) {
+        set.removeFound(key, 0, key.length);
+        expected.delete(name);
+      }
+      if (step % 97 === 0 && set.count > 12) {
+        const first = below(set.count - 10);
+        const order = sorted(expected);
+        set.removeRanks(first, first + 4);
+        for (const [gone] of order.slice(first, first + 5)) expected.delete(gone);
+      }
+      set.close();
+      isSorted = set.isSorted;
+      if (expected.size === 0) bytes.splice(0, bytes.length, EMPTY_RECORDS, 0, 8);
+      wasLarge ||= bytes.isLarge;
+      if (below(50) === 0) bytes.moved();
+      if (step % 20 !== 0 || expected.size === 0) continue;
+      set.openSorted(bytes, isSorted);
+      const order = sorted(expected);
+      if (set.count !== order.length) t.fail(`step ${step}: ${set.count}, ${order.length}`);
+      set.seek(0);
+      for (const [rank, [name, score]] of order.entries()) {
+        if (textOf(set) !== name || set.score !== score) t.fail(`step ${step}: rank ${rank}`);
+        if (rank + 1 < order.length) set.step(1);
+      }
+      const rank = below(order.length);
+      const [member] = order[rank]!;
+      set.find(Buffer.from(member), 0, member.length);
+      if (set.rankOfFound() !== rank) t.fail(`step ${step}: ${member} has another rank`);
+      const count = set.countBefore((score) => score < 3);
+      if (count !== order.filter(([, score]) => score < 3).length) t.fail(`step ${step}: ${count}`);
+      if (!bytes.copy.equals(bytes.buffer)) t.fail('the splices make another value');
+    }
+    t.ok(wasLarge, 'the value was large');
+    t.end();
+  });
+
+  t.test(`elements of a list, seed ${seed}`, (t) => {
+    const random = seededRandom(seed);
+    const below = (limit: number): number => Math.floor(random() * limit);
+    const bytes = new Bytes(EMPTY_LIST);
+    const list = new ListValue();
+    let expected: string[] = [];
+    for (let step = 0; step < STEPS; step++) {
+      const isGrowing = step % 2000 < 1000;
+      const text = `e${below(50)}`.padEnd(below(60) === 0 ? 40_000 : below(30), '.');
+      const element = Buffer.from(text);
+      list.open(bytes);
+      const choice = random();
+      if (choice < (isGrowing ? 0.6 : 0.2) || expected.length < 2) {
+        list.block.add(element, 0, element.length);
+        const isHead = below(2) === 0;
+        if (isHead) list.prependBlock();
+        else list.appendBlock();
+        expected = isHead ? [text, ...expected] : [...expected, text];
+      } else if (choice < 0.85) {
+        const count = 1 + below(Math.min(3, expected.length - 1));
+        const isHead = below(2) === 0;
+        if (isHead) list.removeFirst(count);
+        else list.removeLast(count);
+        expected = isHead ? expected.slice(count) : expected.slice(0, -count);
+      } else if (choice < 0.95) {
+        const at = below(expected.length);
+        list.block.add(element, 0, element.length);
+        list.seek(at);
+        if (below(2) === 0) {
+          list.replaceByBlock();
+          expected = expected.with(at, text);
+        } else {
+          list.insertBlock(false);
+          expected = expected.toSpliced(at, 0, text);
+        }
+      } else {
+        const pattern = expected[below(expected.length)]!;
+        const fromEnd = below(2) === 0;
+        const removed = list.removeEqual(Buffer.from(pattern), 0, pattern.length, 2, fromEnd);
+        for (let i = 0; i < removed; i++) {
+          const at = fromEnd ? expected.lastIndexOf(pattern) : expected.indexOf(pattern);
+          expected = expected.toSpliced(at, 1);
+        }
+      }
+      list.close();
+      if (expected.length === 0) bytes.splice(0, bytes.length, EMPTY_LIST, 0, 8);
+      if (step % 10 !== 0) continue;
+      list.open(bytes);
+      const found: string[] = [];
+      const elementText = () => list.buffer.latin1Slice(list.elementStart, list.elementEnd);
+      list.rewind();
+      while (list.next()) found.push(elementText());
+      const back: string[] = [];
+      list.rewindToEnd();
+      while (list.previous()) back.push(elementText());
+      if (String(found) !== String(expected) || list.count !== expected.length) {
+        t.fail(`step ${step}: other elements`);
+      }
+      if (String(back.reverse()) !== String(expected)) t.fail(`step ${step}: from behind`);
+      if (!bytes.copy.equals(bytes.buffer)) t.fail('the splices make another value');
+    }
+    t.pass('all elements are there');
+    t.end();
+  });
+}
+
+function sorted(expected: ReadonlyMap<string, number>): [string, number][] {
+  return [...expected].sort(([a, x], [b, y]) => {
+    if (x !== y) return x < y ? -1 : 1;
+    return Buffer.from(a).compare(Buffer.from(b));
+  });
+}
