@@ -74,7 +74,7 @@ export class AtomicFrames {
   }
 
   /**
-   * Sends a frame that is complete. Where it goes in parts, `written` is called when its end is written, with its offset;
+   * Sends a frame that is complete. Where it goes in parts, `written` is called when its end is written, with its offset, else not;
    * `keys` tells whose changes it carries.
    */
   send(
@@ -86,7 +86,6 @@ export class AtomicFrames {
     log.eachFrame(0, (type, buffer, start, end) => {
       if (length <= this.#state.config.partBytes) {
         offset = this.#large.append(backup, type, length, (to) => to.bytes(buffer, start, end));
-        written(offset);
       } else {
         const body = {
           head: NO_HEAD,

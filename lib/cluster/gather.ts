@@ -2,7 +2,7 @@ import type { Appended } from './atomic-frames.js';
 import { type Key, keyOfArgument } from './key.js';
 import { KeyOrder } from './key-order.js';
 import type { LongStep } from './long-step.js';
-import type { Operation } from './operation.js';
+import { type Operation, Pairs } from './operation.js';
 
 /** What a gathering command is about. */
 export const Phase = {
@@ -86,4 +86,19 @@ export class Gather {
     this.step = null;
     this.isAgain = false;
   }
+}
+
+/** Whether the command runs in slices. A wrong number of arguments is for its handler to refuse. */
+export function isLong({ keys, traits, request }: Operation, stepKeys: number): boolean {
+  return keys.length > stepKeys && traits.pairs !== Pairs.None && request.argc % 2 === 1;
+}
+
+/** A command's bytes besides those of its arguments, for each of them: more than what ATOMIC takes for a key. */
+const ARGUMENT_BYTES = 32;
+
+/** Bytes of the frame at most: what is renamed is one value, which always fits. */
+export function changeBytesMax({ request }: Operation): number {
+  let bytes = 0;
+  for (let i = 1; i < request.argc; i++) bytes += ARGUMENT_BYTES + request.length(i);
+  return bytes;
 }

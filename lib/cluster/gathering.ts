@@ -2,8 +2,8 @@ import { type Ref, Role, type Store, ValueType } from '../store/store.js';
 import { acquireOperation } from './acquire.js';
 import type { AtomicFrames } from './atomic-frames.js';
 import type { ClusterState } from './cluster-state.js';
-import { Flag } from './entry-flags.js';
-import { Gather, Phase } from './gather.js';
+import { changeBytesMax, Gather, isLong, Phase } from './gather.js';
+import { GatheredEntries } from './gathered-entries.js';
 import { type Handovers, OUT_OF_MEMORY_REPLY } from './handovers.js';
 import type { Headroom } from './headroom.js';
 import type { Key } from './key.js';
@@ -11,7 +11,7 @@ import { KeyHolds } from './key-holds.js';
 import type { LiveKeyspace } from './keyspace.js';
 import { LongStep } from './long-step.js';
 import type { Moves } from './moves.js';
-import { type Operation, Pairs, type ReplySink } from './operation.js';
+import type { Operation, ReplySink } from './operation.js';
 import type { Peer } from './peer.js';
 import type { Routing } from './routing.js';
 import {
@@ -36,8 +36,6 @@ const GATHERS_MAX = 10_000;
 const WINDOW_KEYS = 500;
 /** Keys of all commands that are put in order in one turn. */
 const ORDERED_PER_TURN = 16_000;
-/** A command's bytes besides those of its arguments, for each of them: more than what ATOMIC takes for a key. */
-const ARGUMENT_BYTES = 32;
 const TOO_LARGE = 'ERR the command changes more than can be sent to a backup as one step';
 
 /** A key that was asked for. */
@@ -87,6 +85,7 @@ export class Gathering implements ReplySink {
   readonly #gathers = new Map<number, Gather>();
   readonly #holds: KeyHolds;
   readonly #together: Together;
+  readonly #entries: GatheredEntries;
   /** Keys that may still be handled in this turn. */
   readonly #turn: Turn;
   readonly #asks = new Map<number, Ask>();
@@ -102,6 +101,7 @@ export class Gathering implements ReplySink {
     this.#routing = parts.routing;
     this.#routing.gathering = this;
     this.#holds = new KeyHolds(this.#store);
+    this.#entries = new GatheredEntries(parts.state, parts.keyspace, this.#holds);
     this.#turn = { room: this.#stepKeys };
     this.#together = new Together(parts.state, parts.moves, parts.handovers, this.#turn);
   }
@@ -115,7 +115,8 @@ export class Gathering implements ReplySink {
     const isAlone = this.#state.isAlone && !this.#state.isChanging;
     if (this.#state.lacksBackups) return refuse(operation, NO_REPLICAS);
     const isFree = this.#holds.size === 0;
-    if (isAlone && isFree && !this.#isLong(operation)) return this.#parts.runner.run(operation);
+    if (isAlone && isFree && !isLong(operation, this.#stepKeys))
+      return this.#parts.runner.run(operation);
     if (this.#gathers.size + this.#returning.size >= GATHERS_MAX) return refuse(operation);
     if (changeBytesMax(operation) > FRAME_BYTES_MAX) return refuse(operation, TOO_LARGE);
     const gather = new Gather(operation, ++this.#lastToken, this.#state.deadline());
@@ -132,9 +133,7 @@ export class Gathering implements ReplySink {
 
   /** An ACQUIRE has come to where it can be served. */
   acquire(task: Task, ref: Ref): void {
-    if (task.from === null) this.#acquireHere(task, ref);
-    else if (ref === 0 || this.#store.role(ref) !== Role.Primary) this.#routing.park(task);
-    else this.#parts.handovers.begin(task, ref, task.from);
+    this.#parts.handovers.acquire(task, ref);
   }
 
   /** At most once per turn: gathers and handovers that have waited for a change-over, or for their turn, go on. */
@@ -198,7 +197,8 @@ export class Gathering implements ReplySink {
     const { gather, position } = ask;
     this.#asks.delete(token);
     gather.isAsked[position] = 0;
-    if (gather.phase !== Phase.Acquiring) return this.#dropReservation(gather.key(position));
+    if (gather.phase !== Phase.Acquiring)
+      return this.#entries.dropReservation(gather.key(position));
     if (reply.equals(OUT_OF_MEMORY_REPLY)) return this.#giveUp(gather, OUT_OF_MEMORY);
     if (reply[0] === MINUS) {
       // Who was asked is gone. Whatever it has done, the key may be asked for again.
@@ -228,7 +228,7 @@ export class Gathering implements ReplySink {
     const gather = this.#returning.get(token);
     this.#returning.delete(token);
     if (gather === undefined) return;
-    if (this.#isLong(gather.operation)) this.#parts.unsettled();
+    if (isLong(gather.operation, this.#stepKeys)) this.#parts.unsettled();
     else for (let i = 0; i < gather.count; i++) this.#together.return(gather.key(i));
     if (this.#gathers.size > 0) this.#parts.wantTurn();
   }
@@ -336,18 +336,6 @@ export class Gathering implements ReplySink {
     this.#routing.route(taskOf(operation, null, this.#state.deadline()));
   }
 
-  #acquireHere(task: Task, ref: Ref): void {
-    const { operation } = task;
-    if (ref === 0 || this.#store.role(ref) === Role.Tombstone) {
-      this.#keyspace.begin();
-      this.#keyspace.reserve(operation.db, operation.request, 1);
-    } else if ((this.#store.flags(ref) & Flag.Moving) !== 0) {
-      // It may be on its way to another node.
-      return this.#routing.parkUntilMoved(task);
-    }
-    operation.sink.complete(operation.token, OK);
-  }
-
   // --- all keys are here
 
   /** Backups are brought together, so that one frame can carry the whole change. True when the command runs, or has run. */
@@ -368,7 +356,7 @@ export class Gathering implements ReplySink {
         return true;
       }
     }
-    if (this.#isLong(gather.operation)) {
+    if (isLong(gather.operation, this.#stepKeys)) {
       const { keyspace, frames } = this.#parts;
       gather.step = new LongStep(
         gather.operation,
@@ -412,27 +400,16 @@ export class Gathering implements ReplySink {
     this.#keyspace.atomically(() => {
       reply = this.#parts.runner.execute(operation);
     });
-    this.#dropReserved(gather);
+    this.#entries.dropReserved(gather);
     const acks = this.#keyspace.count();
     this.#parts.runner.finish(operation, reply, acks);
-    this.#ran(gather, this.#sentOf(gather));
+    this.#ran(gather, this.#entries.sentOf(gather));
   }
 
   #ran(gather: Gather, sent: Gather['sent']): void {
     gather.sent ??= sent;
     if (sent !== null && isTicket(sent.offset)) gather.phase = Phase.Sending;
     else this.#finish(gather);
-  }
-
-  /** The frame of the command's changes while it is on its way in parts; else null. */
-  #sentOf(gather: Gather): Gather['sent'] {
-    for (let position = 0; position < gather.count; position++) {
-      const ref = this.#find(gather.key(position));
-      const offset = ref === 0 ? 0 : this.#store.changeOffset(ref);
-      const backup = ref === 0 ? null : this.#state.livePeer(this.#store.peer(ref));
-      if (isTicket(offset) && backup !== null) return { backup, offset };
-    }
-    return null;
   }
 
   /** The end of a frame about this key is written: what is appended from here on comes after it. */
@@ -452,29 +429,12 @@ export class Gathering implements ReplySink {
   /** All is written: the keys are let go. They stay together until it is acked (moves.ts). */
   #finish(gather: Gather): void {
     gather.phase = Phase.LettingGo;
-    const backup = gather.sent?.backup ?? this.#backupOf(gather);
+    const backup = gather.sent?.backup ?? this.#entries.backupOf(gather);
     if (backup?.isLive !== true) return;
     backup.atomicOffset = backup.stream.log.endOffset;
     const token = ++this.#lastToken;
     this.#returning.set(token, gather);
     backup.stream.awaitAll(this, token);
-  }
-
-  #backupOf(gather: Gather): Peer | null {
-    for (let position = 0; position < gather.count; position++) {
-      const ref = this.#find(gather.key(position));
-      if (ref !== 0) return this.#state.livePeer(this.#store.peer(ref));
-    }
-    return null;
-  }
-
-  /** Keys that stay absent: the reply waits until no record of them is left, which DBSIZE would count. */
-  #dropReserved(gather: Gather): void {
-    for (let position = 0; position < gather.count; position++) {
-      const ref = this.#find(gather.key(position));
-      const isOurs = ref !== 0 && this.#store.role(ref) === Role.Primary;
-      if (isOurs && this.#store.type(ref) === ValueType.None) this.#keyspace.remove(ref);
-    }
   }
 
   // --- letting go
@@ -513,11 +473,11 @@ export class Gathering implements ReplySink {
     const { sink, token } = gather.operation;
     if (gather.lateReply !== null) sink.complete(token, gather.lateReply);
     this.#gathers.delete(gather.token);
-    if (this.#isLong(gather.operation)) this.#parts.unsettled();
+    if (isLong(gather.operation, this.#stepKeys)) this.#parts.unsettled();
   }
 
   #release(gather: Gather, key: Key): void {
-    const ref = this.#find(key);
+    const ref = this.#entries.find(key);
     if (ref === 0 || this.#store.role(ref) !== Role.Primary) return;
     // When sides meet the key's anchor decides, and takes the reservation for what it is.
     if (this.#state.merging[key.slot] === 1) return;
@@ -527,44 +487,13 @@ export class Gathering implements ReplySink {
       this.#keyspace.remove(ref);
       return this.#awaitAcks(gather);
     }
-    if (this.#isLong(gather.operation)) return this.#noteSent(gather, ref);
+    if (isLong(gather.operation, this.#stepKeys)) return this.#entries.noteSent(gather, ref);
     this.#together.return(key);
-  }
-
-  /** Reads of what a long step has changed wait for the ack of its frame, too. */
-  #noteSent({ sent }: Gather, ref: Ref): void {
-    if (sent === null || !sent.backup.isLive || this.#store.peer(ref) !== sent.backup.index) return;
-    if (sent.backup.stream.acked < sent.offset) this.#store.setChangeOffset(ref, sent.offset);
-  }
-
-  /** An answer has come too late: what it has reserved is not held by anybody. */
-  #dropReservation(key: Key): void {
-    const ref = this.#find(key);
-    if (ref === 0 || !this.#holds.isOurs(ref) || this.#holds.has(key)) return;
-    if (this.#state.merging[key.slot] === 1 || this.#store.type(ref) !== ValueType.None) return;
-    this.#keyspace.begin();
-    this.#keyspace.reclaim(ref);
   }
 
   get #stepKeys(): number {
     return this.#state.config.stepKeys;
   }
-
-  /** Whether the command runs in slices. A wrong number of arguments is for its handler to refuse. */
-  #isLong({ keys, traits, request }: Operation): boolean {
-    return keys.length > this.#stepKeys && traits.pairs !== Pairs.None && request.argc % 2 === 1;
-  }
-
-  #find(key: Key): Ref {
-    return this.#store.find(key.db, key.bytes, 0, key.bytes.length);
-  }
-}
-
-/** Bytes of the frame at most: what is renamed is one value, which always fits. */
-function changeBytesMax({ request }: Operation): number {
-  let bytes = 0;
-  for (let i = 1; i < request.argc; i++) bytes += ARGUMENT_BYTES + request.length(i);
-  return bytes;
 }
 
 function refuse(operation: Operation, error: string = NOT_RUN): void {

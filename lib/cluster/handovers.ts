@@ -1,4 +1,4 @@
-import { type Ref, type Store, ValueType } from '../store/store.js';
+import { type Ref, Role, type Store, ValueType } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import { entryBytes, type Headroom } from './headroom.js';
@@ -15,6 +15,7 @@ export const OUT_OF_MEMORY_REPLY: Buffer = errorReply(OUT_OF_MEMORY);
 /** Where tasks go that a handover has kept waiting. */
 interface TaskRouter {
   route(task: Task): void;
+  park(task: Task): void;
   parkUntilMoved(task: Task): void;
 }
 
@@ -46,8 +47,27 @@ export class Handovers {
     return this.#waiting.size;
   }
 
+  /** An ACQUIRE has come to where it can be served. */
+  acquire(task: Task, ref: Ref): void {
+    if (task.from === null) this.#acquireHere(task, ref);
+    else if (ref === 0 || this.#store.role(ref) !== Role.Primary) this.#router.park(task);
+    else this.#begin(task, ref, task.from);
+  }
+
+  #acquireHere(task: Task, ref: Ref): void {
+    const { operation } = task;
+    if (ref === 0 || this.#store.role(ref) === Role.Tombstone) {
+      this.#keyspace.begin();
+      this.#keyspace.reserve(operation.db, operation.request, 1);
+    } else if ((this.#store.flags(ref) & Flag.Moving) !== 0) {
+      // It may be on its way to another node.
+      return this.#router.parkUntilMoved(task);
+    }
+    operation.sink.complete(operation.token, OK);
+  }
+
   /** The key becomes the asker's: by a swap where that is its backup, else by a change-over to it and a swap. */
-  begin(task: Task, ref: Ref, to: Peer): void {
+  #begin(task: Task, ref: Ref, to: Peer): void {
     // Who was left out meanwhile wants nothing, and hears no answer.
     if (!to.isLive) return;
     const isBusy = (this.#store.flags(ref) & (Flag.Moving | Flag.Sending)) !== 0;
