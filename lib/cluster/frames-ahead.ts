@@ -65,6 +65,7 @@ function hasKey(type: number): boolean {
   return (
     type === FrameType.Set ||
     type === FrameType.Expire ||
+    type === FrameType.Edit ||
     type === FrameType.Delete ||
     type === FrameType.Copy
   );

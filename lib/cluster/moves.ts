@@ -331,10 +331,12 @@ export class Moves implements ReplySink {
     store.setPeer(ref, to.index);
     store.setChangeOffset(ref, move.toOffset);
     this.#end(move);
-    // SWAP must not overtake a value on its way.
+    if (successor === null || successor !== to) return;
+    // SWAP must not overtake a value on its way: then the backup, which may be in this node's zone, goes back to its place.
     const isSending = (store.flags(ref) & Flag.Sending) !== 0;
-    if (isSending || successor === null || successor !== to) return;
-    if (successor.isLive) this.swap(ref, successor);
+    const ranked = this.#state.rankedBackup(store.slot(ref));
+    if (!isSending) this.swap(ref, successor);
+    else if (ranked !== null) this.startIfRoom(ref, ranked);
   }
 
   #sourceLost(move: Move, peer: Peer): void {

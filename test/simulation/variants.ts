@@ -185,7 +185,11 @@ export const VARIANTS: readonly Variant[] = [
     breaks: "a backup goes on reading when its primary's lease has run out",
     invariant: 'I4',
     edits: [
-      edit('routing.js', 'primary === null || state.now >= primary.readsUntil', 'primary === null'),
+      edit(
+        'routing.js',
+        'primary.isApplying || state.now >= primary.readsUntil',
+        'primary.isApplying',
+      ),
     ],
     profile: 'alone',
     seed: 1,
@@ -369,9 +373,9 @@ export const VARIANTS: readonly Variant[] = [
     invariant: 'I8',
     edits: [
       edit(
-        'mirror-receiver.js',
-        'each((type) => this.#apply(peer, type, frame))',
-        'each((type) => type === FrameType.Set && this.#apply(peer, type, frame))',
+        'atomic-receiver.js',
+        'this.#apply(peer, buffer[at + 4], frame)',
+        'buffer[at + 4] === 17 && this.#apply(peer, buffer[at + 4], frame)',
       ),
     ],
     profile: 'crash',
@@ -470,7 +474,11 @@ export const VARIANTS: readonly Variant[] = [
     breaks: 'the keys of a change in parts are let go before its last part is written',
     invariant: 'I8',
     edits: [
-      edit('gathering.js', 'this.#ran(gather, this.#sentOf(gather));', 'this.#ran(gather, null);'),
+      edit(
+        'gathering.js',
+        'this.#ran(gather, this.#entries.sentOf(gather));',
+        'this.#ran(gather, null);',
+      ),
     ],
     profile: 'large',
     seed: 1,
