@@ -133,9 +133,20 @@ export class Claims implements ReplySink, ProvisionalKeys {
   }
 
   /** A claim that went in parts has its offset. */
+  /**
+   * A claim that went in parts is written, or was broken off: then its anchor has not heard of it, and the ack of what was
+   * sent by then is no grant.
+   *
+   *     1. A claims k at B, in parts; C is its primary. FLUSHALL drops k everywhere, at A too, before the last part.
+   *     2. B acks the parts. Were that taken for a grant, GETSET on A would have found nothing and left nothing.
+   */
   ticketClosed(key: Key, ticket: number, offset: number): void {
     const claim = this.#claims.get(key.id);
-    if (claim?.offset === ticket) claim.offset = offset;
+    if (claim?.offset !== ticket) return;
+    claim.offset = offset;
+    if (this.#find(key) !== 0) return;
+    this.#withdraw(claim);
+    for (const task of [claim.task, ...claim.queue]) this.router.route(task);
   }
 
   /** A command on a key whose claim is in flight runs after it. */
