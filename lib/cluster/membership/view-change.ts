@@ -34,9 +34,9 @@ export interface ProposerHooks {
   lost(): InstallView['lost'];
   /** Whether that incarnation said goodbye, or was replaced by another one in its place. */
   isGone(id: Incarnation): boolean;
-  /** `leftOut`: a member has left it out before. */
   /** This node is in no view any more: the others have gone on from the one that it is bound to. */
   leftBehind(now: number): void;
+  /** `leftOut`: a member has left it out before. */
   joinerFailed(id: Incarnation, leftOut: boolean, now: number): void;
   /** A higher view was prepared somewhere; false if this node is not in it. */
   adoptBase(view: View, merge: boolean, electorates: Electorates, now: number): boolean;
