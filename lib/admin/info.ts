@@ -50,7 +50,7 @@ function server(services: NodeServices): Fields {
     ['hz', 10],
     ['configured_hz', 10],
     ['executable', process.execPath],
-    ['config_file', ''],
+    ['config_file', services.configFile],
     ['io_threads_active', 0],
   ];
 }

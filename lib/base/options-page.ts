@@ -5,7 +5,11 @@ const HEADING = `# Options
 
 Made from \`lib/base/options.ts\` by \`npm run build && node scripts/write-options-page.js\`.
 
-Given on the command line as \`--name value\`, read by \`CONFIG GET\`; those marked *live* may be changed by \`CONFIG SET\`.
+Given on the command line as \`--name value\`, by an environment variable (\`TANDIS_CONFIG_MAXMEMORY=1gb\`; \`-\` becomes \`_\`), or in a file
+(\`tandis server /etc/tandis.conf\`) in the syntax of redis.conf: one \`name value\` to a line, \`#\` before a comment, quotes around
+what has spaces, \`include FILE\`. The command line wins over the environment, that over the file. A mistake ends the start with one line that
+names file, line and reason. Read by \`CONFIG GET\`; those marked *live* may be changed by \`CONFIG SET\`, and \`CONFIG REWRITE\` brings the
+file to what is so now: comments and order stay.
 Bytes take the units of Redis: \`k\` is 1000, \`kb\` is 1024, and so on up to \`gb\`.
 
 | option | values | default | live | what it does |

@@ -62,8 +62,11 @@ function resetstat(context: CommandContext, _request: Request, reply: ReplyWrite
   reply.ok();
 }
 
-function rewrite(_context: CommandContext, _request: Request, reply: ReplyWriter): void {
-  reply.error('ERR The server is running without a config file');
+function rewrite(context: CommandContext): void {
+  const answer = context.defer();
+  context.services.rewriteConfig((error) => {
+    answer((writer) => (error === null ? writer.ok() : writer.error(error)));
+  });
 }
 
 const HELP = [

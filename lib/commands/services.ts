@@ -126,6 +126,10 @@ export interface NodeServices {
    * renderInfo of lib/admin/info.ts makes it.
    */
   info(sections: readonly string[]): string;
+  /** Absolute path of the configuration file; empty when there is none. */
+  readonly configFile: string;
+  /** CONFIG REWRITE; `done` is called once, with an error text (its code included) when that failed. */
+  rewriteConfig(done: (error: string | null) => void): void;
   /** Evenly in [0, 1). */
   random(): number;
   /** Calls `run` once after that time. */

@@ -13,6 +13,7 @@ import type {
 } from '../commands/services.js';
 import type { Statistics } from '../commands/statistics.js';
 import { Role, type Store } from '../store/store.js';
+import type { ConfigFile } from './config-file.js';
 
 /** Entries looked at for the average time to live of INFO. */
 const TTL_SAMPLES = 64;
@@ -23,6 +24,7 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 /** What the node's parts are asked for on behalf of commands. */
 export interface ServicesParts {
   readonly config: Config;
+  readonly file: ConfigFile | null;
   readonly statistics: Statistics;
   readonly clients: ClientRegistry;
   readonly cluster: ClusterFacts;
@@ -56,6 +58,22 @@ export class ServerServices implements NodeServices {
     this.clients = parts.clients;
     this.cluster = parts.cluster;
     this.runId = parts.runId;
+  }
+
+  get configFile(): string {
+    return this.#parts.file?.path ?? '';
+  }
+
+  rewriteConfig(done: (error: string | null) => void): void {
+    const { file } = this.#parts;
+    if (file === null) {
+      done('ERR The server is running without a config file');
+      return;
+    }
+    file.rewrite(this.config).then(
+      () => done(null),
+      (error: Error) => done(`ERR Rewriting config file: ${error.message}`),
+    );
   }
 
   now(): number {

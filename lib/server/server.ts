@@ -19,6 +19,7 @@ import { ClientListener } from './client-listener.js';
 import { ClusterConfigFile } from './cluster-config-file.js';
 import { NodeClusterFacts } from './cluster-facts.js';
 import { clusterSettings } from './cluster-settings.js';
+import type { ConfigFile } from './config-file.js';
 import { Farewell } from './farewell.js';
 import { Housekeeping } from './housekeeping.js';
 import { JoinResolver } from './join-resolver.js';
@@ -35,6 +36,8 @@ const ANSWER_NODE_TIMEOUTS = 5;
 
 export interface ServerOptions {
   readonly config: Config;
+  /** Where CONFIG REWRITE writes to; none unless given. */
+  readonly file?: ConfigFile | null;
   readonly logger: Logger;
   /** Called once the node has left and everything is closed; with the exit status. */
   onStopped(status: number): void;
@@ -188,6 +191,7 @@ export class TandisServer {
     this.#node = node;
     const services = new ServerServices({
       config,
+      file: this.#options.file ?? null,
       statistics: this.#statistics,
       clients: this.#clients,
       cluster: new NodeClusterFacts(node, this.#store),

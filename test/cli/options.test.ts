@@ -26,7 +26,7 @@ const cases: [string, string[], RegExp][] = [
     ['server', '--port'],
     /^tandis: option '--port <n>' argument missing\n$/,
   ],
-  ['an argument too many', ['server', 'more'], /^tandis: too many arguments.*\n$/],
+  ['an argument too many', ['server', 'file', 'more'], /^tandis: too many arguments.*\n$/],
   ['an unknown subcommand', ['serve'], /^tandis: unknown command 'serve'\n$/],
   ['too many nodes', ['cluster', '--nodes', '100'], /^tandis: --nodes must be between 1 and 20\n$/],
 ];

@@ -71,8 +71,9 @@ export async function startNode(t: Test, ...options: string[]): Promise<Node> {
 }
 
 /** A client that gives up instead of trying again. */
-export function clientOf(t: Test, port: number): Redis {
+export function clientOf(t: Test, port: number, password?: string): Redis {
   const client = new Redis({
+    ...(password === undefined ? {} : { password }),
     port,
     host: '127.0.0.1',
     retryStrategy: null,

@@ -244,6 +244,8 @@ export class TestNode {
         node.shutdowns.push(request);
         node.shutdownEnded = ended;
       },
+      configFile: '',
+      rewriteConfig: (done) => done('ERR The server is running without a config file'),
       abortShutdown: () => {
         const open = node.shutdownEnded !== null;
         node.shutdownEnded?.('ERR Errors trying to SHUTDOWN. Check logs.');

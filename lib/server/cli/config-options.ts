@@ -1,7 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { addSetting, type OptionTexts } from '../../admin/config-text.js';
 import { Config } from '../../base/config.js';
 import { OptionError } from '../../base/option-values.js';
-import { OPTION_NAMES, type OptionName, optionFacts } from '../../base/options.js';
+import { isOptionName, OPTION_NAMES, type OptionName, optionFacts } from '../../base/options.js';
+import type { ConfigFile } from '../config-file.js';
 
 const DEFAULTS = new Config();
 
@@ -44,9 +46,32 @@ export function addConfigOptions(command: Command): Command {
   return command;
 }
 
-/** The configuration that the options of `command` mean. */
-export function configOf(command: Command): Config {
-  const texts: Partial<Record<OptionName, string>> = {};
+/** Before the name of an option in an environment variable, `-` as `_`: TANDIS_CONFIG_MAXMEMORY. */
+const VARIABLE_PREFIX = 'TANDIS_CONFIG_';
+
+/** What the environment sets. Throws OptionError, which names the variable. */
+function environmentTexts(): OptionTexts {
+  const texts: OptionTexts = {};
+  for (const [variable, value] of Object.entries(process.env)) {
+    if (!variable.startsWith(VARIABLE_PREFIX) || value === undefined) continue;
+    const name = variable.slice(VARIABLE_PREFIX.length).toLowerCase().replaceAll('_', '-');
+    if (!isOptionName(name)) throw new OptionError(`${variable}: no option '${name}'`);
+    try {
+      addSetting(texts, name, value);
+    } catch (error) {
+      if (!(error instanceof OptionError)) throw error;
+      throw new OptionError(`${variable}: ${error.message}`);
+    }
+  }
+  return texts;
+}
+
+/**
+ * The configuration that a file (null for none), the environment and the options of `command` mean: the later of
+ * these wins. Throws OptionError, which says where the mistake is.
+ */
+export function configOf(command: Command, file: ConfigFile | null): Config {
+  const texts: OptionTexts = { ...file?.read(), ...environmentTexts() };
   for (const option of command.options) {
     const value: unknown = command.getOptionValue(option.attributeName());
     if (typeof value === 'string') texts[option.name() as OptionName] = value;

@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { OptionError } from '../../base/option-values.js';
 import { VERSION } from '../../base/version.js';
+import { ConfigFile } from '../config-file.js';
 import { addConfigOptions, configOf } from './config-options.js';
 import { runServer } from './run-server.js';
 
@@ -12,8 +13,14 @@ function integer(text: string): number {
 }
 
 function serverCommand(program: Command): void {
-  const command = program.command('server').description('run one node');
-  addConfigOptions(command).action(() => runServer(configOf(command)));
+  const command = program
+    .command('server')
+    .description('run one node')
+    .argument('[file]', 'configuration file, as redis.conf: one "name value" to a line');
+  addConfigOptions(command).action((path?: string) => {
+    const file = path === undefined ? null : new ConfigFile(path);
+    return runServer(configOf(command, file), file);
+  });
 }
 
 function clusterCommand(program: Command, path: string): void {

@@ -1,5 +1,6 @@
 import { busPortOf, type Config } from '../../base/config.js';
 import { createLogger } from '../../base/logger.js';
+import type { ConfigFile } from '../config-file.js';
 import { TandisServer } from '../server.js';
 
 /** The reader of the log gets this long to take the last lines, milliseconds. */
@@ -17,7 +18,7 @@ function listenFailure(error: NodeJS.ErrnoException & { port?: number; address?:
  * Runs one node until it has left. SIGTERM and SIGINT make it leave in good order, a second one ends it at once; so does
  * the end of a launcher that started it with a channel.
  */
-export async function runServer(config: Config): Promise<void> {
+export async function runServer(config: Config, file: ConfigFile | null): Promise<void> {
   const { logger, setLevel, drained } = createLogger(
     config.get('loglevel'),
     config.get('log-format'),
@@ -28,7 +29,7 @@ export async function runServer(config: Config): Promise<void> {
     setTimeout(() => process.exit(status), LAST_LINES_MS);
     drained(() => process.exit(status));
   };
-  const server = new TandisServer({ config, logger, onStopped: (status) => exit(status) });
+  const server = new TandisServer({ config, file, logger, onStopped: (status) => exit(status) });
   try {
     await server.start();
   } catch (error) {

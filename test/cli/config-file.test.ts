@@ -1,0 +1,151 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { ConfigFile } from '../../lib/server/config-file.js';
+import { clientOf, type Run, startNode, tandis } from './processes.js';
+
+/** Writes a file into a directory of the test's own. */
+function directoryOf(t: Test): (name: string, text: string) => string {
+  const directory = mkdtempSync(join(tmpdir(), 'tandis-config-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  return (name, text) => {
+    const path = join(directory, name);
+    writeFileSync(path, text, { mode: 0o640 });
+    return path;
+  };
+}
+
+function withVariable(name: string, value: string, start: () => Promise<void>): Promise<void> {
+  process.env[name] = value;
+  return start().finally(() => {
+    delete process.env[name];
+  });
+}
+
+async function refused(t: Test, run: Run, error: string) {
+  t.equal(await run.ended, 2);
+  t.equal(run.err, `tandis: ${error}\n`);
+  t.equal(run.out, '');
+}
+
+const TEXT = `# Memory
+maxmemory 64mb
+  MAXMEMORY-POLICY   allkeys-lru
+
+requirepass "se cret\\x21"
+include more.conf
+client-output-buffer-limit normal 1mb 0 0
+client-output-buffer-limit pubsub 2mb 0 0
+save ""
+`;
+
+t.test('a node takes its options from a file', async (t) => {
+  const write = directoryOf(t);
+  const path = write('tandis.conf', TEXT);
+  write('more.conf', '# Others\r\nmaxclients 77\r\ntimeout 9\r\n');
+  const { port } = await startNode(t, path, '--timeout', '5');
+  const client = clientOf(t, port, 'se cret!');
+  const show = async (name: string) => ((await client.config('GET', name)) as string[])[1];
+  t.equal(await show('maxmemory'), String(64 * 1024 * 1024));
+  t.equal(await show('maxmemory-policy'), 'allkeys-lru');
+  t.equal(await show('maxclients'), '77', 'what an included file sets');
+  t.equal(await show('timeout'), '5', 'the command line wins');
+  t.match(await show('client-output-buffer-limit'), /^normal 1048576 .* pubsub 2097152 0 0$/);
+  t.match(await client.info('server'), `config_file:${path}\r\n`);
+});
+
+t.test('the environment wins over the file, the command line over both', async (t) => {
+  const path = directoryOf(t)('tandis.conf', 'timeout 1\nmaxclients 50\n');
+  await withVariable('TANDIS_CONFIG_MAXCLIENTS', '60', () =>
+    withVariable('TANDIS_CONFIG_TIMEOUT', '2', async () => {
+      const { port } = await startNode(t, path, '--timeout', '3');
+      const client = clientOf(t, port);
+      t.same(await client.config('GET', 'maxclients'), ['maxclients', '60']);
+      t.same(await client.config('GET', 'timeout'), ['timeout', '3']);
+    }),
+  );
+  await withVariable('TANDIS_CONFIG_MAX_CLIENT', '60', () =>
+    refused(t, tandis(t, 'server'), "TANDIS_CONFIG_MAX_CLIENT: no option 'max-client'"),
+  );
+  await withVariable('TANDIS_CONFIG_TIMEOUT', 'long', () =>
+    refused(
+      t,
+      tandis(t, 'server'),
+      "TANDIS_CONFIG_TIMEOUT: timeout: argument couldn't be parsed into an integer",
+    ),
+  );
+});
+
+const mistakes: [text: string, error: string][] = [
+  ['\nmaxmemroy 1gb\n', "line 2: no option 'maxmemroy'"],
+  ['timeout\n', 'line 1: timeout: wrong number of arguments'],
+  ['requirepass my secret\n', 'line 1: requirepass: wrong number of arguments'],
+  ['requirepass "secret\n', 'line 1: unbalanced quotes'],
+  ['join here\n', 'line 1: join: argument must be host:port (a bus port)'],
+  ['appendonly yes\n', 'line 1: appendonly: cannot be changed: no append-only file'],
+];
+
+t.test('a mistake in the file: its number and the reason, the value is not shown', async (t) => {
+  const write = directoryOf(t);
+  for (const [text, error] of mistakes) {
+    const path = write('tandis.conf', text);
+    t.throws(() => new ConfigFile(path).read(), { message: `${path}, ${error}` });
+  }
+  const path = write('tandis.conf', 'include tandis.conf\n');
+  t.throws(() => new ConfigFile(path).read(), { message: /line 1: files include one another$/ });
+  t.throws(() => new ConfigFile('/no/such/file').read(), { message: /^cannot read .*ENOENT/ });
+  const wrong = write('tandis.conf', 'maxmemory lots\n');
+  const reason = 'maxmemory: argument must be a memory value';
+  await refused(t, tandis(t, 'server', wrong), `${wrong}, line 1: ${reason}`);
+});
+
+t.test(
+  'CONFIG REWRITE keeps what the file says otherwise, and a restart finds what was set',
+  async (t) => {
+    const write = directoryOf(t);
+    const path = write(
+      'tandis.conf',
+      '# Mine\ntimeout 4 \n\n# Memory\nmaxmemory 64mb\nmaxmemory 32mb\n',
+    );
+    const { port, run } = await startNode(t, path, '--zone', 'a b');
+    const client = clientOf(t, port);
+    await client.config('SET', 'maxmemory', '1gb', 'requirepass', 'a "b" \\ c', 'maxclients', '9');
+    t.equal(await client.config('REWRITE'), 'OK');
+    const [kept, generated] = readFileSync(path, 'utf8').split('# Generated by CONFIG REWRITE\n');
+    t.equal(kept, '# Mine\ntimeout 4 \n\n# Memory\nmaxmemory 1073741824\n');
+    t.match(generated, 'zone "a b"\n');
+    t.match(generated, 'maxclients 9\n');
+    t.equal(statSync(path).mode & 0o777, 0o640);
+    t.same(readdirSync(join(path, '..')), ['tandis.conf']);
+    await client.config('SET', 'maxclients', '10');
+    await Promise.all([client.config('REWRITE'), client.config('REWRITE')]);
+    t.equal(readFileSync(path, 'utf8').split('Generated').length, 2);
+    run.child.kill('SIGTERM');
+    await run.ended;
+
+    const again = clientOf(t, (await startNode(t, path)).port, 'a "b" \\ c');
+    t.same(await again.config('GET', 'maxclients'), ['maxclients', '10']);
+    t.same(await again.config('GET', 'zone'), ['zone', 'a b']);
+  },
+);
+
+t.test('CONFIG REWRITE that cannot be done says why, and leaves the file', async (t) => {
+  const write = directoryOf(t);
+  const path = write('tandis.conf', 'include more.conf\n');
+  write('more.conf', 'join 127.0.0.1:1\njoin 127.0.0.1:2\n');
+  const { port } = await startNode(t, path, '--join', '127.0.0.1:3');
+  const client = clientOf(t, port);
+  await t.rejects(client.config('REWRITE'), {
+    message: 'ERR Rewriting config file: an included file sets join',
+  });
+  t.equal(readFileSync(path, 'utf8'), 'include more.conf\n');
+  rmSync(path);
+  await t.rejects(client.config('REWRITE'), {
+    message: /^ERR Rewriting config file: cannot read /,
+  });
+  const alone = clientOf(t, (await startNode(t)).port);
+  await t.rejects(alone.config('REWRITE'), {
+    message: 'ERR The server is running without a config file',
+  });
+});
