@@ -159,6 +159,15 @@ function isSameShape(a: Reply, b: Reply): boolean {
   return ours.every((item, i) => isSameShape(item, theirs[i]!));
 }
 
+/** Where two replies part, for the one line that is always shown. */
+function difference(command: readonly string[], ours: Answer, theirs: Answer): string {
+  let at = 0;
+  while (at < ours.bytes.length && ours.bytes[at] === theirs.bytes[at]) at++;
+  const from = Math.max(0, at - 10);
+  const shown = [ours, theirs].map(({ bytes }) => JSON.stringify(bytes.slice(from, at + 30)));
+  return `${command[0]}, byte ${at}: ${shown[0]}, Redis: ${shown[1]}`;
+}
+
 const noAnswer = (error: Error): Answer => ({
   reply: { type: '-', text: error.message },
   bytes: error.message,
@@ -221,7 +230,8 @@ async function compare(
       const [theirs, ours] = answers[i]!;
       history.push(command);
       if (isSame(command, ours, theirs)) continue;
-      t.equal(ours.bytes, theirs.bytes, `seed ${seed}, RESP${proto}, command ${history.length}`, {
+      const where = `seed ${seed}, RESP${proto}, command ${history.length}`;
+      t.equal(ours.bytes, theirs.bytes, `${where}: ${difference(command, ours, theirs)}`, {
         recent: related(history).map((one) => JSON.stringify(one.map((arg) => arg.slice(0, 60)))),
       });
       return;
