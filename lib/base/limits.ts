@@ -33,6 +33,16 @@ export const OUTPUT_PAUSE_BYTES = 1024 * 1024;
 /** Held and deferred replies of one connection past which its requests are no longer read. */
 export const HELD_REPLIES_PAUSE = 4 * 1024;
 
+/**
+ * Channels and patterns that one client is subscribed to, and all clients of a node together: the other members keep the
+ * names, some 150 bytes each.
+ */
+export const SUBSCRIPTIONS_PER_CLIENT = 100_000;
+export const SUBSCRIPTIONS_PER_NODE = 1_000_000;
+
+/** Bytes of the name of a channel, or of a pattern, to subscribe to; messages are published to longer ones as well. */
+export const CHANNEL_BYTES_MAX = 16 * 1024;
+
 /** Milliseconds between two looks for idle clients and soft output limits. */
 export const CLIENT_SWEEP_MS = 1000;
 

@@ -3,12 +3,15 @@ import { f64At, u32At } from '../protocol/bytes.js';
 import { type Ref, type Store, VALUE_TYPES, ValueType } from '../store/store.js';
 
 /**
- * Frames of the data plane. Types below 16 are not part of the stream: they have no offset and are never sent again.
+ * Frames of the data plane. Types below 16 are not part of the stream: they have no offset and are never sent again. A
+ * PUBLISH comes only in pieces of LOSSY.
  */
 export const FrameType = {
   Resume: 1,
   Ack: 2,
   Held: 3,
+  Lossy: 4,
+  Taken: 5,
   View: 16,
   Set: 17,
   Expire: 18,
@@ -47,6 +50,8 @@ export const FrameType = {
   Resolved: 51,
   Named: 52,
   Edit: 53,
+  Announce: 54,
+  Publish: 55,
 } as const;
 
 export const FIRST_STREAM_TYPE = 16;

@@ -1,3 +1,4 @@
+import type { Announcements } from './announcements.js';
 import type { Claims } from './claims.js';
 import type { Digests } from './digests.js';
 import type { Forwarding } from './forwarding.js';
@@ -7,6 +8,7 @@ import type { Lookups } from './lookups.js';
 import type { Merging } from './merging.js';
 import type { MirrorReceiver } from './mirror-receiver.js';
 import type { Peer } from './peer.js';
+import type { Publishing } from './publishing.js';
 import type { Queries } from './queries.js';
 import type { Reclaiming } from './reclaiming.js';
 import type { Records } from './records.js';
@@ -23,6 +25,8 @@ interface Receivers {
   readonly large: LargeReceiver;
   readonly reclaiming: Reclaiming;
   readonly merging: Merging;
+  readonly announcements: Announcements;
+  readonly publishing: Publishing;
 }
 
 /** Hands every frame of a stream to the mechanism that it is for. */
@@ -99,6 +103,18 @@ export class Inbox implements FrameHandler {
         return to.merging.receiveVerdict(peer, buffer, start, end);
       case FrameType.Resolved:
         return to.merging.receiveResolved(buffer, start, end);
+      default:
+        return this.#beside(peer, type, buffer, start, end);
+    }
+  }
+
+  /** What is not about keys. */
+  #beside(peer: Peer, type: number, buffer: Buffer, start: number, end: number): boolean {
+    switch (type) {
+      case FrameType.Announce:
+        return this.#to.announcements.receive(peer, buffer, start, end);
+      case FrameType.Publish:
+        return this.#to.publishing.receive(buffer, start, end);
       default:
         return false;
     }

@@ -1,6 +1,7 @@
 import { FRAME_HEADER_BYTES } from '../protocol/bus-frames.js';
 import { u32At } from '../protocol/bytes.js';
 import { type Ref, Role, type Store } from '../store/store.js';
+import type { Announcements } from './announcements.js';
 import type { Claims } from './claims.js';
 import type { Forgets } from './forgets.js';
 import { FrameType, KeyFrame } from './frames.js';
@@ -51,6 +52,7 @@ export interface LostAcksParts {
   readonly forgets: Forgets;
   readonly claims: Claims;
   readonly largeSender: LargeSender;
+  readonly announcements: Announcements;
 }
 
 /**
@@ -91,8 +93,12 @@ export function drainLostAcks(
   }
 }
 
-const isStep = ({ moves, forgets, claims, largeSender }: LostAcksParts, sink: ReplySink): boolean =>
-  sink === moves || sink === forgets || sink === claims || sink === largeSender;
+const isStep = (parts: LostAcksParts, sink: ReplySink): boolean =>
+  sink === parts.moves ||
+  sink === parts.forgets ||
+  sink === parts.claims ||
+  sink === parts.largeSender ||
+  sink === parts.announcements;
 
 function awaitKeys(
   { state, moves, forgets }: LostAcksParts,

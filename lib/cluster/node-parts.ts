@@ -1,4 +1,5 @@
 import type { Store } from '../store/store.js';
+import { Announcements } from './announcements.js';
 import { AtomicFrames } from './atomic-frames.js';
 import { Claims } from './claims.js';
 import { ClockWarning } from './clock-warning.js';
@@ -30,6 +31,7 @@ import { MirrorSender } from './mirror-sender.js';
 import { Moves } from './moves.js';
 import { type Executor, lateExecutor } from './operation.js';
 import type { Place } from './placement.js';
+import { Publishing } from './publishing.js';
 import { Queries } from './queries.js';
 import { Reclaiming } from './reclaiming.js';
 import { Records } from './records.js';
@@ -63,6 +65,8 @@ export class NodeParts {
   readonly keyspace: LiveKeyspace;
   readonly router: ClusterRouter;
   readonly streams: Streams;
+  readonly announcements: Announcements;
+  readonly publishing: Publishing;
   readonly runner: Runner;
   readonly lookups: Lookups;
   readonly mirrorReceiver: MirrorReceiver;
@@ -107,6 +111,8 @@ export class NodeParts {
     this.headroom = new Headroom(state, (...room) => this.reclaiming.makeRoomAt(...room));
     const ahead = new FramesAhead(state.store);
     this.streams = new Streams(state, host, inbox, ahead);
+    this.announcements = new Announcements(state, this.streams);
+    this.publishing = new Publishing(state, this.streams, this.announcements);
     this.forgets = new Forgets(state, this.streams);
     this.records = new Records(state, this.streams, this.forgets, {
       apply: (floors) => this.flushing.apply(floors),
@@ -274,6 +280,8 @@ export class NodeParts {
       large: this.largeReceiver,
       reclaiming: this.reclaiming,
       merging: this.merging,
+      announcements: this.announcements,
+      publishing: this.publishing,
     });
   }
 

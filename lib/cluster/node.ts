@@ -14,6 +14,7 @@ import type { Moves } from './moves.js';
 import { type ClusterHost, NodeParts } from './node-parts.js';
 import type { Executor } from './operation.js';
 import type { Peer } from './peer.js';
+import type { Publishing } from './publishing.js';
 import { OUTCOME_UNKNOWN } from './runner.js';
 import type { Settling } from './settling.js';
 
@@ -29,6 +30,7 @@ export class ClusterNode implements MembershipListener {
   readonly router: ClusterRouter;
   readonly settling: Settling;
   readonly moves: Moves;
+  readonly publishing: Publishing;
   executor!: Executor;
   /** Operations per second, told to the others with heartbeats; set by the host. */
   operationsPerSecond = 0;
@@ -51,6 +53,7 @@ export class ClusterNode implements MembershipListener {
     this.router = this.#parts.router;
     this.settling = this.#parts.settling;
     this.moves = this.#parts.moves;
+    this.publishing = this.#parts.publishing;
     this.state.now = now;
     this.membership = new Membership(membership, self, host, this, now);
   }
@@ -104,6 +107,7 @@ export class ClusterNode implements MembershipListener {
   /** At the end of a turn in which something was appended, and again while there is work. */
   flush(): void {
     this.#parts.claims.beforeFlush();
+    this.#parts.announcements.beforeFlush();
     if (this.#parts.gathersGoOn) {
       this.#parts.gathersGoOn = false;
       this.#parts.gathering.tick();
@@ -215,6 +219,7 @@ export class ClusterNode implements MembershipListener {
     state.refreshLeases();
     this.#parts.headroom.installed();
     this.#parts.streams.mark(install.view);
+    this.#parts.announcements.installed(added);
     this.#parts.records.installed(install, added);
     this.#parts.claims.installed();
     this.settling.installed();
@@ -234,11 +239,13 @@ export class ClusterNode implements MembershipListener {
     for (const peer of [...state.peers]) {
       if (peer === null) continue;
       this.#parts.streams.end(peer);
+      this.#parts.publishing.peerLost(peer);
       this.#parts.largeReceiver.peerLost(peer);
       peer.stream.drain((_offset, sink, token) => sink.fail(token, OUTCOME_UNKNOWN));
       state.end(peer);
     }
     state.leaveView();
+    this.#parts.announcements.excluded();
     const tasks = [...this.#parts.claims.clear(), ...this.#parts.forwarding.clear()];
     const fail = ({ sink, token }: Waiter): void => sink.fail(token, OUTCOME_UNKNOWN);
     this.moves.clear(fail);
@@ -283,6 +290,8 @@ export class ClusterNode implements MembershipListener {
 
   /** Who is left out leaves commands, claims and change-overs behind: each mechanism takes its own up again. */
   #peerLost(peer: Peer): void {
+    this.#parts.announcements.peerLost(peer);
+    this.#parts.publishing.peerLost(peer);
     const sending = this.#parts.largeSender.peerLost(peer);
     this.#parts.largeReceiver.peerLost(peer);
     this.#parts.routing.peerLost(peer);

@@ -1,3 +1,4 @@
+import { LossyStream } from './lossy-stream.js';
 import type { Incarnation, Member } from './member.js';
 import { Stream } from './stream.js';
 
@@ -19,6 +20,10 @@ export class Peer {
   readonly id: Incarnation;
   member: Member;
   readonly stream: Stream = new Stream();
+  /** What may be lost: published messages. */
+  readonly lossy: LossyStream = new LossyStream();
+  /** It has announced all it has subscribers for. */
+  hasAnnounced = false;
   /** In the installed view, and in every view prepared since. */
   isLive = true;
   /** Monotonic time up to which its short lease is held; refreshed when a lease has changed. */

@@ -14,6 +14,8 @@ export class ClusterStatistics {
   mergeDropped = 0;
   changeOvers = 0;
   outcomeUnknown = 0;
+  /** Published messages that another member was not sent, as too much for it was waiting. */
+  messagesDropped = 0;
   /** Slots whose two copies were found to differ; more than 0 is a fault in the protocol. */
   slotsRepaired = 0;
   /** Bytes taken by frames whose parts are coming in; not a count, but what they take now. */

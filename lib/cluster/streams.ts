@@ -23,7 +23,7 @@ export interface FrameHandler {
   handle(peer: Peer, type: number, buffer: Buffer, start: number, end: number): boolean;
 }
 
-/** RESUME, ACK and HELD have one or two numbers: length, type, f64, f64. */
+/** RESUME, ACK, HELD and TAKEN have one or two numbers: length, type, f64, f64. */
 const CONTROL_FRAME_BYTES = FRAME_HEADER_BYTES + 16;
 
 /** A member that has not installed the view yet turns a connection away: it is tried again, so often between two ticks. */
@@ -77,6 +77,7 @@ export class Streams {
     const link = this.#host.dialData(peer.member);
     this.#links.set(link, peer);
     stream.attach(link);
+    peer.lossy.attach();
   }
 
   /** Ends the stream of a member that was left out. What waited for its acks is still in `stream.acks`. */
@@ -104,6 +105,7 @@ export class Streams {
     this.#dropLink(peer);
     this.#links.set(link, peer);
     peer.stream.attach(link);
+    peer.lossy.attach();
     this.dataOpened(link);
   }
 
@@ -144,9 +146,17 @@ export class Streams {
 
   flush(): void {
     this.#flushWanted = false;
+    // Of a key that expires the event goes out before the delete: if this node dies in between, who takes it up says it again.
+    for (const peer of this.#state.peers) {
+      if (peer?.lossy.hasUnsent && peer.stream.resumed) this.#sendLossy(peer);
+    }
     for (const peer of this.#state.peers) {
       if (peer === null || !peer.stream.resumed) continue;
       this.#sendUnsent(peer);
+      if (peer.lossy.isTakenDue) {
+        peer.lossy.isTakenDue = false;
+        this.#sendControl(peer, FrameType.Taken, peer.lossy.taken, this.#state.clock.last);
+      }
       if (peer.stream.ackDue && !peer.isApplying) {
         peer.stream.ackDue = false;
         this.#sendControl(peer, FrameType.Ack, peer.stream.received, this.#state.clock.last);
@@ -242,6 +252,7 @@ export class Streams {
   }
 
   #control(peer: Peer, type: number, buffer: Buffer, start: number, end: number): boolean {
+    if (type === FrameType.Lossy) return this.#receiveLossy(peer, buffer.subarray(start, end));
     if (end - start !== 16) return false;
     const offset = f64At(buffer, start);
     const second = f64At(buffer, start + 8);
@@ -255,6 +266,9 @@ export class Streams {
       case FrameType.Ack:
         this.#state.clock.observe(second);
         return this.#acknowledged(peer, offset);
+      case FrameType.Taken:
+        this.wantFlush();
+        return peer.lossy.acknowledged(offset);
       case FrameType.Held:
         if (peer.stream.stuckSince !== 0) peer.stream.stuckSince = this.#state.now;
         return true;
@@ -281,6 +295,28 @@ export class Streams {
       this.#host.sendData(stream.link, buffer, start, end),
     );
     stream.sentAll();
+  }
+
+  #sendLossy(peer: Peer): void {
+    const { link } = peer.stream;
+    const { statistics } = this.#state;
+    peer.lossy.pump((buffer, start, end) => {
+      const header = Buffer.allocUnsafe(FRAME_HEADER_BYTES);
+      header.writeUInt32LE(1 + end - start, 0);
+      header[FRAME_HEADER_BYTES - 1] = FrameType.Lossy;
+      statistics.framesSent[FrameType.Lossy]!++;
+      statistics.busBytesSent += FRAME_HEADER_BYTES + end - start;
+      this.#host.sendData(link, header, 0, FRAME_HEADER_BYTES);
+      this.#host.sendData(link, buffer, start, end);
+    });
+  }
+
+  #receiveLossy(peer: Peer, piece: Buffer): boolean {
+    this.wantFlush();
+    return peer.lossy.receive(piece, (type, buffer, start, end) => {
+      this.#state.statistics.framesReceived[type & 63]!++;
+      return type === FrameType.Publish && this.#frames.handle(peer, type, buffer, start, end);
+    });
   }
 
   #sendControl(peer: Peer, type: number, first: number, second: number): void {

@@ -8,6 +8,7 @@ import { connectionFacts } from './facts/connection-facts.js';
 import { genericFacts } from './facts/generic-facts.js';
 import { hashFacts } from './facts/hash-facts.js';
 import { listFacts } from './facts/list-facts.js';
+import { pubsubFacts } from './facts/pubsub-facts.js';
 import { serverFacts } from './facts/server-facts.js';
 import { setFacts } from './facts/set-facts.js';
 import { sortedSetFacts } from './facts/sorted-set-facts.js';
@@ -17,6 +18,7 @@ import { additionalSubcommands } from './facts/tandis-facts.js';
 import { hashHandlers } from './hashes.js';
 import { keyHandlers } from './keys.js';
 import { listHandlers } from './lists.js';
+import { pubsubHandlers } from './pubsub.js';
 import { scanHandlers } from './scan.js';
 import { serverHandlers } from './server.js';
 import { setOperationHandlers } from './set-operations.js';
@@ -37,6 +39,7 @@ const REDIS_FACTS = [
   ...sortedSetRangeFacts,
   ...genericFacts,
   ...connectionFacts,
+  ...pubsubFacts,
   ...serverFacts,
   ...clusterFacts,
 ];
@@ -61,6 +64,7 @@ export function createCommandTable(): CommandTable {
     scanHandlers,
     connectionHandlers,
     clientHandlers,
+    pubsubHandlers,
     serverHandlers,
     configHandlers,
     commandHandlers,

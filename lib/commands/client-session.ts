@@ -2,6 +2,7 @@ import type { ReplySink } from '../cluster/operation.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import type { CommandOrder } from './command-order.js';
+import type { ClientSubscriptions } from './subscriptions.js';
 
 /** Which replies a client wants: CLIENT REPLY ON, OFF, SKIP (the next command's is left out). */
 export type ReplyMode = 'on' | 'off' | 'skip';
@@ -22,6 +23,8 @@ export interface ClientSession extends ReplySink {
   authenticated: boolean;
   noEvict: boolean;
   replyMode: ReplyMode;
+  /** What it is subscribed to; null for nothing. Changed by Subscriptions alone. */
+  subscriptions: ClientSubscriptions | null;
   /** Lower-case name of the last command, with its subcommand as "client|list". */
   lastCommand: string;
   commandsRun: number;
@@ -43,6 +46,8 @@ export interface ClientSession extends ReplySink {
   endReply(acks: number): number;
   /** Keeps a place in the order for a reply that comes later by `complete(token, bytes)`. */
   deferReply(): number;
+  /** Sends what is no reply, behind all replies so far and the one in progress. The bytes may be overwritten after the return. */
+  push(bytes: Buffer): void;
   /** Closes after all replies up to now have been sent. */
   closeAfterReplies(): void;
   /** Closes at once (CLIENT KILL). */

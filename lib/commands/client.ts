@@ -1,3 +1,5 @@
+import { Kind } from '../cluster/announcements.js';
+import type { TopicKind } from '../cluster/interest.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { integerOrReply, readInteger } from './arguments.js';
@@ -16,13 +18,24 @@ const INT64_MAX = 2n ** 63n - 1n;
 
 const seconds = (fromMs: number, toMs: number) => Math.max(Math.floor((toMs - fromMs) / 1000), 0);
 
+function flagsOf(client: ClientSession): string {
+  const flags = `${client.subscriptions === null ? '' : 'P'}${client.noEvict ? 'e' : ''}`;
+  return flags === '' ? 'N' : flags;
+}
+
+function showSubscriptions({ subscriptions }: ClientSession): string {
+  const count = (kind: TopicKind): number => subscriptions?.[kind].size ?? 0;
+  const counts = [count(Kind.Channel), count(Kind.Pattern), count(Kind.ShardChannel)];
+  return `sub=${counts[0]} psub=${counts[1]} ssub=${counts[2]}`;
+}
+
 /** One line of CLIENT LIST; what Redis counts and Tandis has not is 0. */
 function describe(client: ClientSession, now: number): string {
   return [
     `id=${client.id} addr=${client.address} laddr=${client.localAddress} fd=-1`,
     `name=${client.name} age=${seconds(client.createdAt, now)}`,
-    `idle=${seconds(client.lastActiveAt, now)} flags=${client.noEvict ? 'e' : 'N'}`,
-    `db=${client.db} sub=0 psub=0 ssub=0 multi=-1`,
+    `idle=${seconds(client.lastActiveAt, now)} flags=${flagsOf(client)}`,
+    `db=${client.db} ${showSubscriptions(client)} multi=-1`,
     `qbuf=${client.queryBufferBytes} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0`,
     `obl=${client.outputBytes} oll=0 omem=${client.outputBytes}`,
     `tot-mem=${client.queryBufferBytes + client.outputBytes} events=r`,
@@ -82,9 +95,9 @@ function byId(context: CommandContext, wanted: number | bigint): ClientSession |
   return undefined;
 }
 
-/** All clients are normal ones: there are no replicas, and no subscribers yet. */
-function isOfType(_client: ClientSession, type: string): boolean {
-  return type === 'normal';
+/** There are no replicas. */
+function isOfType(client: ClientSession, type: string): boolean {
+  return type === (client.subscriptions === null ? 'normal' : 'pubsub');
 }
 
 function list(context: CommandContext, request: Request, reply: ReplyWriter): void {

@@ -12,10 +12,19 @@ const DEFAULT_USER = 'default';
 /** Told to clients that adapt to the server's release. */
 export const REDIS_VERSION = '7.0.15';
 
-function ping(_context: CommandContext, request: Request, reply: ReplyWriter): void {
-  if (request.argc === 1) reply.pong();
-  else if (request.argc === 2) reply.bulk(request.buffer, request.start[1]!, request.end[1]!);
-  else reply.error(wrongArity('ping'));
+function ping(context: CommandContext, request: Request, reply: ReplyWriter): void {
+  if (request.argc > 2) {
+    reply.error(wrongArity('ping'));
+  } else if (context.isInSubscriberMode) {
+    reply.array(2);
+    reply.bulkLatin1('pong');
+    if (request.argc === 1) reply.bulkLatin1('');
+    else reply.bulk(request.buffer, request.start[1]!, request.end[1]!);
+  } else if (request.argc === 1) {
+    reply.pong();
+  } else {
+    reply.bulk(request.buffer, request.start[1]!, request.end[1]!);
+  }
 }
 
 function echo(_context: CommandContext, request: Request, reply: ReplyWriter): void {
@@ -29,6 +38,7 @@ function quit(context: CommandContext, _request: Request, reply: ReplyWriter): v
 
 function reset(context: CommandContext, _request: Request, reply: ReplyWriter): void {
   const { client, services } = context;
+  services.subscriptions.reset(client);
   client.db = 0;
   client.name = '';
   client.authenticated = services.config.get('requirepass') === '';
@@ -158,10 +168,10 @@ function replyHello(client: ClientSession, reply: ReplyWriter): void {
 }
 
 export const connectionHandlers: Handlers = {
-  ping: { run: ping },
+  ping: { run: ping, whileSubscribed: true },
   echo: { run: echo },
-  quit: { run: quit },
-  reset: { run: reset },
+  quit: { run: quit, whileSubscribed: true },
+  reset: { run: reset, whileSubscribed: true },
   select: { run: select },
   auth: { run: auth },
   hello: { run: hello },

@@ -15,7 +15,7 @@ import type { Request } from '../protocol/request.js';
 import { KEY_LENGTH_MAX } from '../store/entry.js';
 import type { ClientSession } from './client-session.js';
 import { hashesOf } from './command-order.js';
-import { Errors, unknownCommand, wrongArity } from './errors.js';
+import { Errors, onlyWhenNotSubscribed, unknownCommand, wrongArity } from './errors.js';
 import { PauseGate } from './pause-gate.js';
 import type { NodeServices } from './services.js';
 import type { CommandContext, CommandSpec } from './spec.js';
@@ -71,6 +71,10 @@ class Context implements CommandContext {
   get client(): ClientSession {
     assert(this.session !== null, 'a command for the cluster has no client');
     return this.session;
+  }
+
+  get isInSubscriberMode(): boolean {
+    return this.session?.subscriptions != null && this.session.reply.proto === 2;
   }
 
   #takeExit(): Exit {
@@ -206,6 +210,7 @@ export class Dispatcher implements Executor {
   #isRefused(client: ClientSession, request: Request, spec: CommandSpec): boolean {
     if (spec.run === null || !arityFits(spec, request.argc)) return true;
     if (!client.authenticated && !spec.noAuth) return true;
+    if (client.subscriptions !== null && isOutOfPlace(client, spec)) return true;
     if (request.end[request.argc - 1]! - request.start[0]! > KEY_LENGTH_MAX) {
       if (hasTooLongKey(spec, request)) return true;
     }
@@ -217,6 +222,7 @@ export class Dispatcher implements Executor {
     if (spec === null) return unknownCommand(request, this.#table.base(request, 0));
     if (spec.run === null || !arityFits(spec, request.argc)) return wrongArity(spec.name);
     if (!client.authenticated && !spec.noAuth) return Errors.noAuth;
+    if (isOutOfPlace(client, spec)) return onlyWhenNotSubscribed(spec.name);
     if (hasTooLongKey(spec, request)) return Errors.keyTooLong;
     return this.#router.refusal()!;
   }
@@ -333,6 +339,11 @@ export class Dispatcher implements Executor {
     const end = reply.buffer.indexOf(13, start);
     this.#services.statistics.countError(reply.buffer.latin1Slice(start + 1, end));
   }
+}
+
+/** In RESP2 whoever is subscribed could not tell other replies from messages. */
+function isOutOfPlace(client: ClientSession, spec: CommandSpec): boolean {
+  return client.subscriptions !== null && client.reply.proto === 2 && !spec.whileSubscribed;
 }
 
 function hasTooLongKey(spec: CommandSpec, request: Request): boolean {

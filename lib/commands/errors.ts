@@ -63,6 +63,13 @@ export function wrongArity(name: string): string {
   return `ERR wrong number of arguments for '${name}' command`;
 }
 
+export function onlyWhenNotSubscribed(name: string): string {
+  return (
+    `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET ` +
+    'are allowed in this context'
+  );
+}
+
 export function invalidExpireTime(name: string): string {
   return `ERR invalid expire time in '${name}' command`;
 }

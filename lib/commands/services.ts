@@ -2,6 +2,7 @@ import type { Config } from '../base/config.js';
 import type { Member, ViewId } from '../cluster/member.js';
 import type { ClientSession } from './client-session.js';
 import type { Statistics } from './statistics.js';
+import type { Subscriptions } from './subscriptions.js';
 
 /** The clients that are connected. */
 export interface ClientRegistry {
@@ -60,6 +61,8 @@ export interface TandisFacts {
   readonly mergingSlots: number;
   /** Copies given up here since another side had a newer change. */
   readonly mergeDropped: number;
+  /** Published messages that a member was not sent, as too much for it was waiting. */
+  readonly messagesDropped: number;
   /** Bytes sent and received on the bus, and messages sent by kind. */
   readonly busOutputBytes: number;
   readonly busInputBytes: number;
@@ -112,6 +115,7 @@ export interface NodeServices {
   readonly statistics: Statistics;
   readonly clients: ClientRegistry;
   readonly cluster: ClusterFacts;
+  readonly subscriptions: Subscriptions;
   /** Version of Tandis. */
   readonly version: string;
   /** 40 hexadecimal characters, of this process life. */

@@ -76,6 +76,8 @@ export interface CommandContext {
   readonly db: number;
   /** Throws when the command runs for the cluster, which only happens to commands on keys. */
   readonly client: ClientSession;
+  /** Whether its client, which speaks RESP2, is subscribed to something. */
+  readonly isInSubscriberMode: boolean;
   /** Whether the reply is dropped (CLIENT REPLY); CLIENT REPLY ON clears it for its own. */
   muted: boolean;
   /** Takes the reply out of the handler's hands: `write` of the function returned appends it later, once. */
@@ -100,6 +102,8 @@ export interface HandlerEntry {
   readonly keyMode?: KeyMode;
   /** Pairs.None by default. */
   readonly pairs?: Pairs;
+  /** See CommandSpec; false by default. */
+  readonly whileSubscribed?: boolean;
 }
 
 /** By name; subcommands as "client|list". */
@@ -123,6 +127,8 @@ export interface CommandSpec extends CommandTraits {
   readonly loading: boolean;
   /** Runs before the client has authenticated itself. */
   readonly noAuth: boolean;
+  /** Runs for a client of RESP2 that is subscribed to something. */
+  readonly whileSubscribed: boolean;
   /** Subcommands by their own word; null when there are none. */
   readonly subcommands: ReadonlyMap<string, CommandSpec> | null;
 }

@@ -164,6 +164,7 @@ function specOf(
     pairs: entry?.pairs ?? Pairs.None,
     loading: flags.includes('loading'),
     noAuth: flags.includes('no_auth'),
+    whileSubscribed: entry?.whileSubscribed ?? false,
     subcommands,
   };
 }
@@ -171,7 +172,7 @@ function specOf(
 /** The one range that covers all key specs that are one, as COMMAND shows it, and the keys that are counted. */
 function keyRange(facts: CommandFacts) {
   const specs = facts.keySpecs ?? [];
-  const hasKeys = specs.length > 0;
+  const hasKeys = specs.some(({ flags }) => !flags.split(' ').includes('not_key'));
   const countedKeys = specs.find((spec): spec is CountedKeysFacts => 'countAt' in spec) ?? null;
   const ranges = specs.flatMap((spec) => ('countAt' in spec ? [] : [spec]));
   const first = ranges[0];

@@ -6,10 +6,11 @@ import {
   OUTPUT_PAUSE_BYTES,
 } from '../base/limits.js';
 import type { Logger } from '../base/logger.js';
-import type { OutputLimit } from '../base/option-values.js';
+import type { OutputLimit, OutputLimits } from '../base/option-values.js';
 import type { ClientSession, ReplyMode } from '../commands/client-session.js';
 import { CommandOrder } from '../commands/command-order.js';
 import type { Statistics } from '../commands/statistics.js';
+import type { ClientSubscriptions } from '../commands/subscriptions.js';
 import { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { ParseResult, type RequestLimits, RequestParser } from '../protocol/request-parser.js';
@@ -21,7 +22,7 @@ import { type ReplyOutput, ReplyQueue } from './reply-queue.js';
 /** What all client connections of a node share. */
 export interface ConnectionHost {
   readonly requestLimits: RequestLimits;
-  readonly outputLimit: OutputLimit;
+  readonly outputLimits: OutputLimits;
   readonly gather: ReplyGather;
   readonly inputs: InputBatch;
   readonly flushList: FlushList;
@@ -29,6 +30,8 @@ export interface ConnectionHost {
   readonly statistics: Statistics;
   /** Runs one command, or routes it; its reply goes to `client` now or later. */
   dispatch(client: ClientConnection, request: Request): void;
+  /** It closes, or is about to: nothing more is sent to it but replies. */
+  departed(client: ClientConnection): void;
   /** New clients need no password. */
   readonly authenticated: boolean;
 }
@@ -56,6 +59,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   db = 0;
   noEvict = false;
   replyMode: ReplyMode = 'on';
+  subscriptions: ClientSubscriptions | null = null;
   lastCommand = '';
   commandsRun = 0;
   readonly reply = new ReplyWriter();
@@ -77,6 +81,8 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   /** The command that waits for earlier ones on its keys, or for the end of a pause. */
   #held: Request | null = null;
   #isReleased = true;
+  /** What was pushed while a reply was being written. */
+  #pushed: Buffer[] = [];
   /** When the soft output limit was passed, 0 while it is not. */
   #softLimitSince = 0;
 
@@ -99,7 +105,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
     socket.on('error', () => undefined);
     socket.on('close', () => {
       if (this.#isQueued) host.inputs.run();
-      this.#closing = Closing.Closed;
+      this.#depart(Closing.Closed);
     });
   }
 
@@ -232,7 +238,25 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   }
 
   endReply(acks: number): number {
-    return this.#replies.endReply(acks);
+    const token = this.#replies.endReply(acks);
+    if (this.#pushed.length > 0) this.#appendPushed();
+    return token;
+  }
+
+  push(bytes: Buffer): void {
+    if (this.#closing !== Closing.No) return;
+    if (this.#replies.isInProgress) {
+      this.#pushed.push(Buffer.from(bytes));
+      return;
+    }
+    this.reply.raw(bytes, 0, bytes.length);
+    this.#replies.endReply(0);
+    this.#checkHardLimit();
+    this.#flushLater();
+  }
+
+  #appendPushed(): void {
+    for (const bytes of this.#pushed.splice(0)) this.push(bytes);
   }
 
   deferReply(): number {
@@ -292,13 +316,18 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
     return writeBytes(this.#socket, buffer, start, end);
   }
 
+  get #outputLimit(): OutputLimit {
+    const { normal, pubsub } = this.#host.outputLimits;
+    return this.subscriptions === null ? normal : pubsub;
+  }
+
   #checkHardLimit(): void {
-    const { hardBytes } = this.#host.outputLimit;
+    const { hardBytes } = this.#outputLimit;
     if (hardBytes > 0 && this.outputBytes > hardBytes) this.#overLimit('hard');
   }
 
   #checkSoftLimit(now: number): void {
-    const { softBytes, softSeconds } = this.#host.outputLimit;
+    const { softBytes, softSeconds } = this.#outputLimit;
     if (softBytes === 0 || this.outputBytes <= softBytes) this.#softLimitSince = 0;
     else if (this.#softLimitSince === 0) this.#softLimitSince = now;
     else if (now - this.#softLimitSince >= softSeconds * 1000) this.#overLimit('soft');
@@ -324,7 +353,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
 
   closeAfterReplies(): void {
     if (this.#closing !== Closing.No) return;
-    this.#closing = Closing.AfterReplies;
+    this.#depart(Closing.AfterReplies);
     this.#closingSince = Date.now();
     this.#flushLater();
   }
@@ -352,8 +381,14 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   }
 
   kill(): void {
-    this.#closing = Closing.Closed;
+    this.#depart(Closing.Closed);
     this.#socket.destroy();
+  }
+
+  #depart(closing: Closing): void {
+    const isFirst = this.#closing === Closing.No;
+    this.#closing = closing;
+    if (isFirst) this.#host.departed(this);
   }
 }
 

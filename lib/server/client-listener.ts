@@ -2,7 +2,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { Config } from '../base/config.js';
 import { CLIENT_SWEEP_MS, READ_BUFFER_BYTES, REFUSED_MS } from '../base/limits.js';
 import type { Logger } from '../base/logger.js';
-import type { OutputLimit } from '../base/option-values.js';
+import type { OutputLimits } from '../base/option-values.js';
 import type { ClientRegistry } from '../commands/services.js';
 import type { Statistics } from '../commands/statistics.js';
 import type { Request } from '../protocol/request.js';
@@ -24,6 +24,7 @@ export interface ListenerHost extends InputHost {
   readonly logger: Logger;
   readonly statistics: Statistics;
   dispatch(client: ClientConnection, request: Request): void;
+  departed(client: ClientConnection): void;
 }
 
 /** Accepts clients, keeps count of them, and closes those that idle. */
@@ -35,7 +36,7 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
   readonly statistics: Statistics;
   /** One object for all parsers: CONFIG SET reaches those that exist too. */
   readonly requestLimits: Writable<RequestLimits> = { ...DEFAULT_REQUEST_LIMITS };
-  outputLimit: OutputLimit;
+  outputLimits: OutputLimits;
 
   readonly #host: ListenerHost;
   readonly #server: Server;
@@ -53,7 +54,7 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
     this.flushList = new FlushList(turnEnd);
     this.logger = host.logger;
     this.statistics = host.statistics;
-    this.outputLimit = host.config.get('client-output-buffer-limit').normal;
+    this.outputLimits = host.config.get('client-output-buffer-limit');
     host.config.watch(
       ['client-output-buffer-limit', 'proto-max-bulk-len', 'client-query-buffer-limit'],
       () => this.#readLimits(),
@@ -76,6 +77,10 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
 
   dispatch(client: ClientConnection, request: Request): void {
     this.#host.dispatch(client, request);
+  }
+
+  departed(client: ClientConnection): void {
+    this.#host.departed(client);
   }
 
   /** Resolves to the port when clients can connect; rejects with the system's error. */
@@ -111,7 +116,7 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
 
   #readLimits(): void {
     const { config } = this.#host;
-    this.outputLimit = config.get('client-output-buffer-limit').normal;
+    this.outputLimits = config.get('client-output-buffer-limit');
     this.requestLimits.bulkBytesMax = config.get('proto-max-bulk-len');
     this.requestLimits.queryBufferBytesMax = config.get('client-query-buffer-limit');
   }

@@ -107,6 +107,7 @@ export class NodeClusterFacts implements ClusterFacts {
       deletesForgotten: !this.#node.mayMerge(),
       mergingSlots: this.#node.state.mergingSlots,
       mergeDropped: statistics.mergeDropped,
+      messagesDropped: statistics.messagesDropped,
       busOutputBytes: statistics.busBytesSent,
       busInputBytes: statistics.busBytesReceived,
       busMessages: new Map(

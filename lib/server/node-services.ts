@@ -12,6 +12,7 @@ import type {
   StoreFacts,
 } from '../commands/services.js';
 import type { Statistics } from '../commands/statistics.js';
+import type { Subscriptions } from '../commands/subscriptions.js';
 import { Role, type Store } from '../store/store.js';
 import type { ConfigFile } from './config-file.js';
 
@@ -28,6 +29,7 @@ export interface ServicesParts {
   readonly statistics: Statistics;
   readonly clients: ClientRegistry;
   readonly cluster: ClusterFacts;
+  readonly subscriptions: Subscriptions;
   readonly store: Store;
   readonly logger: Logger;
   readonly runId: string;
@@ -45,6 +47,7 @@ export class ServerServices implements NodeServices {
   readonly statistics: Statistics;
   readonly clients: ClientRegistry;
   readonly cluster: ClusterFacts;
+  readonly subscriptions: Subscriptions;
   readonly version = VERSION;
   readonly runId: string;
   readonly startedAt = Date.now();
@@ -57,6 +60,7 @@ export class ServerServices implements NodeServices {
     this.statistics = parts.statistics;
     this.clients = parts.clients;
     this.cluster = parts.cluster;
+    this.subscriptions = parts.subscriptions;
     this.runId = parts.runId;
   }
 

@@ -73,6 +73,11 @@ export class ReplyQueue {
     return this.#oldest === this.#next && this.#ended === this.#sent;
   }
 
+  /** Whether something was appended to the writer since the last end. */
+  get isInProgress(): boolean {
+    return this.#writer.length !== this.#ended;
+  }
+
   /** Ends the reply appended to the writer since the last end; returns its token, 0 when it waits for no acks. */
   endReply(acks: number): number {
     const start = this.#ended;

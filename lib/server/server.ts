@@ -13,6 +13,7 @@ import { createCommandTable } from '../commands/all-commands.js';
 import { Dispatcher } from '../commands/dispatcher.js';
 import type { ShutdownEnded, ShutdownRequest } from '../commands/services.js';
 import { Statistics } from '../commands/statistics.js';
+import { Subscriptions } from '../commands/subscriptions.js';
 import { Store } from '../store/store.js';
 import { type BusHandler, BusTransport } from './bus-transport.js';
 import { ClientListener } from './client-listener.js';
@@ -76,6 +77,7 @@ export class TandisServer {
   readonly #joinListGiven: boolean;
   #node!: ClusterNode;
   #dispatcher!: Dispatcher;
+  #subscriptions!: Subscriptions;
   #housekeeping!: Housekeeping;
   #resolving: NodeJS.Timeout | undefined;
   /** The view that was installed at the last tick. */
@@ -114,6 +116,7 @@ export class TandisServer {
         beginTurn: () => this.#beginTurn(),
         prefetch: (keys) => this.#store.prefetch(keys),
         dispatch: (client, request) => this.#dispatcher.dispatch(client, request),
+        departed: (client) => this.#subscriptions.reset(client),
       },
       turnEnd,
       readMode,
@@ -189,12 +192,15 @@ export class TandisServer {
       this.#clock.monotonicMs(),
     );
     this.#node = node;
+    this.#subscriptions = new Subscriptions(node.publishing, (run) => setImmediate(run));
+    node.publishing.subscribers = this.#subscriptions;
     const services = new ServerServices({
       config,
       file: this.#options.file ?? null,
       statistics: this.#statistics,
       clients: this.#clients,
       cluster: new NodeClusterFacts(node, this.#store),
+      subscriptions: this.#subscriptions,
       store: this.#store,
       logger: this.#logger,
       runId: self.id,

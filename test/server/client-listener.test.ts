@@ -37,6 +37,7 @@ async function start(t: Test, mode: ReadMode, options: Partial<Record<OptionName
       statistics: new Statistics(),
       beginTurn: () => Date.now(),
       prefetch: () => undefined,
+      departed: () => undefined,
       dispatch: (client: ClientConnection, request: Request) => {
         dispatched += 1;
         const name = request.latin1(0).toUpperCase();

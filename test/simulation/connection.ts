@@ -27,6 +27,7 @@ export class Connection implements ClientSession, ReplyOutput {
   db = 0;
   authenticated = true;
   noEvict = false;
+  readonly subscriptions = null;
   replyMode: ReplyMode = 'on';
   lastCommand = '';
   commandsRun = 0;
@@ -121,6 +122,10 @@ export class Connection implements ClientSession, ReplyOutput {
   }
 
   release(): void {}
+
+  push(): void {
+    throw new Error('no client subscribes to anything');
+  }
 
   endReply(acks: number): number {
     this.process.wantDrain(this);

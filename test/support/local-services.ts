@@ -1,6 +1,8 @@
 import { renderInfo } from '../../lib/admin/info.js';
 import { Config } from '../../lib/base/config.js';
+import { Interest } from '../../lib/cluster/interest.js';
 import type { Member } from '../../lib/cluster/member.js';
+import type { Distribution } from '../../lib/cluster/publishing.js';
 import { createCommandTable } from '../../lib/commands/all-commands.js';
 import type { ClientSession, ReplyMode } from '../../lib/commands/client-session.js';
 import { CommandOrder } from '../../lib/commands/command-order.js';
@@ -12,6 +14,7 @@ import type {
   SlotRange,
 } from '../../lib/commands/services.js';
 import { Statistics } from '../../lib/commands/statistics.js';
+import { type ClientSubscriptions, Subscriptions } from '../../lib/commands/subscriptions.js';
 import { keySlot } from '../../lib/protocol/crc16.js';
 import { ReplyWriter } from '../../lib/protocol/reply-writer.js';
 import { Request } from '../../lib/protocol/request.js';
@@ -39,6 +42,7 @@ export class FakeClient implements ClientSession {
   db = 0;
   authenticated = true;
   noEvict = false;
+  subscriptions: ClientSubscriptions | null = null;
   replyMode: ReplyMode = 'on';
   lastCommand = '';
   commandsRun = 0;
@@ -74,6 +78,10 @@ export class FakeClient implements ClientSession {
     const token = ++this.#token;
     this.#queue.push({ token, acks, bytes });
     return acks > 0 ? token : 0;
+  }
+
+  push(bytes: Buffer): void {
+    this.#queue.push({ token: ++this.#token, acks: 0, bytes: Buffer.from(bytes) });
   }
 
   deferReply(): number {
@@ -116,12 +124,22 @@ export class FakeClient implements ClientSession {
   }
 }
 
+/** The other members of a node that has none. */
+const NO_OTHERS: Distribution = {
+  interest: new Interest(),
+  isTold: true,
+  announce: () => undefined,
+  whenTold: (done) => done(),
+  publish: () => 0,
+};
+
 /** A dispatcher on a LocalNode, with a clock and timers that tests move. */
 export class TestNode {
   readonly local = new LocalNode();
   readonly config = new Config();
   readonly statistics = new Statistics();
   readonly clients = new Set<FakeClient>();
+  readonly subscriptions = new Subscriptions(NO_OTHERS, (run) => setImmediate(run));
   readonly shutdowns: ShutdownRequest[] = [];
   /** Given by SHUTDOWN: ends it with an error. */
   shutdownEnded: ShutdownEnded | null = null;
@@ -218,11 +236,13 @@ export class TestNode {
           deletesForgotten: false,
           mergingSlots: 0,
           mergeDropped: 0,
+          messagesDropped: 0,
           busOutputBytes: 0,
           busInputBytes: 0,
           busMessages: new Map([['mirror', 2]]),
         }),
       },
+      subscriptions: this.subscriptions,
       version: '0.1.0',
       runId: 'b'.repeat(40),
       startedAt: this.time,
