@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { Browser } from '../support/browser.js';
 import { StickyBalancer } from '../support/sticky-balancer.js';
 import { type NodeProcess, run, TestCluster } from '../support/test-cluster.js';
 
@@ -41,11 +42,11 @@ class Instance {
   }
 }
 
-/** A browser: it keeps cookies, and asks for one page after the other. */
+/** Somebody who asks for one page after the other. */
 class User {
   readonly name: string;
   readonly #url: string;
-  readonly #cookies = new Map<string, string>();
+  readonly #browser = new Browser<{ user?: string; views?: number }>();
   views = 0;
   /** Pages whose count was that of the page before: the store has not kept it. */
   repeats = 0;
@@ -58,12 +59,12 @@ class User {
   }
 
   async login(): Promise<void> {
-    const { status } = await this.#fetch('POST', `/login/${this.name}`);
+    const { status } = await this.#browser.fetch('POST', `${this.#url}/login/${this.name}`);
     if (status !== 200) this.complaints.push(`login: ${status}`);
   }
 
   async view(): Promise<void> {
-    const { status, body } = await this.#fetch('GET', '/');
+    const { status, body } = await this.#browser.fetch('GET', `${this.#url}/`);
     const { user, views } = body;
     if (status !== 200 || user !== this.name) {
       this.complaints.push(`logged out: ${status} ${JSON.stringify(body)}`);
@@ -74,21 +75,6 @@ class User {
     }
     if (views === this.views) this.repeats++;
     this.views = views ?? this.views;
-  }
-
-  async #fetch(
-    method: string,
-    path: string,
-  ): Promise<{ status: number; body: { user?: string; views?: number } }> {
-    const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const response = await fetch(this.#url + path, { method, headers: { cookie } });
-    for (const line of response.headers.getSetCookie()) {
-      const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!;
-      this.#cookies.set(name!, value!);
-    }
-    const text = await response.text();
-    const body = text.startsWith('{') ? JSON.parse(text) : { text };
-    return { status: response.status, body };
   }
 }
 

@@ -1,0 +1,30 @@
+/** What an application has answered. */
+export interface Page<Body> {
+  readonly status: number;
+  readonly body: Body;
+}
+
+/** A browser: it keeps cookies, and sends them with each request. */
+export class Browser<Body> {
+  readonly #cookies = new Map<string, string>();
+
+  /** Asks for a page; a body that is no JSON object is returned as `text`. */
+  async fetch(method: string, url: string): Promise<Page<Body>> {
+    const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const response = await fetch(url, { method, headers: { cookie } });
+    for (const line of response.headers.getSetCookie()) {
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!;
+      this.#cookies.set(name!, value!);
+    }
+    const text = await response.text();
+    const body = text.startsWith('{') ? JSON.parse(text) : { text };
+    return { status: response.status, body };
+  }
+
+  /** Another browser with the same cookies. */
+  copy(): Browser<Body> {
+    const other = new Browser<Body>();
+    for (const [name, value] of this.#cookies) other.#cookies.set(name, value);
+    return other;
+  }
+}
