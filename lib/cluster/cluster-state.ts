@@ -55,6 +55,11 @@ export class ClusterState {
   isMemoryLimited = false;
   /** A FLUSH is under way: backups answer no reads, anchors grant nothing. */
   flushing = false;
+  /**
+   * In this view not all have told what they have flushed, and a flush that this node has not heard of to its end may have
+   * gone through: `Flushing`.
+   */
+  awaitsFloors = false;
 
   /** By database: what is older was flushed, wherever it turns up. */
   readonly floors: Float64Array = new Float64Array(256);
@@ -157,13 +162,23 @@ export class ClusterState {
   setMerging(isMerging: boolean): void {
     this.merging.fill(isMerging ? 1 : 0);
     this.mergingSlots = isMerging ? SLOTS : 0;
-    this.runsUntil = isMerging ? 0 : this.servesUntil;
+    this.refreshRuns();
   }
 
   setResolved(slot: number): void {
     if (this.merging[slot] === 0) return;
     this.merging[slot] = 0;
-    if (--this.mergingSlots === 0) this.runsUntil = this.servesUntil;
+    if (--this.mergingSlots === 0) this.refreshRuns();
+  }
+
+  /** What this node holds may have been flushed, and made anew elsewhere: nobody is served from it. */
+  get isDoubtful(): boolean {
+    return this.flushing && this.awaitsFloors;
+  }
+
+  /** Merging, or doubt about what was flushed, has begun or ended. */
+  refreshRuns(): void {
+    this.runsUntil = this.mergingSlots > 0 || this.isDoubtful ? 0 : this.servesUntil;
   }
 
   get isLeaving(): boolean {
@@ -236,6 +251,7 @@ export class ClusterState {
   /** Takes the new view: peers of members met for the first time are made, anchors are computed. */
   install(view: View): Peer[] {
     const added: Peer[] = [];
+    if (this.view === null) this.awaitsFloors = true;
     this.view = view;
     if (view.members.length > 1) this.keepsTombstones = true;
     this.placement = this.#place(view, this.placement);
@@ -265,6 +281,7 @@ export class ClusterState {
     this.placement = null;
     this.isChanging = false;
     this.flushing = false;
+    this.awaitsFloors = false;
     // The members know what was flushed; databases may have been swapped there since.
     this.floors.fill(0);
     this.known.fill(0);
@@ -289,7 +306,7 @@ export class ClusterState {
   /** Leases have changed, or a view: what the hot path reads is computed anew. */
   refreshLeases(): void {
     this.servesUntil = this.view === null ? 0 : this.membership.servesUntil();
-    this.runsUntil = this.mergingSlots > 0 ? 0 : this.servesUntil;
+    this.refreshRuns();
     this.isDown = !this.isServing && this.membership.isDown(this.now);
     // With the leases come the clocks: who slept, and serves again, knows what time it is.
     const { wall } = this.clock;

@@ -38,11 +38,15 @@ export class Failover {
    */
   promote(ref: Ref): boolean {
     const store = this.#store;
-    const old = this.#state.peer(store.peer(ref));
-    if ((store.flags(ref) & Flag.Full) === 0) return false;
-    if (old !== null && this.#state.grantEnds(old) > this.#state.now) return false;
+    if ((store.flags(ref) & Flag.Full) === 0 || !this.#mayPromote(ref)) return false;
     this.#promoteNow(ref);
     return true;
+  }
+
+  #mayPromote(ref: Ref): boolean {
+    if (this.#state.awaitsFloors) return false;
+    const old = this.#state.peer(this.#store.peer(ref));
+    return old === null || this.#state.grantEnds(old) <= this.#state.now;
   }
 
   /** A copy without the right to promote itself: it asks who has the key. */
@@ -51,8 +55,7 @@ export class Failover {
     this.#ask(key, (holdings) => {
       const now = this.#find(key);
       if (now === 0 || !this.#isOrphan(now)) return;
-      const old = this.#state.peer(this.#store.peer(now));
-      if (old !== null && this.#state.grantEnds(old) > this.#state.now) return;
+      if (!this.#mayPromote(now)) return;
       const best = bestHolding(holdings);
       const version = this.#store.version(now);
       // Who has a newer tombstone has seen the delete of this copy.

@@ -42,6 +42,13 @@ export interface FlushHooks {
  *   2. a view is installed without C, which had asked
  *   3. without A's report B would execute INCR on a key that should be gone, as version 101, and that key would stay;
  *      with a new floor for B, A would drop what was created there since the first one
+ *
+ * The last to hear of the floor reads nothing meanwhile from what it holds, and from what others have copied to them since:
+ *   4. A has all reports, goes on, and grants D the creation of k, which B is still primary of; D answers OK
+ *   5. A's report is still on its way to B. Were B asked now, it would show k as it was before
+ * So B serves nobody from the moment when it has installed that view, and with that may have told A to go on, until it has
+ * all reports itself. Who has joined since is in the same doubt about what B copies to it: it answers no reads as a backup,
+ * and promotes nothing. Records of what is below a floor need not be kept for the time until then.
  */
 export class Flushing {
   readonly #state: ClusterState;
@@ -89,6 +96,7 @@ export class Flushing {
         this.#hooks.flushBegins();
         this.#begun.add(question.id);
         this.#state.flushing = true;
+        this.#state.refreshRuns();
         return this.#state.clock.last;
       case 'flush':
         return this.#step(question.db, question.floor, question.from);
@@ -102,12 +110,22 @@ export class Flushing {
   /** A view change ends all flushes, those too whose asker is gone. */
   installed(): void {
     this.#begun.clear();
+    if (!this.#state.flushing) return;
+    this.#state.awaitsFloors = true;
+    this.#state.refreshRuns();
   }
 
   /** Lets writes go on where no flush is under way any more. */
   step(): void {
-    if (!this.#state.flushing || this.#begun.size > 0 || !this.#hooks.allReported()) return;
-    this.#state.flushing = false;
+    const state = this.#state;
+    if (!state.flushing && !state.awaitsFloors) return;
+    if (!this.#hooks.allReported()) return;
+    const wasDoubtful = state.awaitsFloors;
+    state.awaitsFloors = false;
+    const isOver = state.flushing && this.#begun.size === 0;
+    if (isOver) state.flushing = false;
+    if (!isOver && !wasDoubtful) return;
+    state.refreshRuns();
     this.#hooks.flushEnded();
   }
 

@@ -201,6 +201,8 @@ export class Records {
     const frame = this.#frame;
     if (!frame.read(buffer, start, end) || frame.valueEnd - frame.valueStart !== 2) return false;
     this.#state.clock.observe(frame.version);
+    // Its sender has not heard of the flush yet, and serves nobody from that copy before it has.
+    if (frame.version < (this.#state.floors[frame.db] ?? 0)) return true;
     const store = this.#store;
     let ref = store.find(frame.db, buffer, frame.keyStart, frame.keyEnd);
     const isOwn = ref !== 0 && store.role(ref) === Role.Primary;

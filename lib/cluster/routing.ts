@@ -382,6 +382,7 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
 
   /** A primary reads from memory while it holds L from every node that could promote the key. */
   #mayReadPrimary(ref: Ref): boolean {
+    if (this.#state.isDoubtful) return false;
     const { now } = this.#state;
     const holds = (peer: Peer | null) => peer === null || now < peer.readsUntil;
     if ((this.#store.flags(ref) & Flag.Moving) !== 0) {
@@ -394,7 +395,7 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
   #mayReadBackup(ref: Ref): boolean {
     const store = this.#store;
     const state = this.#state;
-    if ((store.flags(ref) & Flag.Reads) === 0 || state.flushing) return false;
+    if ((store.flags(ref) & Flag.Reads) === 0 || state.flushing || state.awaitsFloors) return false;
     // Every change drops the index that reading a large collection makes: its primary has one that is kept.
     if (store.isLarge(ref) && store.type(ref) !== ValueType.String) return false;
     const primary = state.livePeer(store.peer(ref));

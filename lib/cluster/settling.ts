@@ -89,7 +89,7 @@ export class Settling {
   step(): boolean {
     if (this.#isSettled || this.#isIdle) return false;
     if (this.#state.isChanging || !this.#state.isServing) return false;
-    if (this.#state.mergingSlots > 0) return false;
+    if (this.#state.mergingSlots > 0 || this.#state.awaitsFloors) return false;
     let seen = 0;
     while (seen < ENTRIES_PER_STEP) {
       this.#slot = this.#store.slots.next(this.#slot);
@@ -239,14 +239,11 @@ export class Settling {
     const store = this.#store;
     const state = this.#state;
     if (!state.keepsRecordOf(store.slot(ref))) return true;
-    if (state.now < state.certainFrom) return false;
-    // Reported by one that had not heard of a flush yet, as its asker had died. It counts until that one has: with no
-    // record the key could be created elsewhere while the old one is still read there.
-    const isFlushed = store.version(ref) < state.floors[store.db(ref)]!;
-    if (!isFlushed && state.livePeer(store.peer(ref)) !== null) return false;
-    if (!state.isAnchor(store.slot(ref))) return true;
+    if (state.livePeer(store.peer(ref)) !== null) return false;
+    const isCertain = state.now >= state.certainFrom;
+    if (isCertain && !state.isAnchor(store.slot(ref))) return true;
     this.#unsettled++;
-    this.#failover.resolveRecord(this.#failover.keyOf(ref));
+    if (isCertain) this.#failover.resolveRecord(this.#failover.keyOf(ref));
     return false;
   }
 }

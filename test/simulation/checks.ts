@@ -34,7 +34,7 @@ const findKey = (store: Store, key: string): Ref => find(store, watchedOf(key));
 /** Whether the process, which serves, would answer a read of this primary entry at once. */
 function mayAct(process: Process, ref: Ref): boolean {
   const { store, node } = process;
-  if (node.state.merging[store.slot(ref)] === 1) return false;
+  if (node.state.merging[store.slot(ref)] === 1 || node.state.isDoubtful) return false;
   if (store.role(ref) !== Role.Primary || (store.flags(ref) & Flag.Busy) !== 0) return false;
   const now = process.monotonic;
   if ((store.flags(ref) & Flag.Moving) !== 0) {

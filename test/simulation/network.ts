@@ -69,8 +69,9 @@ export class Network {
   readonly #processes: (LinkOwner | null)[] = [];
   readonly #addresses: Address[] = [];
   readonly #cuts = new Set<number>();
-  /** By how much messages of control connections are later than usual, milliseconds. */
+  /** By how much messages of control connections, and bytes of data connections, are later than usual, milliseconds. */
   readonly #lags = new Map<number, number>();
+  readonly #dataLags = new Map<number, number>();
   readonly #sides = new Map<number, Side>();
   /** Usual delay from one machine to another, milliseconds. */
   readonly #delays = new Map<number, number>();
@@ -105,6 +106,11 @@ export class Network {
     this.#lags.set(from * 1000 + to, byMs);
   }
 
+  /** The same for what is sent on data connections. */
+  lagData(from: number, to: number, byMs: number): void {
+    this.#dataLags.set(from * 1000 + to, byMs);
+  }
+
   mend(one: number, other: number): void {
     this.#cuts.delete(one * 1000 + other);
     this.#cuts.delete(other * 1000 + one);
@@ -113,6 +119,7 @@ export class Network {
   heal(): void {
     this.#cuts.clear();
     this.#lags.clear();
+    this.#dataLags.clear();
   }
 
   isCut(from: number, to: number): boolean {
@@ -251,7 +258,8 @@ export class Network {
     const last = side.queue.at(-1)?.dueAt ?? 0;
     const { hello, text, bytes, end } = content;
     const [from, to] = [side.owner.machine, other.owner.machine];
-    const lagMs = text === undefined ? 0 : (this.#lags.get(from * 1000 + to) ?? 0);
+    const lags = text === undefined ? this.#dataLags : this.#lags;
+    const lagMs = lags.get(from * 1000 + to) ?? 0;
     const dueAt = Math.max(last, now + this.#delay(from, to) + lagMs);
     side.queue.push({ sentAt: now, dueAt, hello, text, bytes, end });
     this.#pumpAt(side, dueAt);
