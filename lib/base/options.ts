@@ -87,6 +87,19 @@ export const OPTIONS = {
     max: 65535,
     summary: 'TCP port of the cluster bus; 0 means port + 10000',
   },
+  'admin-port': {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: 65535,
+    summary: 'TCP port of /healthz, /readyz and /metrics over HTTP; 0 for none',
+  },
+  'admin-bind': {
+    type: 'string',
+    default: '127.0.0.1',
+    lengthMax: HOST_LENGTH_MAX,
+    summary: 'address that the admin port listens on; whoever reaches it reads figures, no keys',
+  },
   'cluster-announce-ip': {
     type: 'string',
     default: '',

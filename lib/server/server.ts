@@ -15,6 +15,7 @@ import type { ShutdownEnded, ShutdownRequest } from '../commands/services.js';
 import { Statistics } from '../commands/statistics.js';
 import { Subscriptions } from '../commands/subscriptions.js';
 import { Store } from '../store/store.js';
+import { AdminPort } from './admin-port.js';
 import { type BusHandler, BusTransport } from './bus-transport.js';
 import { ClientListener } from './client-listener.js';
 import { ClusterConfigFile } from './cluster-config-file.js';
@@ -72,6 +73,7 @@ export class TandisServer {
   readonly #store = new Store({ seed: randomSeed() });
   readonly #clients: ClientListener;
   readonly #bus: BusTransport;
+  readonly #admin: AdminPort | null;
   readonly #file: ClusterConfigFile | null;
   readonly #join: JoinResolver;
   readonly #joinListGiven: boolean;
@@ -138,21 +140,16 @@ export class TandisServer {
       this.#busHandler(),
       turnEnd,
     );
+    this.#admin = config.get('admin-port') === 0 ? null : new AdminPort();
     turnEnd.steps.push(this.#clients.inputs, this.#bus, this.#clients.flushList);
   }
 
   /** Resolves when both ports listen; the node joins or founds its cluster after that. Rejects with the system's error. */
   async start(): Promise<{ port: number; busPort: number }> {
-    const busPort = await this.#bus.listen();
-    let port: number;
-    try {
-      port = await this.#clients.listen();
-    } catch (error) {
-      this.#bus.close();
-      throw error;
-    }
+    const { busPort, port } = await this.#listen();
     // No socket event comes before this turn ends, so that none finds a part missing.
-    this.#compose(port, busPort);
+    const services = this.#compose(port, busPort);
+    this.#admin?.open(services);
     this.#bus.open();
     this.#logger.info('listening', {
       version: VERSION,
@@ -168,7 +165,19 @@ export class TandisServer {
     return { port, busPort };
   }
 
-  #compose(port: number, busPort: number): void {
+  async #listen(): Promise<{ port: number; busPort: number }> {
+    try {
+      await this.#admin?.listen(this.#config.get('admin-bind'), this.#config.get('admin-port'));
+      const busPort = await this.#bus.listen();
+      return { busPort, port: await this.#clients.listen() };
+    } catch (error) {
+      this.#bus.close();
+      this.#admin?.close();
+      throw error;
+    }
+  }
+
+  #compose(port: number, busPort: number): ServerServices {
     const config = this.#config;
     const self: Member = {
       id: randomId(),
@@ -228,6 +237,7 @@ export class TandisServer {
         this.#ticked();
       },
     });
+    return services;
   }
 
   #clusterHost(): ClusterHost {
@@ -387,6 +397,7 @@ export class TandisServer {
       clearInterval(this.#resolving);
       this.#clients.closeAll();
       this.#bus.close();
+      this.#admin?.close();
       this.#options.onStopped(status);
     });
     this.#farewell.hurry();

@@ -8,9 +8,11 @@ t.test('a port in use: one line, exit status 1', async (t) => {
   await once(other, 'listening');
   t.teardown(() => other.close());
   const { port } = other.address() as { port: number };
-  const run = tandis(t, 'server', '--port', '0', '--cluster-port', String(port));
-  t.equal(await run.ended, 1);
-  t.equal(run.err, `tandis: port ${port} on 127.0.0.1 is in use\n`);
+  for (const option of ['--cluster-port', '--admin-port']) {
+    const run = tandis(t, 'server', '--port', '0', option, String(port));
+    t.equal(await run.ended, 1);
+    t.equal(run.err, `tandis: port ${port} on 127.0.0.1 is in use\n`);
+  }
 });
 
 t.test('an address that is not ours: one line, exit status 1', async (t) => {

@@ -40,7 +40,7 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const ports = new Set<number>();
   while (ports.size < count) {
     const port = PORTS.first + Math.floor(Math.random() * PORTS.count);

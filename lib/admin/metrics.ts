@@ -1,0 +1,161 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { NodeServices } from '../commands/services.js';
+
+type Samples = number | readonly (readonly [label: string, value: number])[];
+
+interface Metric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'gauge' | 'counter';
+  /** Name of the one label, where values come with it. */
+  readonly label?: string;
+  readonly read: (services: NodeServices) => Samples;
+}
+
+const gauge = (name: string, help: string, read: Metric['read'], label?: string): Metric => ({
+  name: `tandis_${name}`,
+  help,
+  type: 'gauge',
+  read,
+  ...(label === undefined ? {} : { label }),
+});
+
+const counter = (name: string, help: string, read: Metric['read'], label?: string): Metric => ({
+  ...gauge(`${name}_total`, help, read, label),
+  type: 'counter',
+});
+
+/** What /metrics shows of this node, beside what prom-client knows of the process. Names follow Prometheus: units in full, counters end in _total. */
+const METRICS: readonly Metric[] = [
+  gauge('up', 'Whether commands on keys are answered', ({ cluster }) => Number(cluster.serving)),
+  gauge('members', 'Members of the view', ({ cluster }) => cluster.members.length),
+  gauge('view', 'Number of the installed view', ({ cluster }) => cluster.viewId?.number ?? 0),
+  gauge('settled', 'Whether every copy is where the view wants it', ({ cluster }) =>
+    Number(cluster.tandis().settled),
+  ),
+  gauge('keys_without_backup', 'Keys of the whole cluster that have one copy', ({ cluster }) => {
+    return cluster.tandis().keysWithoutBackup;
+  }),
+  gauge(
+    'keys',
+    'Copies held here',
+    ({ cluster }) => {
+      const { primaries, backups, tombstones } = cluster.tandis();
+      return [
+        ['primary', primaries],
+        ['backup', backups],
+        ['tombstone', tombstones],
+      ];
+    },
+    'role',
+  ),
+  gauge(
+    'members_missing',
+    'Members that may serve on the other side of a partition',
+    (services) => services.cluster.tandis().membersMissing,
+  ),
+  gauge(
+    'merging_slots',
+    'Slots that nobody serves until two sides have merged',
+    (services) => services.cluster.tandis().mergingSlots,
+  ),
+  gauge('clients', 'Client connections', ({ clients }) => clients.size),
+  gauge('clients_max', 'Client connections at most', ({ config }) => config.get('maxclients')),
+  gauge('memory_used_bytes', 'Of keys and values', (services) => services.store().usedBytes),
+  gauge('memory_reserved_bytes', 'For keys and values, with what is free inside', (services) => {
+    return services.store().reservedBytes;
+  }),
+  gauge('memory_max_bytes', 'maxmemory; 0 for no limit', ({ config }) => config.get('maxmemory')),
+  counter('commands', 'Commands run', ({ statistics }) => statistics.commandsProcessed),
+  counter('connections', 'Client connections accepted', ({ statistics }) => {
+    return statistics.connectionsReceived;
+  }),
+  counter('connections_rejected', 'Client connections above maxclients', ({ statistics }) => {
+    return statistics.connectionsRejected;
+  }),
+  counter('client_input_bytes', 'Received from clients', ({ statistics }) => {
+    return statistics.netInputBytes;
+  }),
+  counter('client_output_bytes', 'Sent to clients', ({ statistics }) => statistics.netOutputBytes),
+  counter('keyspace_hits', 'Reads that found their key', ({ statistics }) => {
+    return statistics.keyspaceHits;
+  }),
+  counter('keyspace_misses', 'Reads that did not', ({ statistics }) => statistics.keyspaceMisses),
+  counter('expired_keys', 'Keys whose time was over', (services) => services.store().expiredKeys),
+  counter('evicted_keys', 'Keys given up for memory', (services) => services.store().evictedKeys),
+  counter(
+    'error_replies',
+    'Error replies by their first word',
+    ({ statistics }) => [...statistics.errorsByKind],
+    'kind',
+  ),
+  counter('lookups', 'Keys asked for at other members', ({ cluster }) => cluster.tandis().lookups),
+  counter('forwards', 'Commands run by other members', ({ cluster }) => cluster.tandis().forwards),
+  counter('take_overs', 'Sessions that followed their users here', ({ cluster }) => {
+    return cluster.tandis().takeOvers;
+  }),
+  counter('promotions', 'Backups that became primaries', ({ cluster }) => {
+    return cluster.tandis().promotions;
+  }),
+  counter('bus_input_bytes', 'Received from members', ({ cluster }) => {
+    return cluster.tandis().busInputBytes;
+  }),
+  counter('bus_output_bytes', 'Sent to members', ({ cluster }) => {
+    return cluster.tandis().busOutputBytes;
+  }),
+  counter(
+    'bus_messages',
+    'Messages sent to members, by kind',
+    ({ cluster }) => [...cluster.tandis().busMessages],
+    'kind',
+  ),
+];
+
+function pairsOf(samples: Samples): readonly (readonly [string | null, number])[] {
+  return typeof samples === 'number' ? [[null, samples]] : samples;
+}
+
+/** Registers a metric whose values are read when somebody asks for them. */
+function register(registry: Registry, metric: Metric, services: NodeServices): void {
+  const { name, help, label } = metric;
+  const base = {
+    name,
+    help,
+    registers: [registry],
+    labelNames: label === undefined ? [] : [label],
+  };
+  const each = (add: (labels: Record<string, string>, value: number) => void): void => {
+    for (const [text, value] of pairsOf(metric.read(services))) {
+      add(label === undefined || text === null ? {} : { [label]: text }, value);
+    }
+  };
+  if (metric.type === 'gauge') {
+    const one: Gauge = new Gauge({
+      ...base,
+      collect: () => each((labels, value) => one.set(labels, value)),
+    });
+    return;
+  }
+  const one: Counter = new Counter({
+    ...base,
+    collect: () => {
+      one.reset();
+      each((labels, value) => one.inc(labels, value));
+    },
+  });
+}
+
+/** The metrics of one node. `render` gives the text that Prometheus scrapes. */
+export class Metrics {
+  readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
+  readonly #registry = new Registry();
+
+  constructor(services: NodeServices) {
+    collectDefaultMetrics({ register: this.#registry });
+    for (const metric of METRICS) register(this.#registry, metric, services);
+  }
+
+  render(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}

@@ -1,0 +1,70 @@
+import t from 'tap';
+import { freePorts, TestCluster } from '../support/test-cluster.js';
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly headers: Headers;
+}
+
+async function ask(port: number, path: string, method = 'GET'): Promise<Answer> {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, { method });
+  return { status: response.status, text: await response.text(), headers: response.headers };
+}
+
+/** The value of one line of /metrics. */
+async function metric(port: number, line: string): Promise<number> {
+  const { text } = await ask(port, '/metrics');
+  const found = text.split('\n').find((one) => one.startsWith(`${line} `));
+  return found === undefined ? Number.NaN : Number(found.slice(line.length + 1));
+}
+
+t.test('a node tells over HTTP whether it lives, is ready, and what it does', async (t) => {
+  const admin = await freePorts(2);
+  const options = admin.map((port) => ['--admin-port', String(port)]);
+  const cluster = await TestCluster.prepare(t, options);
+  for (const node of cluster.nodes) node.start();
+  await cluster.settled();
+  const [port, other] = admin as [number, number];
+  const client = cluster.nodes[0]!.client;
+
+  await t.test('figures', async (t) => {
+    for (let i = 0; i < 10; i++) await client.set(`key:${i}`, 'value');
+    await client.get('key:1');
+    await client.get('none');
+    await t.rejects(client.call('INCR', 'key:1'));
+    t.equal((await ask(port, '/healthz')).status, 200);
+    const ready = await ask(port, '/readyz');
+    t.same([ready.status, ready.text], [200, 'ready\n']);
+    const { headers } = await ask(port, '/metrics');
+    t.match(headers.get('content-type'), /^text\/plain; version=0\.0\.4/);
+    t.equal(await metric(port, 'tandis_members'), 2);
+    t.equal(await metric(port, 'tandis_keys{role="primary"}'), 10);
+    t.equal(await metric(other, 'tandis_keys{role="backup"}'), 10);
+    t.equal(await metric(port, 'tandis_keyspace_hits_total'), 1);
+    t.equal(await metric(port, 'tandis_keyspace_hits_total'), 1, 'the same when asked again');
+    t.equal(await metric(port, 'tandis_keyspace_misses_total'), 1);
+    t.equal(await metric(port, 'tandis_error_replies_total{kind="ERR"}'), 1);
+    t.ok((await metric(port, 'process_resident_memory_bytes')) > 1e6);
+  });
+
+  await t.test('what else is asked', async (t) => {
+    t.equal((await ask(port, '/')).status, 404);
+    t.equal((await ask(port, '/healthz', 'POST')).status, 405);
+    const head = await ask(port, '/readyz', 'HEAD');
+    t.same([head.status, head.text, head.headers.get('content-length')], [200, '', '6']);
+  });
+
+  await t.test('not ready while stopping it would lose a copy', async (t) => {
+    await cluster.nodes[1]!.end('SIGKILL');
+    const reason = '10 keys without a backup\n';
+    await cluster.until(async () => (await ask(port, '/readyz')).text === reason);
+    t.equal((await ask(port, '/readyz')).status, 503);
+    t.equal((await ask(port, '/healthz')).status, 200);
+    t.equal(await metric(port, 'tandis_keys_without_backup'), 10);
+    cluster.nodes[1]!.start();
+    await cluster.settled();
+    t.equal((await ask(port, '/readyz')).status, 200);
+    t.equal((await ask(other, '/readyz')).status, 200);
+  });
+});
