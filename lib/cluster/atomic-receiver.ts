@@ -1,6 +1,6 @@
 import { FRAME_HEADER_BYTES } from '../protocol/bus-frames.js';
 import { u32At } from '../protocol/bytes.js';
-import { KeyFrame } from './frames.js';
+import { FrameType, KeyFrame } from './frames.js';
 import type { Peer } from './peer.js';
 
 /** An ATOMIC frame that is being applied; its bytes are its own. */
@@ -105,6 +105,9 @@ function countOf(frame: KeyFrame, buffer: Buffer, start: number, end: number): n
     const length = u32At(buffer, at);
     if (length < 1 || at + 4 + length > end) return -1;
     if (!frame.read(buffer, at + FRAME_HEADER_BYTES, at + 4 + length)) return -1;
+    const type = buffer[at + 4]!;
+    const isWhole = type === FrameType.Set && frame.hasSoundValue();
+    if (!isWhole && type !== FrameType.Delete) return -1;
     at += 4 + length;
   }
   return count;

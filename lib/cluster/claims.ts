@@ -275,7 +275,7 @@ export class Claims implements ReplySink, ProvisionalKeys {
   /** CLAIM is a key frame with the whole value. */
   receiveClaim(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
     const frame = this.#frame;
-    if (!frame.read(buffer, start, end)) return false;
+    if (!frame.read(buffer, start, end) || !frame.hasSoundValue()) return false;
     this.#state.clock.observe(frame.version);
     const key = keyOf(frame.db, buffer, frame.keyStart, frame.keyEnd);
     const offset = peer.stream.frameEnd;

@@ -1,5 +1,6 @@
 import type { FrameLog } from '../protocol/bus-frames.js';
 import { copyBytes, f64At, putU32, u32At } from '../protocol/bytes.js';
+import { VALUE_LENGTH_MAX } from '../store/entry.js';
 import type { Ref, Store } from '../store/store.js';
 
 /** Of the value part of an EDIT: version that it builds on f64, length of the value afterwards u32. */
@@ -67,9 +68,47 @@ export function fitsValue(buffer: Buffer, start: number, end: number, length: nu
     if (u32At(buffer, at) + removed > now || inserted > end - at - SPLICE_HEADER_BYTES)
       return false;
     now += inserted - removed;
+    if (now > VALUE_LENGTH_MAX) return false;
     at += SPLICE_HEADER_BYTES + inserted;
   }
-  return now === u32At(buffer, start + 8);
+  return now === lengthAfter(buffer, start);
+}
+
+/** The length of the value when all splices are made. */
+export const lengthAfter = (buffer: Buffer, start: number): number => u32At(buffer, start + 8);
+
+let scratch = Buffer.allocUnsafeSlow(BYTES_MIN);
+
+/**
+ * Makes the splices of an EDIT on a copy of the value `source[from, to)`, which they fit: the first `lengthAfter` bytes of the
+ * buffer returned, which is used again by the next call.
+ */
+export function editedCopy(
+  source: Buffer,
+  from: number,
+  to: number,
+  buffer: Buffer,
+  start: number,
+  end: number,
+): Buffer {
+  // No splice inserts more than the frame has.
+  const room = to - from + end - start;
+  if (room > scratch.length || scratch.length > BYTES_KEPT) {
+    scratch = Buffer.allocUnsafeSlow(Math.max(room, BYTES_MIN));
+  }
+  copyBytes(source, from, to, scratch, 0);
+  let length = to - from;
+  for (let at = start + EDITS_HEADER_BYTES; at < end; ) {
+    const where = u32At(buffer, at);
+    const removed = u32At(buffer, at + 4);
+    const inserted = u32At(buffer, at + 8);
+    at += SPLICE_HEADER_BYTES;
+    if (inserted !== removed) scratch.copyWithin(where + inserted, where + removed, length);
+    copyBytes(buffer, at, at + inserted, scratch, where);
+    length += inserted - removed;
+    at += inserted;
+  }
+  return scratch;
 }
 
 /** Makes the splices of an EDIT on a value that they fit; returns the entry's ref from now on. */

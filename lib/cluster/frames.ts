@@ -1,5 +1,8 @@
 import type { FrameLog } from '../protocol/bus-frames.js';
 import { f64At, u32At } from '../protocol/bytes.js';
+import { isSound } from '../store/collections/soundness.js';
+import { KEY_LENGTH_MAX, VALUE_LENGTH_MAX } from '../store/entry.js';
+import { isLargePayload } from '../store/size-classes.js';
 import { type Ref, type Store, VALUE_TYPES, ValueType } from '../store/store.js';
 
 /**
@@ -101,6 +104,9 @@ export function keyLengthAt(buffer: Buffer, start: number): number {
   return u32At(buffer, start + 2);
 }
 
+/** Versions and expiries: no NaN, and none from which the clock could not go on. */
+const isMoment = (value: number): boolean => value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+
 /** A key frame as read: ranges of the buffer that it came in. One instance is filled again and again. */
 export class KeyFrame {
   buffer: Buffer = Buffer.alloc(0);
@@ -116,11 +122,11 @@ export class KeyFrame {
   valueStart = 0;
   valueEnd = 0;
 
-  /** False when the payload is too short for what it says. */
+  /** False when the payload is too short for what it says, or says what cannot be. */
   read(buffer: Buffer, start: number, end: number): boolean {
     if (end - start < KEY_HEADER_BYTES) return false;
     const keyLength = keyLengthAt(buffer, start);
-    if (keyLength > end - start - KEY_HEADER_BYTES) return false;
+    if (keyLength > end - start - KEY_HEADER_BYTES || keyLength > KEY_LENGTH_MAX) return false;
     this.buffer = buffer;
     this.flags = buffer[start]!;
     this.db = buffer[start + 1]!;
@@ -133,6 +139,17 @@ export class KeyFrame {
     const type = (this.flags >>> TYPE_SHIFT) & 7;
     this.type = type as ValueType;
     this.encoding = this.flags >>> ENCODING_SHIFT;
-    return this.version >= 0 && this.expireAt >= 0 && type < VALUE_TYPES;
+    const isPossible = type < VALUE_TYPES && end - this.valueStart <= VALUE_LENGTH_MAX;
+    return isPossible && isMoment(this.version) && isMoment(this.expireAt);
+  }
+
+  /**
+   * Of a frame with a whole value: false when that is not what its type says. Those that will be large are looked at when they are first
+   * used, as their edits cannot be checked one by one: soundness.ts.
+   */
+  hasSoundValue(): boolean {
+    const { buffer, valueStart, valueEnd } = this;
+    if (isLargePayload(valueEnd - this.keyStart)) return true;
+    return isSound(this.type, this.encoding, buffer, valueStart, valueEnd);
   }
 }

@@ -1,9 +1,11 @@
 import { copyBytes } from '../protocol/bytes.js';
 import { keySlot } from '../protocol/crc16.js';
+import { isSound } from '../store/collections/soundness.js';
+import { isLargePayload } from '../store/size-classes.js';
 import { type Ref, Role, type Store, ValueType } from '../store/store.js';
 import { AtomicReceiver } from './atomic-receiver.js';
 import type { ClusterState } from './cluster-state.js';
-import { applyEdits, baseOf, fitsValue } from './edit-log.js';
+import { applyEdits, baseOf, editedCopy, fitsValue, lengthAfter } from './edit-log.js';
 import { Flag } from './entry-flags.js';
 import { FrameType, KeyFrame } from './frames.js';
 import type { FramesAhead } from './frames-ahead.js';
@@ -39,17 +41,18 @@ export class MirrorReceiver {
     this.#state = state;
     this.#store = state.store;
     this.#listener = listener;
-    this.atomic = new AtomicReceiver(state.config.stepKeys, (peer, type, frame) =>
-      this.#apply(peer, type, frame),
-    );
+    this.atomic = new AtomicReceiver(state.config.stepKeys, (peer, type, frame) => {
+      this.#apply(peer, type, frame);
+    });
   }
 
   /** False for a malformed frame. */
   receive(peer: Peer, type: number, buffer: Buffer, start: number, end: number): boolean {
     if (type === FrameType.Atomic) return this.atomic.receive(peer, buffer, start, end);
     if (!this.#frame.read(buffer, start, end)) return false;
-    this.#apply(peer, type, this.#frame);
-    return true;
+    const isWhole = type === FrameType.Set || type === FrameType.Copy;
+    if (isWhole && !this.#frame.hasSoundValue()) return false;
+    return this.#apply(peer, type, this.#frame);
   }
 
   /** Stores a granted claim: a full copy without the right to answer reads. */
@@ -57,48 +60,50 @@ export class MirrorReceiver {
     this.#put(peer, frame, this.#find(frame), Flag.Full);
   }
 
-  #apply(peer: Peer, type: number, frame: KeyFrame): void {
+  /** False for an EDIT that would leave what is no value of its type. */
+  #apply(peer: Peer, type: number, frame: KeyFrame): boolean {
     this.#state.clock.observe(frame.version);
     const ref = this.#find(frame);
-    if (frame.version < (this.#state.floors[frame.db] ?? 0)) return;
+    if (frame.version < (this.#state.floors[frame.db] ?? 0)) return true;
     // A COPY comes from who is primary now: it also replaces what a lost primary, ahead in its clock, has left here. But it
     // may be overtaken by one who has made the key anew:
     //     1. P sends COPY to J, and DELETE to X.
     //     2. X has the delete, makes the key anew with J as its backup, and sends SET to J. Here it is first.
     if (type === FrameType.Copy) {
-      if (ref !== 0 && this.#isOvertaken(peer, frame, ref)) return;
+      if (ref !== 0 && this.#isOvertaken(peer, frame, ref)) return true;
       this.#put(peer, frame, ref, frame.flags & GRANTS);
-      return;
+      return true;
     }
     // A provisional entry was seen by nobody: it gives way to the primary of the key, whatever its version.
     if (type === FrameType.Set && ref !== 0 && this.#isProvisional(ref)) {
       this.#put(peer, frame, ref, frame.flags & GRANTS);
-      return;
+      return true;
     }
-    if (ref !== 0 && this.#store.version(ref) > frame.version) return;
+    if (ref !== 0 && this.#store.version(ref) > frame.version) return true;
     switch (type) {
       case FrameType.Set:
         // A copy in the making says nothing against one who has made the key anew: see COPY; here P's COPY was first.
         if (ref === 0 || this.#isFrom(peer, ref) || !this.#isFull(ref)) {
           this.#put(peer, frame, ref, frame.flags & GRANTS);
         }
-        return;
+        return true;
       case FrameType.Edit:
         return this.#edit(peer, frame, ref);
       case FrameType.Expire:
-        if (ref === 0 || !this.#isFrom(peer, ref)) return;
+        if (ref === 0 || !this.#isFrom(peer, ref)) return true;
         this.#store.setExpireAt(ref, frame.expireAt);
         this.#store.setVersion(ref, frame.version);
-        return;
+        return true;
       case FrameType.TakeBack:
         this.#takeBack(peer, frame, ref);
-        return;
+        return true;
       case FrameType.Delete:
       case FrameType.Forget:
         if (ref === 0 || this.#store.role(ref) !== Role.Primary) this.#bury(frame, ref);
-        return;
+        return true;
       default:
         if (ref !== 0 && this.#isFrom(peer, ref)) this.#change(peer, type, frame, ref);
+        return true;
     }
   }
 
@@ -113,7 +118,7 @@ export class MirrorReceiver {
    * is always first. Should it be missing all the same the protocol has a fault. Then this copy neither answers nor
    * promotes itself until the keys of its slot have been sent anew.
    */
-  #edit(peer: Peer, frame: KeyFrame, found: Ref): void {
+  #edit(peer: Peer, frame: KeyFrame, found: Ref): boolean {
     const store = this.#store;
     const { buffer, valueStart, valueEnd } = frame;
     const isCopy = found !== 0 && store.role(found) === Role.Backup && this.#isFrom(peer, found);
@@ -121,14 +126,37 @@ export class MirrorReceiver {
     if (!isNext || !fitsValue(buffer, valueStart, valueEnd, store.valueLength(found))) {
       if (isCopy) store.setFlags(found, store.flags(found) & ~GRANTS);
       this.#listener.differs(peer, keySlot(buffer, frame.keyStart, frame.keyEnd));
-      return;
+      return true;
     }
-    store.attach(found, null);
-    const ref = applyEdits(store, found, buffer, valueStart, valueEnd);
+    const ref = this.#spliced(frame, found);
+    if (ref === 0) return false;
     store.setEncodingFlags(ref, frame.encoding);
     store.setExpireAt(ref, frame.expireAt);
     store.setVersion(ref, frame.version);
     store.setUsedAt(ref, Math.floor(this.#state.clock.wall / 1000));
+    return true;
+  }
+
+  /**
+   * The entry after the splices; 0 when its value would not be sound, and is as it was then. One that is large is looked at when it is
+   * first used: to check it here would cost far more than the change.
+   */
+  #spliced(frame: KeyFrame, found: Ref): Ref {
+    const store = this.#store;
+    const { buffer, valueStart, valueEnd } = frame;
+    const length = lengthAfter(buffer, valueStart);
+    const type = store.type(found);
+    if (type === ValueType.String || isLargePayload(store.keyLength(found) + length)) {
+      store.attach(found, null);
+      return applyEdits(store, found, buffer, valueStart, valueEnd);
+    }
+    const from = store.valueStart(found);
+    const to = from + store.valueLength(found);
+    const edited = editedCopy(store.valueBuffer(found), from, to, buffer, valueStart, valueEnd);
+    if (!isSound(type, frame.encoding, edited, 0, length)) return 0;
+    const ref = store.valueLength(found) === length ? found : store.resize(found, length);
+    copyBytes(edited, 0, length, store.valueBuffer(ref), store.valueStart(ref));
+    return ref;
   }
 
   /** Frames that change what this copy may do. */

@@ -17,6 +17,7 @@ export const Errors = {
   noSuchKey: 'ERR no such key',
   databaseRange: 'ERR DB index is out of range',
   stringTooLong: 'ERR string exceeds maximum allowed size (proto-max-bulk-len)',
+  damaged: 'ERR the value of this key is damaged',
   collectionTooLarge: 'ERR a collection cannot be larger than 512 MB',
   keyTooLong: 'ERR key is longer than 16777215 bytes',
   overflow: 'ERR increment or decrement would overflow',

@@ -8,6 +8,7 @@ import { encodingName } from './encodings.js';
 import { cString, Errors, invalidExpireTime } from './errors.js';
 import { helpHandler } from './help.js';
 import { findForRead, peekForRead } from './lookup.js';
+import { isUsableOrReply } from './open-value.js';
 import type { CommandContext, Handler, Handlers } from './spec.js';
 
 /** Longest string that Redis keeps in one allocation with its header ("embstr"). */
@@ -160,10 +161,12 @@ const renameHandler =
   (onlyNew: boolean): Handler =>
   (context, request, reply) => {
     const { keyspace, db } = context;
-    if (keyspace.find(db, request, 1) === 0) {
+    const from = keyspace.find(db, request, 1);
+    if (from === 0) {
       reply.error(Errors.noSuchKey);
       return;
     }
+    if (!isUsableOrReply(context, from, reply)) return;
     const same = request.sameArguments(1, 2);
     if (onlyNew && (same || keyspace.find(db, request, 2) !== 0)) {
       reply.integer(0);

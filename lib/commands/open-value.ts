@@ -2,8 +2,9 @@ import type { Keyspace } from '../cluster/keyspace-contract.js';
 import { copyBytes } from '../protocol/bytes.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
+import { isSound, SOUND } from '../store/collections/soundness.js';
 import type { ValueBytes } from '../store/collections/value-bytes.js';
-import { type Ref, VALUE_LENGTH_MAX, type ValueType } from '../store/entry.js';
+import { type Ref, VALUE_LENGTH_MAX, ValueType } from '../store/entry.js';
 import type { Attachment } from '../store/large-payloads.js';
 import { Errors } from './errors.js';
 import { findForRead } from './lookup.js';
@@ -65,6 +66,7 @@ export class OpenValue implements ValueBytes {
       return null;
     }
     if (ref === 0) return this.openNew(context, request, keyIndex, type, empty, emptyEncoding);
+    if (!isUsableOrReply(context, ref, reply)) return null;
     const length = keyspace.valueLength(ref);
     const bytes = request.end[request.argc - 1]! - request.start[0]!;
     if (length + length / GROWTH_SHARE + GROWTH_SHARE * bytes > VALUE_LENGTH_MAX) {
@@ -184,7 +186,28 @@ export function findOfType(
   reply: ReplyWriter,
 ): Ref {
   const ref = findForRead(context, request, keyIndex);
-  if (ref === 0 || context.keyspace.typeOf(ref) === type) return ref;
+  if (ref === 0) return 0;
+  if (context.keyspace.typeOf(ref) === type) return isUsableOrReply(context, ref, reply) ? ref : -1;
   reply.error(Errors.wrongType);
   return -1;
+}
+
+/**
+ * Small collections that come from other nodes are checked as they come, large ones here, where they are used for the first time
+ * since another node has changed them. False after an error reply.
+ */
+export function isUsableOrReply(
+  { keyspace }: CommandContext,
+  ref: Ref,
+  reply: ReplyWriter,
+): boolean {
+  if (!keyspace.isLarge(ref) || keyspace.attached(ref) !== null) return true;
+  const type = keyspace.typeOf(ref) as ValueType;
+  if (type === ValueType.String) return true;
+  const start = keyspace.valueStart(ref);
+  const end = start + keyspace.valueLength(ref);
+  const isGood = isSound(type, keyspace.encodingOf(ref), keyspace.valueBuffer(ref), start, end);
+  if (isGood) keyspace.attach(ref, SOUND);
+  else reply.error(Errors.damaged);
+  return isGood;
 }

@@ -9,6 +9,7 @@ import { integerOrReply, rangeOrReply } from './arguments.js';
 import { Errors } from './errors.js';
 import { findForRead } from './lookup.js';
 import { OpenSortedSet } from './open-sorted-set.js';
+import { isUsableOrReply } from './open-value.js';
 import { OpenSet } from './sets.js';
 import { writeMemberOf } from './sorted-sets.js';
 import type { CommandContext, Handler, Handlers } from './spec.js';
@@ -154,6 +155,7 @@ function taskOrReply(
       reply.error(Errors.wrongType);
       return null;
     }
+    if (ref !== 0 && !isUsableOrReply(context, ref, reply)) return null;
     operands.push(operandOf(context, request, i));
   }
   return optionsOrReply(request, at + 1 + Number(count), operands, kind, reply);

@@ -1,4 +1,4 @@
-import { HEADER_UNITS } from './entry.js';
+import { HEADER_UNITS, inlineUnits } from './entry.js';
 
 /** A page holds entries of one size class. Small pages keep the unfilled last page of each class cheap. */
 export const PAGE_UNITS = 32 * 1024;
@@ -9,6 +9,9 @@ export const PAGE_UNITS_SHIFT = 15;
  * What is larger gets an allocation of its own.
  */
 export const ENTRY_UNITS_MAX = PAGE_UNITS / 8;
+
+/** Whether an entry with so many bytes of key and value gets an allocation of its own. */
+export const isLargePayload = (bytes: number): boolean => inlineUnits(bytes) > ENTRY_UNITS_MAX;
 
 /**
  * Each class is at most this much larger than the one before (small ones by a unit): half of the step is lost to

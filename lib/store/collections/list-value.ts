@@ -4,7 +4,7 @@ import { numberAt, numberBytes, numberBytesOf, putNumber } from './numbers.js';
 import type { ValueBytes } from './value-bytes.js';
 
 /** Elements u32, offset of the first one u32. */
-const HEADER_BYTES = 8;
+export const LIST_HEADER_BYTES = 8;
 /** Larger lists have room in front of the first element, so that the others need not be moved. */
 const ROOM_FROM_BYTES = 4096;
 const ROOM_BYTES_MIN = 1024;
@@ -16,9 +16,11 @@ const TWO = 0x80;
 const FOUR = 0xc0;
 
 /** What a new list begins as. */
-export const EMPTY_LIST: Buffer = Buffer.from([0, 0, 0, 0, HEADER_BYTES, 0, 0, 0]);
+export const EMPTY_LIST: Buffer = Buffer.from([0, 0, 0, 0, LIST_HEADER_BYTES, 0, 0, 0]);
 
-const backBytes = (length: number): number => (length < TWO ? 1 : length <= 0xffff ? 3 : 5);
+/** Bytes of an element's length as it stands behind the element. */
+export const listBackBytes = (length: number): number =>
+  length < TWO ? 1 : length <= 0xffff ? 3 : 5;
 
 /** Elements to be put into a list, encoded one behind the other. */
 class Block {
@@ -35,7 +37,7 @@ class Block {
   add(source: Buffer, start: number, end: number): void {
     const data = end - start;
     const forward = numberBytes(data) + data;
-    this.#reserve(forward + backBytes(forward));
+    this.#reserve(forward + listBackBytes(forward));
     let at = putNumber(this.buffer, this.length, data);
     copyBytes(source, start, end, this.buffer, at);
     at += data;
@@ -76,7 +78,7 @@ export class ListValue {
   readonly block = new Block();
   #value!: ValueBytes;
   /** Offset of the first element from the value's start. */
-  #head = HEADER_BYTES;
+  #head = LIST_HEADER_BYTES;
   /** Offsets of the element found, and of what follows it, from the value's start. */
   #at = 0;
   #next = 0;
@@ -98,10 +100,10 @@ export class ListValue {
   close(): void {
     if (!this.#isHeaderStale || this.count === 0) return;
     this.#isHeaderStale = false;
-    const header = Buffer.allocUnsafe(HEADER_BYTES);
+    const header = Buffer.allocUnsafe(LIST_HEADER_BYTES);
     putU32(header, 0, this.count);
     putU32(header, 4, this.#head);
-    this.#value.splice(0, HEADER_BYTES, header, 0, HEADER_BYTES);
+    this.#value.splice(0, LIST_HEADER_BYTES, header, 0, LIST_HEADER_BYTES);
   }
 
   // --- looking
@@ -129,7 +131,7 @@ export class ListValue {
     const last = buffer[end - 1]!;
     const forward =
       last < TWO ? last : last < FOUR ? u16At(buffer, end - 3) : u32At(buffer, end - 5);
-    this.#read(this.#at - backBytes(forward) - forward);
+    this.#read(this.#at - listBackBytes(forward) - forward);
     return true;
   }
 
@@ -162,7 +164,7 @@ export class ListValue {
   prependBlock(): void {
     const { block } = this;
     const { length } = block;
-    const room = this.#head - HEADER_BYTES;
+    const room = this.#head - LIST_HEADER_BYTES;
     if (length <= room) {
       this.#value.splice(this.#head - length, length, block.buffer, 0, length);
       this.#head -= length;
@@ -170,16 +172,16 @@ export class ListValue {
       return;
     }
     if (this.#value.length < ROOM_FROM_BYTES) {
-      this.#head = HEADER_BYTES;
-      this.#value.splice(HEADER_BYTES, room, block.buffer, 0, length);
+      this.#head = LIST_HEADER_BYTES;
+      this.#value.splice(LIST_HEADER_BYTES, room, block.buffer, 0, length);
       this.#added();
       return;
     }
     const left = Math.max(ROOM_BYTES_MIN, Math.floor(this.#value.length / ROOM_SHARE));
     const front = Buffer.alloc(left + length);
     block.buffer.copy(front, left, 0, length);
-    this.#value.splice(HEADER_BYTES, room, front, 0, front.length);
-    this.#head = HEADER_BYTES + left;
+    this.#value.splice(LIST_HEADER_BYTES, room, front, 0, front.length);
+    this.#head = LIST_HEADER_BYTES + left;
     this.#added();
   }
 
@@ -207,8 +209,8 @@ export class ListValue {
       this.#head = until;
       return;
     }
-    this.#head = HEADER_BYTES;
-    this.#value.splice(HEADER_BYTES, until - HEADER_BYTES, EMPTY_LIST, 0, 0);
+    this.#head = LIST_HEADER_BYTES;
+    this.#value.splice(LIST_HEADER_BYTES, until - LIST_HEADER_BYTES, EMPTY_LIST, 0, 0);
   }
 
   /** Removes so many elements at the end, fewer than there are. */
@@ -255,8 +257,8 @@ export class ListValue {
       copyBytes(buffer, start + this.#at, start + this.#next, packed, bytes);
       bytes += this.#next - this.#at;
     }
-    this.#head = HEADER_BYTES;
-    this.#value.splice(HEADER_BYTES, length - HEADER_BYTES, packed, 0, bytes);
+    this.#head = LIST_HEADER_BYTES;
+    this.#value.splice(LIST_HEADER_BYTES, length - LIST_HEADER_BYTES, packed, 0, bytes);
   }
 
   #insert(at: number): void {
@@ -278,6 +280,6 @@ export class ListValue {
     this.#at = at;
     this.elementStart = absolute + prefix;
     this.elementEnd = this.elementStart + data;
-    this.#next = at + prefix + data + backBytes(prefix + data);
+    this.#next = at + prefix + data + listBackBytes(prefix + data);
   }
 }
