@@ -67,8 +67,8 @@ export class Gather {
   }
 
   key(position: number): Key {
-    const { db, request } = this.operation;
-    return keyOfArgument(db, request, this.order.at(position));
+    const { order } = this;
+    return keyOfArgument(order.databaseAt(position), this.operation.request, order.at(position));
   }
 
   /** Keys that are held behind a gap are given to whoever else gathers them: only who goes in order may insist. */

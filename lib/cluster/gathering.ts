@@ -315,8 +315,9 @@ export class Gathering implements ReplySink {
 
   #look(gather: Gather, position: number): void {
     if (gather.isHeld[position] === 1 || gather.isAsked[position] === 1) return;
-    const { db, request } = gather.operation;
+    const { request } = gather.operation;
     const index = gather.order.at(position);
+    const db = gather.order.databaseAt(position);
     const ref = this.#store.find(db, request.buffer, request.start[index]!, request.end[index]!);
     if (this.#routing.mayAcquire(db, request, index, ref)) {
       if (ref === 0 || this.#store.role(ref) === Role.Tombstone) {

@@ -15,8 +15,8 @@ const HASHES = 2 ** 32;
  * each bucket is sorted by itself.
  */
 export class KeyOrder {
-  /** Arguments of the command that name its keys, in order; as far as `count`. */
-  readonly #indexes: Int32Array;
+  /** Numbers of the command's keys, in order; as far as `count`. */
+  readonly #numbers: Int32Array;
   count = 0;
   readonly #operation: Operation;
   readonly #hashes: Float64Array;
@@ -30,7 +30,7 @@ export class KeyOrder {
   constructor(operation: Operation) {
     const { length } = operation.keys;
     this.#operation = operation;
-    this.#indexes = new Int32Array(length);
+    this.#numbers = new Int32Array(length);
     this.#hashes = new Float64Array(length);
     this.#dealt = new Float64Array(length);
     this.#ends = new Int32Array(Math.ceil(length / BUCKET_KEYS));
@@ -38,7 +38,12 @@ export class KeyOrder {
 
   /** The argument that is the key number `position`. */
   at(position: number): number {
-    return this.#indexes[position]!;
+    return this.#operation.keys[this.#numbers[position]!]!;
+  }
+
+  /** The database of the key number `position`. */
+  databaseAt(position: number): number {
+    return this.#databaseOf(this.#numbers[position]!);
   }
 
   /** Goes on with about so many keys; true when all are in order. */
@@ -82,27 +87,36 @@ export class KeyOrder {
 
   /** Keys of one hash are few: the new one goes to its place among them, unless it is there already. */
   #add(hashed: number): void {
-    const index = this.#operation.keys[hashed % POSITIONS]!;
+    const number = hashed % POSITIONS;
     const hash = Math.floor(hashed / POSITIONS);
     let at = this.count;
-    for (; at > 0 && this.#hashOf(this.#indexes[at - 1]!) === hash; at--) {
-      const order = this.#compare(this.#indexes[at - 1]!, index);
+    for (; at > 0 && this.#hashOf(this.#numbers[at - 1]!) === hash; at--) {
+      const order = this.#compare(this.#numbers[at - 1]!, number);
       if (order === 0) return;
       if (order < 0) break;
     }
-    this.#indexes.copyWithin(at + 1, at, this.count);
-    this.#indexes[at] = index;
+    this.#numbers.copyWithin(at + 1, at, this.count);
+    this.#numbers[at] = number;
     this.count++;
   }
 
-  #hashOf(index: number): number {
-    const { request } = this.#operation;
+  #hashOf(number: number): number {
+    const { request, keys } = this.#operation;
+    const index = keys[number]!;
     return HASH.of(request.buffer, request.start[index]!, request.end[index]!);
   }
 
   #compare(one: number, other: number): number {
-    const { buffer, start, end } = this.#operation.request;
-    return buffer.compare(buffer, start[other], end[other], start[one], end[one]);
+    const { request, keys } = this.#operation;
+    const { buffer, start, end } = request;
+    const [a, b] = [keys[one]!, keys[other]!];
+    const order = buffer.compare(buffer, start[b], end[b], start[a], end[a]);
+    return order === 0 ? this.#databaseOf(one) - this.#databaseOf(other) : order;
+  }
+
+  #databaseOf(number: number): number {
+    const { db, databases } = this.#operation;
+    return databases?.[number] ?? db;
   }
 
   #bucketOf(hash: number): number {

@@ -258,6 +258,9 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     const isBlank = isNew || this.#isOver(ref) || store.type(ref) === ValueType.None;
     const before = isBlank ? 0 : store.valueLength(ref);
     const length = Math.max(before, offset + end - start);
+    // Zeros that fill a gap are part of the change.
+    const changed = offset + end - start - Math.min(before, offset);
+    const isEdit = !isBlank && changed < before && changed <= this.#state.config.partBytes;
     if (isNew) ref = this.#create(db, request, keyIndex, ref, length);
     else {
       if (isBlank) store.setExpireAt(ref, 0);
@@ -269,6 +272,12 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     const at = store.valueStart(ref);
     if (offset > before) target.fill(0, at + before, at + offset);
     copyBytes(value, start, end, target, at + offset);
+    if (isEdit) {
+      const from = Math.min(before, offset);
+      const to = offset + end - start;
+      this.#mirror.edits.add(from, Math.min(before, to) - from, target, at + from, at + to);
+      return this.edited(ref, RAW_ENCODING);
+    }
     store.setEncodingFlags(ref, RAW_ENCODING);
     if (isNew) this.#adopt(ref);
     else this.#changed(ref, FrameType.Set);

@@ -58,6 +58,8 @@ export interface Operation {
   /** Indexes of the key arguments. */
   readonly keys: readonly number[];
   readonly db: number;
+  /** Databases of `keys`, where these are not all in `db`. */
+  readonly databases?: readonly number[] | undefined;
   readonly proto: 2 | 3;
   readonly sink: ReplySink;
   readonly token: number;

@@ -85,8 +85,9 @@ export class Together {
 
   /** The entry of a key that is held here; 0 when that is so no more. */
   refAt({ operation, order }: Gather, position: number): Ref {
-    const { request, db } = operation;
+    const { request } = operation;
     const index = order.at(position);
+    const db = order.databaseAt(position);
     const ref = this.#store.find(db, request.buffer, request.start[index]!, request.end[index]!);
     if (ref === 0 || this.#store.role(ref) !== Role.Primary) return 0;
     return (this.#store.flags(ref) & (Flag.Held | Flag.Busy)) === Flag.Held ? ref : 0;

@@ -1,13 +1,18 @@
+import { bitfieldHandlers } from './bitfields.js';
+import { bitmapHandlers } from './bitmaps.js';
 import { clientHandlers } from './client.js';
 import { clusterHandlers } from './cluster.js';
 import { commandHandlers } from './command.js';
 import { configHandlers } from './config.js';
 import { connectionHandlers } from './connection.js';
+import { copyHandlers } from './copies.js';
+import { bitmapFacts } from './facts/bitmap-facts.js';
 import { clusterFacts } from './facts/cluster-facts.js';
 import { connectionFacts } from './facts/connection-facts.js';
 import { genericFacts } from './facts/generic-facts.js';
 import { hashFacts } from './facts/hash-facts.js';
 import { listFacts } from './facts/list-facts.js';
+import { observationFacts } from './facts/observation-facts.js';
 import { pubsubFacts } from './facts/pubsub-facts.js';
 import { serverFacts } from './facts/server-facts.js';
 import { setFacts } from './facts/set-facts.js';
@@ -15,9 +20,12 @@ import { sortedSetFacts } from './facts/sorted-set-facts.js';
 import { sortedSetRangeFacts } from './facts/sorted-set-range-facts.js';
 import { stringFacts } from './facts/string-facts.js';
 import { additionalSubcommands } from './facts/tandis-facts.js';
+import { valueFacts } from './facts/value-facts.js';
 import { hashHandlers } from './hashes.js';
 import { keyHandlers } from './keys.js';
+import { lcsHandlers } from './lcs.js';
 import { listHandlers } from './lists.js';
+import { memoryHandlers } from './memory.js';
 import { pubsubHandlers } from './pubsub.js';
 import { scanHandlers } from './scan.js';
 import { serverHandlers } from './server.js';
@@ -32,6 +40,8 @@ import { CommandTable } from './table.js';
 
 const REDIS_FACTS = [
   ...stringFacts,
+  ...bitmapFacts,
+  ...valueFacts,
   ...hashFacts,
   ...setFacts,
   ...listFacts,
@@ -41,6 +51,7 @@ const REDIS_FACTS = [
   ...connectionFacts,
   ...pubsubFacts,
   ...serverFacts,
+  ...observationFacts,
   ...clusterFacts,
 ];
 
@@ -53,6 +64,10 @@ function withAdditions(facts: CommandFacts): CommandFacts {
 export function createCommandTable(): CommandTable {
   return new CommandTable(REDIS_FACTS.map(withAdditions), [
     stringHandlers,
+    bitmapHandlers,
+    bitfieldHandlers,
+    lcsHandlers,
+    copyHandlers,
     hashHandlers,
     setHandlers,
     setOperationHandlers,
@@ -66,6 +81,7 @@ export function createCommandTable(): CommandTable {
     clientHandlers,
     pubsubHandlers,
     serverHandlers,
+    memoryHandlers,
     configHandlers,
     commandHandlers,
     clusterHandlers,

@@ -40,11 +40,24 @@ function writeKeySpec(spec: KeySpecFacts, reply: ReplyWriter): void {
   reply.bulkLatin1('flags');
   writeStatuses(words(spec.flags), reply);
   reply.bulkLatin1('begin_search');
+  if ('unknown' in spec) {
+    writeUnknown(reply);
+    reply.bulkLatin1('find_keys');
+    return writeUnknown(reply);
+  }
   reply.map(2);
-  writePair('type', 'index', reply);
-  reply.bulkLatin1('spec');
-  reply.map(1);
-  writeNumber('index', spec.begin, reply);
+  if ('keyword' in spec) {
+    writePair('type', 'keyword', reply);
+    reply.bulkLatin1('spec');
+    reply.map(2);
+    writePair('keyword', spec.keyword, reply);
+    writeNumber('startfrom', spec.from, reply);
+  } else {
+    writePair('type', 'index', reply);
+    reply.bulkLatin1('spec');
+    reply.map(1);
+    writeNumber('index', spec.begin, reply);
+  }
   reply.bulkLatin1('find_keys');
   reply.map(2);
   if ('countAt' in spec) {
@@ -62,6 +75,13 @@ function writeKeySpec(spec: KeySpecFacts, reply: ReplyWriter): void {
   writeNumber('lastkey', spec.last, reply);
   writeNumber('keystep', spec.step, reply);
   writeNumber('limit', spec.limit, reply);
+}
+
+function writeUnknown(reply: ReplyWriter): void {
+  reply.map(2);
+  writePair('type', 'unknown', reply);
+  reply.bulkLatin1('spec');
+  reply.map(0);
 }
 
 function writePair(name: string, value: string, reply: ReplyWriter): void {

@@ -287,6 +287,7 @@ export class Dispatcher implements Executor {
       traits: spec,
       keys: keyIndexes(spec, request, 0),
       db: client.db,
+      databases: spec.keyDatabases?.(request, client.db),
       proto: client.reply.proto,
       sink: client.order.begin(hashesOf(spec, request), sink),
       token,

@@ -1,5 +1,7 @@
 import { ValueType } from '../store/entry.js';
 
+/** Raw is what APPEND, SETRANGE and the like make of a string: OBJECT ENCODING says so whatever its bytes are. */
+export const StringEncoding = { Plain: 0, Raw: 1 } as const;
 /** Encodings of a hash, as OBJECT ENCODING says them. */
 export const HashEncoding = { Listpack: 0, Hashtable: 1 } as const;
 export const SetEncoding = { Intset: 0, Hashtable: 1 } as const;

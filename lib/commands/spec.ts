@@ -21,10 +21,13 @@ export interface ArgumentFacts {
   readonly arguments?: readonly ArgumentFacts[];
 }
 
-interface KeySpecBase {
+interface AnyKeySpec {
   /** Separated by spaces. */
   readonly flags: string;
   readonly notes?: string;
+}
+
+interface KeySpecBase extends AnyKeySpec {
   readonly begin: number;
   readonly step: number;
 }
@@ -41,7 +44,21 @@ export interface CountedKeysFacts extends KeySpecBase {
   readonly first: number;
 }
 
-export type KeySpecFacts = KeyRangeFacts | CountedKeysFacts;
+/** A key follows the last `keyword` that is looked for from argument `from` on. */
+export interface KeywordKeyFacts extends AnyKeySpec {
+  readonly keyword: string;
+  readonly from: number;
+  readonly last: number;
+  readonly step: number;
+  readonly limit: number;
+}
+
+/** Keys that the arguments do not name as such: patterns of SORT, and its target, which is found as `keyword` says. */
+export interface UnknownKeyFacts extends AnyKeySpec {
+  readonly unknown: true;
+}
+
+export type KeySpecFacts = KeyRangeFacts | CountedKeysFacts | KeywordKeyFacts | UnknownKeyFacts;
 
 /** What COMMAND and COMMAND DOCS tell of a command: the shape of Redis's commands/*.json. */
 export interface CommandFacts {
@@ -91,6 +108,11 @@ export interface CommandContext {
 
 export type Handler = (context: CommandContext, request: Request, reply: ReplyWriter) => void;
 
+/** Index of a key behind those of the ranges, of a command line that begins at argument `first`; 0 where there is none. */
+export type MovableKey = (request: Request, first: number) => number;
+
+export type KeyDatabases = (request: Request, db: number) => readonly number[] | undefined;
+
 /** A command's function and what the facts do not tell. */
 export interface HandlerEntry {
   readonly run: Handler;
@@ -104,6 +126,10 @@ export interface HandlerEntry {
   readonly pairs?: Pairs;
   /** See CommandSpec; false by default. */
   readonly whileSubscribed?: boolean;
+  /** Databases of its keys, where these may not all be that of its client: undefined when they are. */
+  readonly keyDatabases?: KeyDatabases;
+  /** Finds one more key among the options of a command. */
+  readonly movableKey?: MovableKey;
 }
 
 /** By name; subcommands as "client|list". */
@@ -123,6 +149,8 @@ export interface CommandSpec extends CommandTraits {
   readonly firstKey: number;
   readonly lastKey: number;
   readonly keyStep: number;
+  readonly keyDatabases: KeyDatabases | null;
+  readonly movableKey: MovableKey | null;
   /** Runs on a node that does not serve yet. */
   readonly loading: boolean;
   /** Runs before the client has authenticated itself. */

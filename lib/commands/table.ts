@@ -162,6 +162,8 @@ function specOf(
     observes: entry?.observes ?? false,
     keyMode: entry?.keyMode ?? KeyMode.Single,
     pairs: entry?.pairs ?? Pairs.None,
+    keyDatabases: entry?.keyDatabases ?? null,
+    movableKey: entry?.movableKey ?? null,
     loading: flags.includes('loading'),
     noAuth: flags.includes('no_auth'),
     whileSubscribed: entry?.whileSubscribed ?? false,
@@ -174,7 +176,7 @@ function keyRange(facts: CommandFacts) {
   const specs = facts.keySpecs ?? [];
   const hasKeys = specs.some(({ flags }) => !flags.split(' ').includes('not_key'));
   const countedKeys = specs.find((spec): spec is CountedKeysFacts => 'countAt' in spec) ?? null;
-  const ranges = specs.flatMap((spec) => ('countAt' in spec ? [] : [spec]));
+  const ranges = specs.flatMap((spec) => ('limit' in spec && !('keyword' in spec) ? [spec] : []));
   const first = ranges[0];
   if (first === undefined) return { hasKeys, countedKeys, firstKey: 0, lastKey: 0, keyStep: 0 };
   const final = ranges[ranges.length - 1]!;
@@ -212,15 +214,19 @@ export function keysAreCounted(spec: CommandSpec, request: Request, first: numbe
 
 /** Keys of a command line that begins at argument `first`. */
 export function keyCount(spec: CommandSpec, request: Request, first = 0): number {
-  return rangeCount(spec, request.argc - first) + countedCount(spec, request, first);
+  const count = rangeCount(spec, request.argc - first) + countedCount(spec, request, first);
+  return spec.movableKey === null || spec.movableKey(request, first) === 0 ? count : count + 1;
 }
 
 /** Index of the `position`-th key argument of a command line that begins at argument `first`. */
 export function keyIndex(spec: CommandSpec, request: Request, position: number, first = 0): number {
-  const { countedKeys } = spec;
-  if (countedKeys === null) return first + spec.firstKey + position * spec.keyStep;
+  const { countedKeys, movableKey } = spec;
+  if (countedKeys === null && movableKey === null) {
+    return first + spec.firstKey + position * spec.keyStep;
+  }
   const range = rangeCount(spec, request.argc - first);
   if (position < range) return first + spec.firstKey + position * spec.keyStep;
+  if (countedKeys === null) return movableKey!(request, first);
   return first + countedKeys.begin + countedKeys.first + (position - range) * countedKeys.step;
 }
 

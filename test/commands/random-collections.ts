@@ -134,6 +134,7 @@ export class RandomCollections {
       () => (this.#chance(0.3) ? ['DEL', key()] : ['OBJECT', 'ENCODING', key()]),
       () => ['OBJECT', this.#pick(['ENCODING', 'REFCOUNT']), key()],
       () => (this.#chance(0.3) ? ['RENAME', key(), key()] : ['EXISTS', key()]),
+      () => ['COPY', key(), key(), ...(this.#chance(0.5) ? ['REPLACE'] : [])],
       () => ['SCAN', '0', 'TYPE', this.#pick(types), 'COUNT', '10000'],
       () => (this.#chance(0.2) ? ['EXPIRE', key(), '1000'] : ['PERSIST', key()]),
       () => this.#pick([['GET', key()], ['STRLEN', key()], ['APPEND', key(), 'x'], ['DBSIZE']]),

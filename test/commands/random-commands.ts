@@ -79,7 +79,7 @@ const TEXTS = [
 ];
 const WORDS = ['foo', 'GETT', 'ho:st', 'se t', 'x'.repeat(200), 'hs\0et', 'a\r\nb', "qu'ote"];
 const DATABASES = ['0', '0', '1', '1', '-1', '99', 'x'];
-const GATHERING = ['mset', 'msetnx', 'rename', 'renamenx'];
+const GATHERING = ['mset', 'msetnx', 'rename', 'renamenx', 'copy'];
 const SLEEPS = ['0', '0.001', 'x'];
 /** What is put in the place of an argument to make a command nearly valid. */
 const JUNK = [...NOT_INTEGERS, 'nx', 'EX', 'get', 'foo', '*'];
@@ -285,6 +285,12 @@ export class RandomCommands {
     ];
   }
 
+  #copyOptions(): string[] {
+    const replace = this.#chance(0.5) ? [this.#pick(['REPLACE', 'replace'])] : [];
+    const db = this.#chance(0.5) ? ['DB', this.#pick(DATABASES)] : [];
+    return this.#chance(0.5) ? [...replace, ...db] : [...db, ...replace];
+  }
+
   #keyspace(): (() => string[])[] {
     const key = this.#key;
     return [
@@ -302,6 +308,8 @@ export class RandomCommands {
       () => ['TYPE', key()],
       () => ['RENAME', key(), key()],
       () => ['RENAMENX', key(), key()],
+      () => ['COPY', key(), key(), ...this.#copyOptions()],
+      () => ['COPY', key(), key(), ...this.#copyOptions()],
       () => ['KEYS', this.#pick(['*', 'a*', '?', '{t}[12]', '[^a]', 'nul*', ''])],
       () => [
         'SCAN',
