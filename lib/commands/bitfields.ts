@@ -124,13 +124,25 @@ const limitsOf = ({ isSigned, bits }: FieldType): [min: bigint, max: bigint] =>
 const wrap = ({ isSigned, bits }: FieldType, value: bigint): bigint =>
   isSigned ? BigInt.asIntN(bits, value) : BigInt.asUintN(bits, value);
 
-/** What becomes of a field that is to have this value; null where it does not change. */
-function kept(operation: FieldOperation, value: bigint): bigint | null {
-  const [min, max] = limitsOf(operation);
-  if (value >= min && value <= max) return value;
+/** Whether `value` and `increment` make more than the field holds, 1, less, -1, or neither, 0. */
+function overflowOf(type: FieldType, value: bigint, increment: bigint): -1 | 0 | 1 {
+  const [min, max] = limitsOf(type);
+  // Redis finds out with 64 bits: a number far below all that the field holds seems to be above.
+  const above = BigInt.asIntN(64, max - value);
+  const below = BigInt.asIntN(64, min - value);
+  const isNarrow = type.isSigned && type.bits < 64;
+  if (value > max || (increment > above && (isNarrow || (value >= 0n && increment > 0n)))) return 1;
+  if (value < min) return -1;
+  const isDown = increment < 0n && (value < 0n || !type.isSigned);
+  return increment < below && (isNarrow || isDown) ? -1 : 0;
+}
+
+/** What becomes of a field that is to have this value and that much more; null where it does not change. */
+function kept(operation: FieldOperation, value: bigint, increment: bigint): bigint | null {
+  const overflow = overflowOf(operation, value, increment);
+  if (overflow === 0 || operation.overflow === 'WRAP') return wrap(operation, value + increment);
   if (operation.overflow === 'FAIL') return null;
-  if (operation.overflow === 'WRAP') return wrap(operation, value);
-  return value > max ? max : min;
+  return limitsOf(operation)[overflow > 0 ? 1 : 0];
 }
 
 const window = Buffer.alloc(FIELD_BYTES_MAX);
@@ -252,7 +264,7 @@ function run(fields: Fields, operation: FieldOperation, reply: ReplyWriter): voi
   const isSet = operation.kind === 'SET';
   // As Redis has it, a negative number is one beyond all that an unsigned field can be set to.
   const given = operation.isSigned ? operation.value : BigInt.asUintN(64, operation.value);
-  const after = kept(operation, isSet ? given : before + operation.value);
+  const after = kept(operation, isSet ? given : before, isSet ? 0n : operation.value);
   if (after === null) {
     reply.nil();
     return;

@@ -4,7 +4,7 @@ import { ValueType } from '../../lib/store/entry.js';
 import { Guarded, KINDS, LARGE_BYTES, MARGIN, mutated, type Random } from './random-values.js';
 import { seededRandom } from './seeded-random.js';
 
-const VALUES = 150;
+const VALUES = 60;
 const MUTATIONS = 60;
 
 for (const [name, kind] of Object.entries(KINDS)) {
