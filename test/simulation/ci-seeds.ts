@@ -40,6 +40,7 @@ const SEEDS: Readonly<Record<string, number>> = {
   busy: 10,
   'merge-crash': 6,
   'three-sides': 6,
+  'collections-split': 6,
 };
 const OTHER_SEEDS = 10;
 export const CI_RUNS_MIN = 500;

@@ -31,8 +31,9 @@ export function readAll(key: string): readonly string[] {
   }
 }
 
-const READS = new Set([
+export const COLLECTION_READS: ReadonlySet<string> = new Set([
   'EXISTS',
+  'IS',
   'HGETALL',
   'HGET',
   'HLEN',
@@ -98,7 +99,7 @@ function sortedSetCommand(random: Random, luck: number, key: string): readonly s
 }
 
 /** Fields with values, members with scores, members with nothing, or elements in order: all as pairs. */
-type State = readonly (readonly [name: string, value: string])[];
+export type State = readonly (readonly [name: string, value: string])[];
 
 interface Effect {
   readonly state: State;
@@ -116,11 +117,14 @@ export class CollectionModel implements Model {
   readonly #numbers = new Map<string, string>();
 
   isRead(call: Call): boolean {
-    return READS.has(call.args[0]!);
+    return COLLECTION_READS.has(call.args[0]!);
   }
 
   step(encoded: string, call: Call): string[] {
     const state = JSON.parse(encoded) as State;
+    // What a checker has found in the nodes' memory.
+    if (call.args[0] === 'IS') return encoded === this.#found(call) ? [encoded] : [];
+    if (call.args[0] === 'BECOME') return [this.#found(call)];
     const effect = effectOf(
       state,
       call.args.map((arg, i) => (i < 2 ? arg : this.#short(arg))),
@@ -131,6 +135,11 @@ export class CollectionModel implements Model {
 
   show(encoded: string): string {
     return encoded.replace(/"@(\d+)"/g, (_, number) => this.#values[Number(number)]!.slice(0, 12));
+  }
+
+  #found({ args }: Call): string {
+    const state = JSON.parse(args[2]!) as State;
+    return JSON.stringify(state.map(([name, value]) => [this.#short(name), this.#short(value)]));
   }
 
   #short(value: string): string {

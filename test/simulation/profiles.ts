@@ -202,6 +202,18 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     clockSkewMs: 20,
     splits: 3,
   },
+  /** The same of collections, whose changes travel as edits. */
+  'collections-split': {
+    ...BASE,
+    nodes: 4,
+    kinds: 'HSLZ',
+    keys: 2,
+    thinkMsMax: 15,
+    partBytes: 300,
+    faults: { reset: 1 },
+    clockSkewMs: 20,
+    splits: 3,
+  },
   'merge-crash': {
     ...BASE,
     nodes: 5,

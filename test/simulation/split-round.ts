@@ -3,6 +3,8 @@ import { Flag } from '../../lib/cluster/entry-flags.js';
 import { FrameType } from '../../lib/cluster/frames.js';
 import { sameViewId } from '../../lib/cluster/membership/views.js';
 import { type Ref, Role, type Store, ValueType } from '../../lib/store/store.js';
+import { COLLECTION_READS, isCollection } from './collections.js';
+import { contentOf } from './contents.js';
 import type { Call } from './history.js';
 import type { Process } from './process.js';
 
@@ -10,7 +12,7 @@ import type { Process } from './process.js';
 export interface Newest {
   /** 0 when none of them knows anything of the key. */
   readonly version: number;
-  /** Null where it is a delete. */
+  /** As `contentOf` has it; null where it is a delete. */
   readonly value: string | null;
   /** Unix milliseconds, 0 for never. */
   readonly expireAt: number;
@@ -138,12 +140,9 @@ export class SplitRound {
     if (!this.held[side]!.has(key)) history.push(pseudo(['VANISH', key], this.cutAt, null));
     const last = this.newestOfSide[side]!.get(key)!;
     // What expires is looked at by nobody in particular.
-    if (!this.isFlushed && last.expireAt === 0 && !this.#isToldOf(side, key, calls, sideOf)) {
-      const reply =
-        last.value === null
-          ? ({ type: '_', text: '' } as const)
-          : ({ type: '$', text: last.value } as const);
-      history.push(pseudo(['GET', key], this.frozenAt, reply));
+    const mayExpire = last.expireAt !== 0 && !isCollection(key);
+    if (!this.isFlushed && !mayExpire && !this.#isToldOf(side, key, calls, sideOf)) {
+      history.push(found(key, last.value, this.frozenAt));
     }
     return history;
   }
@@ -208,7 +207,9 @@ export class SplitRound {
     const history: Call[] = [];
     if (value !== null) {
       const ttl = Math.round(toTrueTime(expireAt) - this.frozenAt);
-      const args = ['SET', key, value, ...(expireAt === 0 ? [] : ['PX', String(ttl)])];
+      const args = isCollection(key)
+        ? ['BECOME', key, value]
+        : ['SET', key, value, ...(expireAt === 0 ? [] : ['PX', String(ttl)])];
       history.push(pseudo(args, this.frozenAt, { type: '+', text: 'OK' }));
     }
     for (const call of calls) {
@@ -222,18 +223,24 @@ export class SplitRound {
 /** Above the number of every call. */
 const PSEUDO_CALL = 1_000_000_000;
 
-const READS = new Set(['GET', 'EXISTS', 'PTTL', 'STRLEN']);
+const READS = new Set(['GET', 'EXISTS', 'PTTL', 'STRLEN', ...COLLECTION_READS]);
+/** What is always a change, whatever was there before. */
+const CHANGES = new Set(['GETSET', 'HSET']);
+/** What may be one, whatever its reply. */
+const MAYBE_CHANGES = new Set(['ZADD', 'LTRIM']);
 
 /** Whether a command has, or may have, changed its key. */
 function mayChange(call: Call): boolean {
   if (READS.has(call.args[0]!) || call.outcome === 'not-run') return false;
-  return call.reply === null || isAcked(call);
+  if (call.reply === null || isAcked(call)) return true;
+  return call.reply.type !== '-' && MAYBE_CHANGES.has(call.args[0]!);
 }
 
 function isAcked({ args, reply }: Call): boolean {
   if (reply === null || reply.type === '-') return false;
-  // Always a change, whatever was there before.
-  if (args[0] === 'GETSET') return true;
+  if (CHANGES.has(args[0]!)) return true;
+  if (MAYBE_CHANGES.has(args[0]!)) return reply.type === ':' && reply.text !== '0';
+  if ('items' in reply) return reply.items.length > 0;
   return reply.type !== '_' && !('text' in reply && reply.text === '0');
 }
 
@@ -250,6 +257,18 @@ const unknown = (call: Call): Call =>
   call.outcome === 'not-run'
     ? call
     : { ...call, outcome: 'unknown', returnedAt: Number.POSITIVE_INFINITY, reply: null };
+
+/** What a checker has found of a key in the nodes' memory. */
+function found(key: string, value: string | null, at: number): Call {
+  if (isCollection(key)) {
+    return pseudo(['IS', key, value ?? '[]'], at, { type: '+', text: 'OK' });
+  }
+  return pseudo(
+    ['GET', key],
+    at,
+    value === null ? { type: '_', text: '' } : { type: '$', text: value },
+  );
+}
 
 /** Something that no client did: a VANISH may happen at any time after that or never, others have happened then. */
 function pseudo(args: readonly string[], at: number, reply: Call['reply']): Call {
@@ -289,11 +308,9 @@ export function newestOf(processes: readonly Process[], key: string): Newest {
     const version = isDelete ? store.expireAt(ref) : store.version(ref);
     if (!isDelete && version < node.state.floors[0]!) continue;
     if (version < newest.version || (isDelete && version === newest.version)) continue;
-    const start = store.valueStart(ref);
-    const value = store.valueBuffer(ref).latin1Slice(start, start + store.valueLength(ref));
     newest = isDelete
       ? { version, value: null, expireAt: 0 }
-      : { version, value, expireAt: store.expireAt(ref) };
+      : { version, value: contentOf(store, ref), expireAt: store.expireAt(ref) };
   }
   // A FLUSHALL on one side counts for keys of the other one, too.
   const floor = Math.max(...processes.map(({ node }) => node.state.floors[0]!));

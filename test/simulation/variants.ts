@@ -483,4 +483,50 @@ export const VARIANTS: readonly Variant[] = [
     profile: 'large',
     seed: 1,
   },
+  {
+    name: 'zones-ignored',
+    breaks: 'the backup of a key is the first ranked member, in whatever zone',
+    invariant: 'I3',
+    edits: [edit('placement.js', 'this.#hasZones = zones.count > 1;', 'this.#hasZones = false;')],
+    profile: 'zones',
+    seed: 1,
+  },
+  {
+    name: 'copy-stays-in-zone',
+    breaks: 'a take-over that cannot swap leaves the backup where it has brought it',
+    invariant: 'I3',
+    edits: [
+      edit(
+        'moves.js',
+        'else if (ranked !== null) this.startIfRoom(ref, ranked);',
+        'else if (ranked !== null) {}',
+      ),
+    ],
+    profile: 'zones',
+    options: { partBytes: 60, kinds: 'rH', largeShare: 1, stickyShare: 0.2, takeOverAfter: 1 },
+    seed: 1,
+  },
+  {
+    name: 'edit-before-copy',
+    breaks: 'a change of a collection goes as an edit to one that was sent no copy yet',
+    invariant: 'I2',
+    edits: [edit('changes.js', 'const hasCopy = move.copyOffset !== 0;', 'const hasCopy = true;')],
+    profile: 'collections-roam',
+    options: { partBytes: 200_000, faults: { crash: 1 }, faultEveryMs: 500, spares: 1 },
+    seed: 11,
+  },
+  {
+    name: 'merge-awaits-nothing',
+    breaks: 'after a merge a backup with an older copy is taken for one that has the newest',
+    invariant: 'I2',
+    edits: [
+      edit(
+        'verdict.js',
+        'const lead = awaiting === undefined ? Action.Lead : Action.LeadAlone;',
+        'const lead = Action.Lead;',
+      ),
+    ],
+    profile: 'collections-split',
+    seed: 1,
+  },
 ];
