@@ -158,9 +158,8 @@ export const VARIANTS: readonly Variant[] = [
     edits: [
       edit(
         'failover.js',
-        `if (old !== null && this.#state.grantEnds(old) > this.#state.now) return false;
-        this.#promoteNow(ref);`,
-        'this.#promoteNow(ref);',
+        'return old === null || this.#state.grantEnds(old) <= this.#state.now;',
+        'return true;',
       ),
     ],
     profile: 'links',
@@ -388,7 +387,7 @@ export const VARIANTS: readonly Variant[] = [
     edits: [
       edit(
         'mirror-receiver.js',
-        'if (frame.version < (this.#state.floors[frame.db] ?? 0)) return;',
+        'if (frame.version < (this.#state.floors[frame.db] ?? 0)) return true;',
         '',
       ),
     ],
