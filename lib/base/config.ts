@@ -105,3 +105,23 @@ export function busPortOf(config: Config): number {
   if (port + 10_000 <= 65_535) return port + 10_000;
   throw new OptionError(`port ${port} leaves no bus port 10000 above it: set --cluster-port`);
 }
+
+/** A secret that is shorter can be tried out. */
+const SECRET_LENGTH_MIN = 16;
+
+/**
+ * Whoever reaches the bus port of a node without a secret is taken for a member. Throws OptionError where that port
+ * would be open to others than this machine, unless told so, and for a secret that is none.
+ */
+export function checkBusSecrecy(config: Config): void {
+  const secret = config.get('cluster-secret');
+  if (secret !== '' && secret.length < SECRET_LENGTH_MIN) {
+    throw new OptionError(`cluster-secret: give ${SECRET_LENGTH_MIN} characters or more`);
+  }
+  const bind = config.get('bind');
+  const isLoopback = bind === 'localhost' || bind === '::1' || /^127(\.\d+){3}$/.test(bind);
+  if (secret !== '' || isLoopback || config.get('cluster-insecure') === 'yes') return;
+  throw new OptionError(
+    `bind ${bind} opens the cluster bus to others: set cluster-secret, or cluster-insecure yes`,
+  );
+}

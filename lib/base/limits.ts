@@ -61,5 +61,8 @@ export const CONTROL_BACKLOG_BYTES = 4 * 1024 * 1024;
 /** Bus connections that are open at the same time, those of strangers included. */
 export const BUS_CONNECTIONS = 4096;
 
+/** Of these, the ones whose other end is not known yet; with one more the oldest of them is closed. */
+export const BUS_STRANGERS = 256;
+
 /** Milliseconds within which a new bus connection must have said hello. */
 export const BUS_HELLO_MS = 2000;

@@ -9,6 +9,8 @@ export interface OptionFacts {
   readonly summary: string;
   readonly mutable?: true;
   readonly fixed?: true;
+  /** Never shown to clients. */
+  readonly hidden?: true;
 }
 
 interface IntegerOption extends OptionFacts {
@@ -99,6 +101,20 @@ export const OPTIONS = {
     default: '127.0.0.1',
     lengthMax: HOST_LENGTH_MAX,
     summary: 'address that the admin port listens on; whoever reaches it reads figures, no keys',
+  },
+  'cluster-secret': {
+    type: 'string',
+    default: '',
+    lengthMax: 1024,
+    hidden: true,
+    summary:
+      'what members prove to one another before they speak, 16 characters or more; the same on all nodes',
+  },
+  'cluster-insecure': {
+    type: 'choice',
+    default: 'no',
+    choices: ['no', 'yes'],
+    summary: 'yes lets the bus listen elsewhere than on loopback without a cluster-secret',
   },
   'cluster-announce-ip': {
     type: 'string',

@@ -1,5 +1,5 @@
 import { OptionError } from '../base/option-values.js';
-import { isOptionName, OPTION_NAMES, type OptionName } from '../base/options.js';
+import { isOptionName, OPTION_NAMES, type OptionName, optionFacts } from '../base/options.js';
 import { matchesGlob } from '../protocol/glob.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
@@ -13,11 +13,14 @@ const hasGlob = (pattern: string) => /[*?[]/.test(pattern);
 function matching(pattern: Buffer): [shown: string, name: OptionName][] {
   const text = pattern.toString('latin1');
   const plain = text.toLowerCase();
-  if (!hasGlob(text)) return isOptionName(plain) ? [[text, plain]] : [];
-  return OPTION_NAMES.filter((name) => {
-    const bytes = Buffer.from(name, 'latin1');
-    return matchesGlob(pattern, 0, pattern.length, bytes, 0, bytes.length, true);
-  }).map((name) => [name, name]);
+  const isShown = (name: OptionName): boolean => optionFacts(name).hidden !== true;
+  if (!hasGlob(text)) return isOptionName(plain) && isShown(plain) ? [[text, plain]] : [];
+  return OPTION_NAMES.filter(isShown)
+    .filter((name) => {
+      const bytes = Buffer.from(name, 'latin1');
+      return matchesGlob(pattern, 0, pattern.length, bytes, 0, bytes.length, true);
+    })
+    .map((name) => [name, name]);
 }
 
 function get(context: CommandContext, request: Request, reply: ReplyWriter): void {

@@ -4,19 +4,22 @@ import type { LinkEnd } from '../cluster/membership/contract.js';
 import { type ControlMessage, decodeControlMessage } from '../cluster/membership/messages.js';
 import { FRAME_HEADER_BYTES, FrameReader } from '../protocol/bus-frames.js';
 import {
-  type BusHello,
-  type BusLinkKind,
-  decodeHello,
-  HELLO_BYTES_MAX,
-  helloLength,
-} from './bus-hello.js';
+  AcceptorHandshake,
+  DiallerHandshake,
+  type Handshake,
+  type Opened,
+} from './bus-handshake.js';
+import { type BusHello, type BusLinkKind, encodeOpening, HelloType } from './bus-hello.js';
+import { Sealer, SealOpener } from './bus-seal.js';
 
 const CONTROL_TYPE = 2;
 
 /** What a link tells its transport. */
 export interface BusLinkEvents {
-  /** The other side has said who it is: accepted links only. False refuses it. */
+  /** The other side has said who it is, and proven it where there is a secret: accepted links only. False refuses it. */
   hello(link: BusLink, hello: BusHello): boolean;
+  /** A dialled link may be used. */
+  opened(link: BusLink): void;
   message(link: BusLink, message: ControlMessage): void;
   data(link: BusLink, chunk: Buffer, length: number): void;
   closed(link: BusLink, end: LinkEnd): void;
@@ -56,23 +59,51 @@ export class BusLink {
   readonly #events: BusLinkEvents;
   readonly #control = new FrameReader(CONTROL_FRAME_BYTES);
   #socket: Socket | null = null;
-  /** Bytes of an accepted link's hello as far as they have come; null once it was read. */
-  #hello: Buffer | null;
+  readonly #secret: string;
+  readonly #isAccepted: boolean;
+  /** Null while there is nothing to be proven: before, without need, or after. */
+  #handshake: Handshake | null = null;
+  #isOpen = false;
+  #sealer: Sealer | null = null;
+  #opener: SealOpener | null = null;
   #end: LinkEnd = 'closed';
   #closed = false;
   #corked = false;
 
-  /** `kind` of a dialled link; null for an accepted one, whose hello tells. */
-  constructor(number: number, kind: BusLinkKind | null, events: BusLinkEvents) {
+  /** `kind` of a dialled link; null for an accepted one, whose hello tells. `secret` is empty for none. */
+  constructor(number: number, kind: BusLinkKind | null, events: BusLinkEvents, secret: string) {
     this.number = number;
     this.kind = kind;
-    this.#hello = kind === null ? Buffer.alloc(0) : null;
     this.#events = events;
+    this.#secret = secret;
+    this.#isAccepted = kind === null;
+    if (kind === null) this.#handshake = new AcceptorHandshake(secret, this.#sendOpening);
   }
 
-  get hasHello(): boolean {
-    return this.#hello === null;
+  /** Whether both ends are known to one another. */
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
+
+  /** Whether nobody knows yet who is at the other end: of what it does nothing is told. */
+  get isStrange(): boolean {
+    return this.#isAccepted && !this.#isOpen;
+  }
+
+  /** A dialled link is connected. */
+  begin(hello: BusHello): void {
+    if (this.#secret !== '') {
+      this.#handshake = new DiallerHandshake(this.#secret, hello, this.#sendOpening);
+      return;
+    }
+    this.#sendOpening(encodeOpening(HelloType.Hello, hello));
+    this.#isOpen = true;
+    this.#events.opened(this);
+  }
+
+  #sendOpening = (frame: Buffer): void => {
+    this.#socket?.write(frame);
+  };
 
   get remoteAddress(): string {
     return `${this.#socket?.remoteAddress ?? '?'}:${this.#socket?.remotePort ?? 0}`;
@@ -112,32 +143,46 @@ export class BusLink {
 
   received(chunk: Buffer, length: number): void {
     if (this.#closed) return;
-    if (this.#hello === null && this.kind === 'data') {
-      this.#events.data(this, chunk, length);
-      return;
+    let error: string | null = null;
+    if (this.#handshake !== null) error = this.#receivedOpening(this.#handshake, chunk, length);
+    else if (this.#opener === null) error = this.#receivedPlain(chunk, length);
+    else {
+      const isSound = this.#opener.open(chunk.subarray(0, length), (payload) => {
+        error ??= this.#receivedPlain(payload, payload.length);
+      });
+      if (!isSound) error = 'record that was not sent so';
     }
-    const error =
-      this.#hello === null
-        ? this.#receivedControl(chunk, length)
-        : this.#receivedHello(this.#hello, chunk, length);
-    if (error === null) return;
+    if (error === null || this.#closed) return;
     this.#events.malformed(this, error);
     this.fail('closed');
   }
 
   /** Returns what is wrong with it, null for nothing. */
-  #receivedHello(before: Buffer, chunk: Buffer, length: number): string | null {
-    const bytes = Buffer.concat([before, chunk.subarray(0, length)]);
-    this.#hello = bytes;
-    const end = helloLength(bytes);
-    if (end > HELLO_BYTES_MAX) return 'no hello';
-    if (!(bytes.length >= end)) return null;
-    const hello = decodeHello(bytes.subarray(0, end));
-    if (typeof hello === 'string') return hello;
-    this.#hello = null;
+  #receivedOpening(handshake: Handshake, chunk: Buffer, length: number): string | null {
+    const outcome = handshake.received(chunk.subarray(0, length));
+    if (outcome === null || typeof outcome === 'string') return outcome;
+    this.#open(outcome);
+    return null;
+  }
+
+  #open({ hello, keys, rest }: Opened): void {
+    this.#handshake = null;
+    this.#isOpen = true;
     this.kind = hello.kind;
-    const rest = bytes.subarray(end);
-    if (this.#events.hello(this, hello) && rest.length > 0) this.received(rest, rest.length);
+    if (keys !== null) {
+      this.#sealer = new Sealer(keys.sending);
+      this.#opener = new SealOpener(keys.receiving);
+    }
+    if (!this.#isAccepted) this.#events.opened(this);
+    else if (!this.#events.hello(this, hello)) return;
+    if (rest.length > 0) this.received(rest, rest.length);
+  }
+
+  /** Returns what is wrong with it, null for nothing. */
+  #receivedPlain(chunk: Buffer, length: number): string | null {
+    if (this.#closed) return null;
+    if (this.kind === 'control') return this.#receivedControl(chunk, length);
+    this.#events.data(this, chunk, length);
     return null;
   }
 
@@ -156,21 +201,27 @@ export class BusLink {
 
   sendControl(message: ControlMessage): void {
     const socket = this.#socket;
-    if (socket === null || this.#closed || socket.destroyed) return;
+    if (socket === null || this.#closed || !this.#isOpen || socket.destroyed) return;
     const payload = Buffer.from(JSON.stringify(message));
     const frame = Buffer.allocUnsafe(FRAME_HEADER_BYTES + payload.length);
     frame.writeUInt32LE(1 + payload.length, 0);
     frame[4] = CONTROL_TYPE;
     payload.copy(frame, FRAME_HEADER_BYTES);
-    socket.write(frame);
+    this.write(frame);
     // A peer that does not read its heartbeats is not served with old ones later.
     if (socket.writableLength > CONTROL_BACKLOG_BYTES) this.fail('timeout');
   }
 
   write(bytes: Buffer): void {
     const socket = this.#socket;
-    if (socket === null || this.#closed || socket.destroyed) return;
-    socket.write(bytes);
+    if (socket === null || this.#closed || !this.#isOpen || socket.destroyed) return;
+    if (this.#sealer === null) {
+      socket.write(bytes);
+      return;
+    }
+    socket.cork();
+    this.#sealer.seal(bytes, (part) => socket.write(part));
+    socket.uncork();
   }
 
   /** Until `uncork`, what is written is collected and goes out together. True when it was not corked before. */

@@ -1,10 +1,10 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { BUS_CONNECTIONS, BUS_HELLO_MS, READ_BUFFER_BYTES } from '../base/limits.js';
+import { BUS_CONNECTIONS, BUS_HELLO_MS, BUS_STRANGERS, READ_BUFFER_BYTES } from '../base/limits.js';
 import type { Logger } from '../base/logger.js';
 import type { Address, Incarnation, Member } from '../cluster/member.js';
 import type { LinkEnd } from '../cluster/membership/contract.js';
 import type { ControlMessage } from '../cluster/membership/messages.js';
-import { BUS_PROTOCOL, type BusHello, type BusLinkKind, encodeHello } from './bus-hello.js';
+import { BUS_PROTOCOL, type BusHello, type BusLinkKind } from './bus-hello.js';
 import { BusLink, type BusLinkEvents } from './bus-link.js';
 import { dial, openAccepted, type ReadMode } from './socket-reading.js';
 import type { TurnEnd, TurnStep } from './turn-end.js';
@@ -31,6 +31,8 @@ export interface BusOptions {
   /** A dialled connection that is not open by then has failed, milliseconds. */
   readonly dialTimeoutMs: number;
   readonly readMode: ReadMode;
+  /** What members prove that they know; empty for none. */
+  readonly secret: string;
   readonly logger: Logger;
   /** The incarnation that this node has now. */
   readonly self: () => Incarnation;
@@ -46,6 +48,8 @@ export class BusTransport implements BusLinkEvents, TurnStep {
   readonly #server: Server;
   readonly #shared = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   readonly #links = new Map<number, BusLink>();
+  /** Accepted links whose other end is not known yet, oldest first. */
+  readonly #strangers = new Set<BusLink>();
   #nextLink = 1;
   #isOpen = false;
   /** Whether something was appended that is to be sent at the end of this turn. */
@@ -139,21 +143,24 @@ export class BusTransport implements BusLinkEvents, TurnStep {
       link.received(chunk, length);
     });
     link.attach(socket);
-    const timeout = setTimeout(() => link.fail('timeout'), this.#options.dialTimeoutMs);
+    const timeout = setTimeout(() => {
+      if (!link.isOpen) link.fail('timeout');
+    }, this.#options.dialTimeoutMs);
     socket.on('close', () => clearTimeout(timeout));
     socket.on('connect', () => {
-      clearTimeout(timeout);
-      const hello = { protocol: BUS_PROTOCOL, kind, from: this.#options.self(), to };
-      link.write(encodeHello(hello));
       this.#handler.beginTurn();
-      if (kind === 'data') this.#handler.dataOpened(link.number);
-      else this.#handler.controlOpened(link.number);
+      link.begin({ protocol: BUS_PROTOCOL, kind, from: this.#options.self(), to });
     });
     return link.number;
   }
 
+  opened(link: BusLink): void {
+    if (link.kind === 'data') this.#handler.dataOpened(link.number);
+    else this.#handler.controlOpened(link.number);
+  }
+
   #add(kind: BusLinkKind | null): BusLink {
-    const link = new BusLink(this.#nextLink++, kind, this);
+    const link = new BusLink(this.#nextLink++, kind, this, this.#options.secret);
     this.#links.set(link.number, link);
     return link;
   }
@@ -169,6 +176,7 @@ export class BusTransport implements BusLinkEvents, TurnStep {
       return;
     }
     const link = this.#add(null);
+    this.#welcome(link);
     const receive = (chunk: Buffer, length: number) => {
       this.#handler.beginTurn();
       link.received(chunk, length);
@@ -176,13 +184,22 @@ export class BusTransport implements BusLinkEvents, TurnStep {
     const socket = openAccepted(accepted, this.#options.readMode, this.#shared, receive);
     link.attach(socket);
     const timeout = setTimeout(() => {
-      if (!link.hasHello) link.fail('timeout');
+      if (!link.isOpen) link.fail('timeout');
     }, BUS_HELLO_MS);
     socket.on('close', () => clearTimeout(timeout));
     socket.resume();
   }
 
+  #welcome(link: BusLink): void {
+    this.#strangers.add(link);
+    if (this.#strangers.size <= BUS_STRANGERS) return;
+    const [oldest] = this.#strangers;
+    this.#strangers.delete(oldest!);
+    oldest!.fail('closed');
+  }
+
   hello(link: BusLink, hello: BusHello): boolean {
+    this.#strangers.delete(link);
     if (hello.to !== '' && hello.to !== this.#options.self()) {
       // Meant for an incarnation that was here before: its member finds out by the connection's end.
       this.closeLink(link.number);
@@ -203,7 +220,8 @@ export class BusTransport implements BusLinkEvents, TurnStep {
 
   closed(link: BusLink, end: LinkEnd): void {
     this.#links.delete(link.number);
-    if (!link.hasHello) return;
+    this.#strangers.delete(link);
+    if (link.isStrange) return;
     this.#handler.beginTurn();
     if (link.kind === 'data') this.#handler.dataClosed(link.number);
     else this.#handler.controlClosed(link.number, end);

@@ -134,6 +134,7 @@ export class TandisServer {
         port: busPortOf(config),
         dialTimeoutMs: config.get('node-timeout'),
         readMode,
+        secret: config.get('cluster-secret'),
         logger,
         self: () => this.#node.membership.self.id,
       },

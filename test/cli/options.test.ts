@@ -26,6 +26,16 @@ const cases: [string, string[], RegExp][] = [
     ['server', '--port'],
     /^tandis: option '--port <n>' argument missing\n$/,
   ],
+  [
+    'a bus that is open to others',
+    ['server', '--bind', '0.0.0.0'],
+    /^tandis: bind 0\.0\.0\.0 opens the cluster bus .* set cluster-secret, or .*\n$/,
+  ],
+  [
+    'a secret that can be tried out',
+    ['server', '--cluster-secret', 'short'],
+    /^tandis: cluster-secret: give 16 characters or more\n$/,
+  ],
   ['an argument too many', ['server', 'file', 'more'], /^tandis: too many arguments.*\n$/],
   ['an unknown subcommand', ['serve'], /^tandis: unknown command 'serve'\n$/],
   ['too many nodes', ['cluster', '--nodes', '100'], /^tandis: --nodes must be between 1 and 20\n$/],

@@ -16,7 +16,16 @@ t.test('a port in use: one line, exit status 1', async (t) => {
 });
 
 t.test('an address that is not ours: one line, exit status 1', async (t) => {
-  const run = tandis(t, 'server', '--port', '0', '--bind', '192.0.2.1');
+  const run = tandis(
+    t,
+    'server',
+    '--port',
+    '0',
+    '--bind',
+    '192.0.2.1',
+    '--cluster-insecure',
+    'yes',
+  );
   t.equal(await run.ended, 1);
   t.match(run.err, /^tandis: cannot listen.*192\.0\.2\.1.*\n$/);
 });
@@ -71,4 +80,21 @@ t.test('two nodes form a cluster; the one that leaves hands over what it holds',
   t.equal(await second.run.ended, 0);
   const other = clientOf(t, first.port);
   for (let i = 0; i < 100; i++) t.equal(await other.get(`key:${i}`), `value ${i}`);
+});
+
+t.test('members are those who know the secret', async (t) => {
+  const secret = ['--cluster-secret', 'what only members know'];
+  const first = await startNode(t, ...secret);
+  const join = ['--join', `127.0.0.1:${first.busPort}`];
+  await serves(t, first.port);
+  const stranger = await startNode(t, ...join, '--cluster-secret', 'what strangers think');
+  await first.run.printed(/the other end has another cluster-secret/);
+  const second = await startNode(t, ...join, ...secret);
+  await Promise.all([inView(first, 2), inView(second, 2)]);
+  t.notMatch(stranger.run.out, /"members":\[[^\]]*,/);
+  const client = await serves(t, second.port);
+  await client.set('key', 'value'.repeat(100_000));
+  t.equal(await (await serves(t, first.port)).strlen('key'), 500_000);
+  t.same(await client.config('GET', 'cluster-secret'), []);
+  t.notMatch(await client.config('GET', '*'), ['what only members know']);
 });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import t, { type Test } from 'tap';
+import { BUS_STRANGERS } from '../../lib/base/limits.js';
 import { silentLogger } from '../../lib/base/logger.js';
 import type { Address, Member } from '../../lib/cluster/member.js';
 import type { ControlMessage } from '../../lib/cluster/membership/messages.js';
@@ -21,7 +22,7 @@ const FOUND: ControlMessage = {
 };
 
 /** A transport that writes down what it is told: lines such as "controlClosed 1 refused". */
-async function start(t: Test, self: string, mode: ReadMode = 'onread') {
+async function start(t: Test, self: string, mode: ReadMode = 'onread', secret = '') {
   const lines: string[] = [];
   const warnings: string[] = [];
   const waiting: { wanted: string; resolve: () => void }[] = [];
@@ -53,7 +54,15 @@ async function start(t: Test, self: string, mode: ReadMode = 'onread') {
   };
   const turnEnd = new TurnEnd();
   const bus = new BusTransport(
-    { host: '127.0.0.1', port: 0, dialTimeoutMs: 1000, readMode: mode, logger, self: () => self },
+    {
+      host: '127.0.0.1',
+      port: 0,
+      dialTimeoutMs: 1000,
+      readMode: mode,
+      secret,
+      logger,
+      self: () => self,
+    },
     handler,
     turnEnd,
   );
@@ -78,10 +87,17 @@ async function start(t: Test, self: string, mode: ReadMode = 'onread') {
   };
 }
 
-for (const mode of ['onread', 'stream'] as const) {
-  t.test(`messages and bytes go both ways (${mode})`, async (t) => {
-    const a = await start(t, ID_A, mode);
-    const b = await start(t, ID_B, mode);
+const SECRET = 'what only members know';
+
+for (const [mode, secret] of [
+  ['onread', ''],
+  ['stream', ''],
+  ['onread', SECRET],
+  ['stream', SECRET],
+] as const) {
+  t.test(`messages and bytes go both ways (${mode}, secret "${secret}")`, async (t) => {
+    const a = await start(t, ID_A, mode, secret);
+    const b = await start(t, ID_B, mode, secret);
     const control = a.bus.dialControl(b.address);
     await a.told(`controlOpened ${control}`);
     a.bus.sendControl(control, FOUND);
@@ -149,14 +165,15 @@ const frame = (type: number, payload: string): Buffer => {
   return bytes;
 };
 const hello = (facts: object): Buffer => frame(1, JSON.stringify(facts));
-const good = { protocol: 1, kind: 'control', from: ID_A, to: '' };
+const good = { protocol: 2, kind: 'control', from: ID_A, to: '' };
 
 const hostile: [string, Buffer, string | RegExp][] = [
   ['HTTP', Buffer.from('GET / HTTP/1.1\r\n\r\n'), 'no hello'],
   ['a hello of another type', frame(9, JSON.stringify(good)), 'no hello'],
-  ['no JSON', frame(1, '{'), 'hello is no JSON'],
-  ['null', frame(1, 'null'), 'hello without a protocol version'],
-  ['a protocol of the future', hello({ ...good, protocol: 3 }), 'protocol 3, not 1'],
+  ['no JSON', frame(1, '{'), 'no hello'],
+  ['null', frame(1, 'null'), 'no hello'],
+  ['a nonce that is none', hello({ ...good, nonce: 'x' }), 'hello with a nonce that is none'],
+  ['a protocol of the future', hello({ ...good, protocol: 4 }), 'protocol 4, not 2'],
   ['an unknown kind', hello({ ...good, kind: 'x' }), 'hello of an unknown kind'],
   ['no sender', hello({ ...good, from: 7 }), 'hello without a sender'],
   ['a strange receiver', hello({ ...good, to: 'me' }), 'hello to nobody'],
@@ -193,4 +210,86 @@ t.test('a connection that says nothing is closed', async (t) => {
   const socket = connect(b.address.busPort, '127.0.0.1');
   await once(socket.resume(), 'close');
   t.same(b.lines, []);
+});
+
+for (const [what, ours, theirs, reason] of [
+  ['another secret', 'x'.repeat(16), SECRET, 'the other end has another cluster-secret'],
+  ['no secret', '', SECRET, 'the other end has no cluster-secret'],
+  ['a secret that is missing there', SECRET, '', 'cluster-secret is missing here'],
+] as const) {
+  t.test(`who dials with ${what} is told nothing and reaches nothing`, async (t) => {
+    const a = await start(t, ID_A, 'onread', ours);
+    const b = await start(t, ID_B, 'onread', theirs);
+    const link = a.bus.dialControl(b.address);
+    a.bus.sendControl(link, FOUND);
+    await a.told(`controlClosed ${link}`);
+    t.same(b.lines, []);
+    t.same(b.warnings, [reason]);
+  });
+}
+
+t.test('who answers without the secret is not spoken to', async (t) => {
+  const a = await start(t, ID_A, 'onread', SECRET);
+  const received: Buffer[] = [];
+  const impostor = createServer((socket) => {
+    socket.on('data', (chunk: Buffer) => {
+      received.push(chunk);
+      socket.write(frame(3, JSON.stringify({ nonce: '1'.repeat(64) })));
+      if (received.length > 1) socket.write(frame(4, JSON.stringify({ proof: '2'.repeat(64) })));
+    });
+    socket.on('error', () => undefined);
+  }).listen(0, '127.0.0.1');
+  await once(impostor, 'listening');
+  t.teardown(() => impostor.close());
+  const { port } = impostor.address() as { port: number };
+  const link = a.bus.dialControl({ host: '127.0.0.1', port: 1, busPort: port });
+  await a.told(`controlClosed ${link}`);
+  t.notOk(a.lines.includes(`controlOpened ${link}`));
+  t.same(a.warnings, ['the other end lacks cluster-secret']);
+});
+
+t.test('a conversation that was recorded opens no other connection', async (t) => {
+  const a = await start(t, ID_A, 'onread', SECRET);
+  const b = await start(t, ID_B, 'onread', SECRET);
+  const recorded: Buffer[] = [];
+  const proxy = createServer((socket) => {
+    const onward = connect(b.address.busPort, '127.0.0.1');
+    socket.on('data', (chunk: Buffer) => {
+      recorded.push(Buffer.from(chunk));
+      onward.write(chunk);
+    });
+    onward.pipe(socket);
+    socket.on('close', () => onward.destroy());
+    for (const one of [socket, onward]) one.on('error', () => undefined);
+  }).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  t.teardown(() => proxy.close());
+  const { port } = proxy.address() as { port: number };
+  const link = a.bus.dialControl({ host: '127.0.0.1', port: 1, busPort: port });
+  await a.told(`controlOpened ${link}`);
+  a.bus.sendControl(link, FOUND);
+  await b.told('controlMessage 1 found');
+  a.bus.closeLink(link);
+  await b.told('controlClosed 1');
+  const seen = [...b.lines];
+  const socket = connect(b.address.busPort, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.resume().write(Buffer.concat(recorded));
+  await once(socket, 'close');
+  t.same(b.lines, seen, 'nothing came of it');
+  t.same(b.warnings, ['the other end has another cluster-secret']);
+});
+
+t.test('strangers who say nothing keep no member out', async (t) => {
+  const b = await start(t, ID_B, 'onread', SECRET);
+  const sockets = Array.from({ length: BUS_STRANGERS + 20 }, () => {
+    const socket = connect(b.address.busPort, '127.0.0.1');
+    socket.on('error', () => undefined);
+    return socket.resume();
+  });
+  t.teardown(() => sockets.forEach((socket) => void socket.destroy()));
+  await Promise.all(sockets.slice(0, 20).map((socket) => once(socket, 'close')));
+  const a = await start(t, ID_A, 'onread', SECRET);
+  const link = a.bus.dialControl(b.address);
+  await a.told(`controlOpened ${link}`);
 });

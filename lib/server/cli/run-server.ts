@@ -1,4 +1,4 @@
-import { busPortOf, type Config } from '../../base/config.js';
+import { busPortOf, type Config, checkBusSecrecy } from '../../base/config.js';
 import { createLogger } from '../../base/logger.js';
 import type { ConfigFile } from '../config-file.js';
 import { TandisServer } from '../server.js';
@@ -25,6 +25,7 @@ export async function runServer(config: Config, file: ConfigFile | null): Promis
   );
   config.watch(['loglevel'], () => setLevel(config.get('loglevel')));
   busPortOf(config);
+  checkBusSecrecy(config);
   const exit = (status: number): void => {
     setTimeout(() => process.exit(status), LAST_LINES_MS);
     drained(() => process.exit(status));
