@@ -1,3 +1,4 @@
+import { readEventClasses, showEventClasses } from './event-classes.js';
 import {
   OptionError,
   type OutputLimits,
@@ -26,6 +27,8 @@ function readOption(name: OptionName, text: string, present: AnyValue): AnyValue
       return text.split(/\s+/).filter(Boolean).map(readHostPort);
     case 'output-limits':
       return readOutputLimits(text, present as OutputLimits);
+    case 'event-classes':
+      return showEventClasses(readEventClasses(text));
     case 'string':
       return readString(text, facts.lengthMax);
   }

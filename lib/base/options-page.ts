@@ -27,6 +27,8 @@ function values(name: OptionName): string {
       return 'host:port';
     case 'output-limits':
       return 'class hard soft seconds';
+    case 'event-classes':
+      return 'letters of `Ag$lshzxeKEtmdn`';
     default:
       return facts.type;
   }

@@ -3,7 +3,7 @@ import type { OutputLimits } from './option-values.js';
 /**
  * Every option, as data. The command line, CONFIG GET and CONFIG SET, and docs/options.md are made from this table.
  *
- * `mutable`: may change at run time. `fixed`: not an option at all, only an answer for clients that ask by CONFIG GET.
+ * `mutable`: may change at run time. `shared`: then it changes on all nodes of the cluster. `fixed`: not an option at all, only an answer for clients that ask by CONFIG GET.
  */
 export interface OptionFacts {
   readonly summary: string;
@@ -11,6 +11,7 @@ export interface OptionFacts {
   readonly fixed?: true;
   /** Never shown to clients. */
   readonly hidden?: true;
+  readonly shared?: true;
 }
 
 interface IntegerOption extends OptionFacts {
@@ -51,13 +52,20 @@ interface OutputLimitsOption extends OptionFacts {
   readonly default: OutputLimits;
 }
 
+/** Letters of classes of keyspace events. */
+interface EventClassesOption extends OptionFacts {
+  readonly type: 'event-classes';
+  readonly default: string;
+}
+
 export type Option =
   | IntegerOption
   | BytesOption
   | ChoiceOption
   | StringOption
   | AddressesOption
-  | OutputLimitsOption;
+  | OutputLimitsOption
+  | EventClassesOption;
 
 const INT_MAX = 2 ** 31 - 1;
 const MIB = 1024 * 1024;
@@ -372,10 +380,11 @@ export const OPTIONS = {
     summary: 'asked for by some clients',
   },
   'notify-keyspace-events': {
-    type: 'string',
+    type: 'event-classes',
     default: '',
-    fixed: true,
-    summary: 'no keyspace events yet',
+    mutable: true,
+    shared: true,
+    summary: 'keyspace events that are published; CONFIG SET on one node holds on all',
   },
 } as const satisfies Record<string, Option>;
 

@@ -53,7 +53,7 @@ interface Told {
  * is. A member met for the first time is told everything.
  */
 export class Announcements implements ReplySink {
-  listener!: Listener;
+  readonly listeners: Listener[] = [];
   readonly #state: ClusterState;
   readonly #streams: Streams;
   /** What is announced now, by id. */
@@ -129,12 +129,13 @@ export class Announcements implements ReplySink {
       const textAt = nameAt + u32At(buffer, at + 9);
       const next = textAt + u32At(buffer, at + 13);
       if (next > end || kind > Kind.Setting) return false;
-      this.listener.heard(peer, {
+      const announcement = {
         kind: kind as Kind,
         number: f64At(buffer, at + 1),
         name: buffer.latin1Slice(nameAt, textAt),
         text: buffer.latin1Slice(textAt, next),
-      });
+      };
+      for (const listener of this.listeners) listener.heard(peer, announcement);
       at = next;
     }
     if (buffer[start] === 1) peer.hasAnnounced = true;

@@ -1,5 +1,6 @@
 import type { KeyFrame } from './frames.js';
 import type { Key } from './key.js';
+import type { KeyspaceEvent } from './keyspace-events.js';
 import type { Peer } from './peer.js';
 import type { Task } from './task.js';
 
@@ -11,6 +12,8 @@ export interface Claim {
   readonly version: number;
   offset: number;
   readonly reply: Buffer;
+  /** Published when the claim is granted. */
+  readonly events: readonly KeyspaceEvent[];
   readonly queue: Task[];
   isDeferred: boolean;
   readonly step: number;

@@ -5,7 +5,8 @@ import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import { appendKeyFrame, FrameType, KeyFrame } from './frames.js';
 import { type Key, keyOf } from './key.js';
-import type { LiveKeyspace, Provisional } from './keyspace.js';
+import type { LiveKeyspace } from './keyspace.js';
+import type { Provisional } from './keyspace-hooks.js';
 import { bestHolding, type Lookups } from './lookups.js';
 import { LostClaims } from './lost-claims.js';
 import type { Incarnation } from './member.js';
@@ -94,8 +95,11 @@ export class Claims implements ReplySink, ProvisionalKeys {
     this.#keyspace.provisional = provisional;
     const reply = this.#runner.execute(task.operation);
     this.#keyspace.provisional = null;
+    const isClaim = provisional.offset !== 0;
+    // Those of a run that is not seen are not either.
+    const events = isClaim || !isCertain ? this.#keyspace.events.take() : [];
     const acks = this.#keyspace.count();
-    if (provisional.offset === 0) {
+    if (!isClaim) {
       if (isCertain) this.#runner.finish(task.operation, reply, acks);
       return isCertain;
     }
@@ -108,6 +112,7 @@ export class Claims implements ReplySink, ProvisionalKeys {
       version: provisional.version,
       offset: provisional.offset,
       reply,
+      events,
       queue: flushed === undefined ? [] : [flushed.task, ...flushed.queue],
       isDeferred: false,
       step: ++this.#lastStep,
@@ -455,15 +460,19 @@ export class Claims implements ReplySink, ProvisionalKeys {
     } else {
       // Created, and flushed since.
       const { sink, token } = claim.task.operation;
+      this.#keyspace.events.publish(claim.events);
       sink.complete(token, claim.reply);
     }
     for (const task of claim.queue) this.router.route(task);
   }
 
   /** Where the anchor is in the creator's zone the backup moves on first: two copies in one zone are no two copies. */
-  #confirm(ref: Ref, { task, reply }: Claim): void {
+  #confirm(ref: Ref, { task, reply, events }: Claim): void {
     const { sink, token } = task.operation;
-    const complete = (): void => sink.complete(token, reply);
+    const complete = (): void => {
+      this.#keyspace.events.publish(events);
+      sink.complete(token, reply);
+    };
     if ((this.#store.flags(ref) & Flag.Moving) === 0) return complete();
     const fail = (_token: number, error: string): void => sink.fail(token, error);
     this.#moves.awaitCopy(ref, { acknowledged: complete, complete, fail }, token);

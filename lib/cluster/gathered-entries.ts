@@ -4,6 +4,7 @@ import type { Gather } from './gather.js';
 import type { Key } from './key.js';
 import type { KeyHolds } from './key-holds.js';
 import type { LiveKeyspace } from './keyspace.js';
+import { Reclaimed } from './keyspace-hooks.js';
 import type { Peer } from './peer.js';
 import { isTicket } from './tickets.js';
 
@@ -65,6 +66,6 @@ export class GatheredEntries {
     if (ref === 0 || !this.#holds.isOurs(ref) || this.#holds.has(key)) return;
     if (this.#state.merging[key.slot] === 1 || this.#store.type(ref) !== ValueType.None) return;
     this.#keyspace.begin();
-    this.#keyspace.reclaim(ref);
+    this.#keyspace.reclaim(ref, Reclaimed.LetGo);
   }
 }

@@ -9,6 +9,7 @@ import type { Headroom } from './headroom.js';
 import type { Key } from './key.js';
 import { KeyHolds } from './key-holds.js';
 import type { LiveKeyspace } from './keyspace.js';
+import { Reclaimed } from './keyspace-hooks.js';
 import { LongStep } from './long-step.js';
 import type { Moves } from './moves.js';
 import type { Operation, ReplySink } from './operation.js';
@@ -484,7 +485,7 @@ export class Gathering implements ReplySink {
     if (this.#state.merging[key.slot] === 1) return;
     if (this.#store.type(ref) === ValueType.None) {
       this.#keyspace.begin();
-      if (gather.lateReply === null) return this.#keyspace.reclaim(ref);
+      if (gather.lateReply === null) return this.#keyspace.reclaim(ref, Reclaimed.LetGo);
       this.#keyspace.remove(ref);
       return this.#awaitAcks(gather);
     }

@@ -4,6 +4,18 @@ import type { Attachment, Ref, ValueType } from '../store/store.js';
 /** Given as an expiry to leave it as it is. */
 export const KEEP_EXPIRY = -1;
 
+/** What handlers say of keyspace events that the changes alone do not tell. Costs one check while none are asked for. */
+export interface EventNaming {
+  /** A key that is only read is not there. */
+  missed(db: number, request: Request, index: number): void;
+  /** The name of the next change, where that is not the command's. */
+  nameNext(name: string): void;
+  /** An event of the command's class, although nothing is changed. */
+  tell(db: number, request: Request, index: number, name: string): void;
+  /** What is changed inside is told of behind all else of the command. */
+  tellLast(changes: () => void): void;
+}
+
 /**
  * The keys as command handlers see them: all are local, versions and mirror frames are made inside. A Ref is valid until
  * the next change made through this interface. Expiries are absolute Unix milliseconds, 0 for none.
@@ -34,6 +46,8 @@ export interface Keyspace {
   hashOf(buffer: Buffer, start: number, end: number): number;
   /** Whether a string was made by APPEND or SETRANGE: OBJECT ENCODING then says "raw". */
   isRaw(ref: Ref): boolean;
+  /** Notes of changes that are made here, for keyspace events. */
+  readonly events: EventNaming;
   /** Creates or replaces a key, whatever its type was, by a string. */
   setString(
     db: number,

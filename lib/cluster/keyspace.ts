@@ -2,12 +2,15 @@ import { copyBytes } from '../protocol/bytes.js';
 import type { Request } from '../protocol/request.js';
 import { type Attachment, type Ref, Role, type Store, ValueType } from '../store/store.js';
 import type { Appended, AtomicFrames } from './atomic-frames.js';
-import { type ChangeHooks, Changes } from './changes.js';
+import { Changes } from './changes.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
+import { EventNotes, type ExpiredKey } from './event-notes.js';
 import { FrameType } from './frames.js';
 import { ENTRY_OVERHEAD_BYTES, roomAt } from './headroom.js';
 import { KEEP_EXPIRY, type Keyspace } from './keyspace-contract.js';
+import type { KeyspaceEvents } from './keyspace-events.js';
+import { type KeyspaceHooks, type Provisional, Reclaimed } from './keyspace-hooks.js';
 import type { MirrorSender } from './mirror-sender.js';
 import type { Operation, ReplySink } from './operation.js';
 import { NOBODY, type Peer } from './peer.js';
@@ -17,24 +20,6 @@ import type { WriteBarrier } from './write-barrier.js';
 
 /** Encoding of a string that was made by APPEND or SETRANGE. */
 const RAW_ENCODING = 1;
-
-/** What the keyspace needs of mechanisms built on it. */
-export interface KeyspaceHooks extends ChangeHooks {
-  /** A key was created here without a claim, and others keep a list of all locations. */
-  created(ref: Ref): void;
-  /** Evicts by policy; true when memory is still full. */
-  makeRoom(): boolean;
-  /** Whether a member that seems full may be sent more, perhaps after evicting by policy what it holds. */
-  admits(backup: Peer): boolean;
-}
-
-/** A command that runs on a key which is absent here, before its anchor has granted the creation. */
-export interface Provisional {
-  readonly anchor: Peer;
-  /** Set by the creation: version and end offset of the CLAIM, 0 while nothing was created. */
-  version: number;
-  offset: number;
-}
 
 /** The keys as handlers see them: what they look up, create, change and delete, and what their replies then wait for. */
 export class LiveKeyspace implements Keyspace, WriteBarrier {
@@ -48,8 +33,10 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   readonly #hooks: KeyspaceHooks;
   readonly #waits = new ReplyWaits();
   readonly #changes: Changes;
+  readonly #notes: EventNotes;
+  readonly events: KeyspaceEvents;
   /** Expired keys that the running command met: deleted at its end, unless it has created them anew. */
-  readonly #expired: { db: number; request: Request; index: number }[] = [];
+  readonly #expired: ExpiredKey[] = [];
   // The entry that routing has just found, so that the handler need not look it up again.
   #foundRequest: Request | null = null;
   #foundIndex = 0;
@@ -62,13 +49,16 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     atomicFrames: AtomicFrames,
     mirror: MirrorSender,
     hooks: KeyspaceHooks,
+    events: KeyspaceEvents,
   ) {
+    this.events = events;
     this.#state = state;
     this.#store = state.store;
     this.#mirror = mirror;
     this.#atomicFrames = atomicFrames;
     this.#hooks = hooks;
     this.#changes = new Changes(state, mirror, this.#waits, hooks);
+    this.#notes = new EventNotes(state, events, this.#changes, this.#waits, this.#expired);
   }
 
   // --- WriteBarrier
@@ -81,6 +71,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   count(): number {
     if (this.#expired.length > 0) this.#deleteExpired();
     this.#foundRequest = null;
+    if (this.events.classes !== 0) this.events.release(this.#waits);
     return this.#waits.count;
   }
 
@@ -147,6 +138,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
       return 0;
     }
     if (store.role(ref) === Role.Primary && this.#isOver(ref)) {
+      if (this.events.classes !== 0) this.#notes.expired(ref);
       this.#expired.push({ db, request, index });
       return 0;
     }
@@ -231,6 +223,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     let ref = this.#entry(db, request, keyIndex);
     let until = expireAt;
     if (expireAt === KEEP_EXPIRY) until = this.#hasValue(ref) ? store.expireAt(ref) : 0;
+    if (this.events.classes !== 0) this.#notes.value(db, request, keyIndex, ref, expireAt > 0);
     const isNew = ref === 0 || store.role(ref) !== Role.Primary;
     if (isNew) ref = this.#create(db, request, keyIndex, ref, end - start);
     else ref = this.#room(ref, end - start);
@@ -258,6 +251,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     const isBlank = isNew || this.#isOver(ref) || store.type(ref) === ValueType.None;
     const before = isBlank ? 0 : store.valueLength(ref);
     const length = Math.max(before, offset + end - start);
+    if (this.events.classes !== 0) this.#notes.value(db, request, keyIndex, ref, false);
     // Zeros that fill a gap are part of the change.
     const changed = offset + end - start - Math.min(before, offset);
     const isEdit = !isBlank && changed < before && changed <= this.#state.config.partBytes;
@@ -276,7 +270,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
       const from = Math.min(before, offset);
       const to = offset + end - start;
       this.#mirror.edits.add(from, Math.min(before, to) - from, target, at + from, at + to);
-      return this.edited(ref, RAW_ENCODING);
+      return this.#endEdit(ref, RAW_ENCODING);
     }
     store.setEncodingFlags(ref, RAW_ENCODING);
     if (isNew) this.#adopt(ref);
@@ -294,8 +288,13 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     return this.#store.splice(ref, at, removed, source, start, end);
   }
 
-  /** The whole value goes where it is no longer than the edits, or these are too long for one frame. */
   edited(ref: Ref, encoding: number): void {
+    if (this.events.classes !== 0) this.#notes.edit(ref);
+    this.#endEdit(ref, encoding);
+  }
+
+  /** The whole value goes where it is no longer than the edits, or these are too long for one frame. */
+  #endEdit(ref: Ref, encoding: number): void {
     const store = this.#store;
     const { edits } = this.#mirror;
     store.setEncodingFlags(ref, encoding);
@@ -318,12 +317,14 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   }
 
   setExpiry(ref: Ref, expireAt: number): void {
+    if (this.events.classes !== 0) this.#notes.expiry(ref, expireAt);
     this.#store.setExpireAt(ref, expireAt);
     this.#changed(ref, FrameType.Expire);
   }
 
   remove(ref: Ref): void {
     this.#mirror.edits.clear();
+    if (this.events.classes !== 0) this.#notes.removal(ref);
     if (this.#atomic !== null) return this.#removeAtomically(ref);
     this.#foundRequest = null;
     this.#changes.remove(ref);
@@ -347,9 +348,14 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     const encoding = store.encodingFlags(from);
     this.atomically(() => {
       const { length } = value;
+      const noted = this.events.take();
       this.setValue(db, request, toIndex, type, encoding, value, 0, length, expireAt);
       this.remove(this.#entry(db, request, fromIndex));
+      // Not what became of each key counts, but that one has got the other's name.
+      this.events.take();
+      this.events.give(noted);
     });
+    if (this.events.classes !== 0) this.#notes.rename(db, request, fromIndex, toIndex);
   }
 
   atomically(changes: () => void): void {
@@ -393,11 +399,15 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   }
 
   /** Deletes a primary whose time has come, that is evicted or let go: not on behalf of a command. */
-  reclaim(ref: Ref, isExpired = false): void {
+  reclaim(ref: Ref, why: Reclaimed): void {
     this.#foundRequest = null;
+    const isToldOf = this.events.classes !== 0;
+    if (isToldOf && why === Reclaimed.Expired) this.#notes.expired(ref);
+    const event = isToldOf && why === Reclaimed.Evicted ? this.#notes.evicted(ref) : [];
     this.#waits.aside(() => {
-      if (isExpired) this.#changes.removeExpired(ref);
+      if (why === Reclaimed.Expired) this.#changes.removeExpired(ref);
       else this.#changes.remove(ref);
+      this.events.hold(event, this.#waits);
     });
   }
 

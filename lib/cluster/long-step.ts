@@ -1,6 +1,7 @@
 import type { Appended, AtomicFrames, GrowingFrame } from './atomic-frames.js';
 import { type Key, keyOfArgument } from './key.js';
 import type { LiveKeyspace } from './keyspace.js';
+import type { KeyspaceEvent } from './keyspace-events.js';
 import { type Operation, Pairs } from './operation.js';
 import type { Peer } from './peer.js';
 import { errorReply, OUT_OF_MEMORY } from './runner.js';
@@ -32,6 +33,7 @@ export class LongStep {
   #checked: number;
   #set = 1;
   #isAdmitted = false;
+  readonly #events: KeyspaceEvent[] = [];
 
   /** `backup` null: the node is alone, the changes are sent to nobody. */
   constructor(
@@ -67,6 +69,7 @@ export class LongStep {
     }
     if (room > 0) this.#setSome(room);
     if (this.#set < request.argc) return null;
+    keyspace.events.give(this.#events);
     const reply = this.#operation.traits.pairs === Pairs.Set ? OK : YES;
     if (this.#frame === null) return { reply, isDone: true, sent: null };
     const sent = this.#frames.send(this.#frame, () => this.#keys(), written);
@@ -96,6 +99,8 @@ export class LongStep {
       keyspace.collect(set, (ref) => this.#frames.add(frame, ref));
       keyspace.countGrowth(frame.backup);
     }
+    // They are told of when the frame is acked.
+    this.#events.push(...keyspace.events.take());
     // What was found for the first pair is not to be taken for granted in a later turn.
     keyspace.count();
     this.#set = until;

@@ -18,7 +18,9 @@ import { Handovers } from './handovers.js';
 import { Headroom } from './headroom.js';
 import { Inbox } from './inbox.js';
 import type { Key } from './key.js';
-import { type KeyspaceHooks, LiveKeyspace } from './keyspace.js';
+import { LiveKeyspace } from './keyspace.js';
+import { KeyspaceEvents } from './keyspace-events.js';
+import type { KeyspaceHooks } from './keyspace-hooks.js';
 import { LargeReceiver } from './large-receiver.js';
 import { LargeSender, type TicketKeeper } from './large-sender.js';
 import { Locations } from './locations.js';
@@ -40,6 +42,7 @@ import { Routing } from './routing.js';
 import { Runner } from './runner.js';
 import { Scanning } from './scanning.js';
 import { Settling } from './settling.js';
+import { SharedSettings } from './shared-settings.js';
 import { type DataHost, Streams } from './streams.js';
 import { Swapping } from './swapping.js';
 import { TakeOver } from './take-over.js';
@@ -67,6 +70,7 @@ export class NodeParts {
   readonly streams: Streams;
   readonly announcements: Announcements;
   readonly publishing: Publishing;
+  readonly sharedSettings: SharedSettings;
   readonly runner: Runner;
   readonly lookups: Lookups;
   readonly mirrorReceiver: MirrorReceiver;
@@ -113,6 +117,7 @@ export class NodeParts {
     this.streams = new Streams(state, host, inbox, ahead);
     this.announcements = new Announcements(state, this.streams);
     this.publishing = new Publishing(state, this.streams, this.announcements);
+    this.sharedSettings = new SharedSettings(this.announcements, state.clock);
     this.forgets = new Forgets(state, this.streams);
     this.records = new Records(state, this.streams, this.forgets, {
       apply: (floors) => this.flushing.apply(floors),
@@ -125,6 +130,7 @@ export class NodeParts {
       this.atomicFrames,
       this.mirrorSender,
       this.#keyspaceHooks(),
+      new KeyspaceEvents((...event) => this.publishing.publishEverywhere(...event)),
     );
     this.moves = new Moves(state, this.mirrorSender, this.records, {
       moveDone: () => this.#wantGathering(),

@@ -17,6 +17,7 @@ import type { Peer } from './peer.js';
 import type { Publishing } from './publishing.js';
 import { OUTCOME_UNKNOWN } from './runner.js';
 import type { Settling } from './settling.js';
+import type { SharedSettings } from './shared-settings.js';
 
 /**
  * The cluster part of one node: tells its mechanisms (node-parts.ts) what happens, in the order that they need. Inputs are
@@ -31,6 +32,7 @@ export class ClusterNode implements MembershipListener {
   readonly settling: Settling;
   readonly moves: Moves;
   readonly publishing: Publishing;
+  readonly sharedSettings: SharedSettings;
   executor!: Executor;
   /** Operations per second, told to the others with heartbeats; set by the host. */
   operationsPerSecond = 0;
@@ -54,6 +56,7 @@ export class ClusterNode implements MembershipListener {
     this.settling = this.#parts.settling;
     this.moves = this.#parts.moves;
     this.publishing = this.#parts.publishing;
+    this.sharedSettings = this.#parts.sharedSettings;
     this.state.now = now;
     this.membership = new Membership(membership, self, host, this, now);
   }

@@ -44,7 +44,7 @@ export class Publishing implements Distribution, Listener {
     this.#state = state;
     this.#streams = streams;
     this.#announcements = announcements;
-    announcements.listener = this;
+    announcements.listeners.push(this);
   }
 
   announce(kind: TopicKind, name: string, count: number): void {
@@ -67,6 +67,12 @@ export class Publishing implements Distribution, Listener {
     }
     members.clear();
     return receivers;
+  }
+
+  /** Of something that has happened here: to the subscribers of this node too. */
+  publishEverywhere(channel: Buffer, message: Buffer): void {
+    this.subscribers?.deliver(Kind.Channel, channel, message);
+    this.publish(Kind.Channel, channel, message);
   }
 
   heard(peer: Peer, { kind, name, number }: Announcement): void {

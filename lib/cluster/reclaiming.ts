@@ -7,6 +7,7 @@ import { Flag } from './entry-flags.js';
 import { FrameType } from './frames.js';
 import { entryBytes } from './headroom.js';
 import type { LiveKeyspace } from './keyspace.js';
+import { Reclaimed } from './keyspace-hooks.js';
 import type { Peer } from './peer.js';
 import type { Streams } from './streams.js';
 
@@ -40,7 +41,7 @@ export class Reclaiming {
     this.#expiry.run(this.#state.expiryNow, entriesMax, (ref) => {
       if (this.#isInUse(ref)) return false;
       this.#state.statistics.expired++;
-      this.#keyspace.reclaim(ref, true);
+      this.#keyspace.reclaim(ref, Reclaimed.Expired);
       return true;
     });
   }
@@ -55,7 +56,7 @@ export class Reclaiming {
       if (ref === 0) return true;
       if (this.#isInUse(ref)) continue;
       this.#state.statistics.evicted++;
-      this.#keyspace.reclaim(ref);
+      this.#keyspace.reclaim(ref, Reclaimed.Evicted);
     }
     return this.#store.usedBytes > maxMemoryBytes;
   }
@@ -108,7 +109,7 @@ export class Reclaiming {
       if (this.#isInUse(ref) || (backup !== null && this.#store.peer(ref) !== backup)) continue;
       freed += entryBytes(this.#store, ref);
       this.#state.statistics.evicted++;
-      this.#keyspace.reclaim(ref);
+      this.#keyspace.reclaim(ref, Reclaimed.Evicted);
     }
     return freed;
   }

@@ -57,7 +57,13 @@ function set(context: CommandContext, request: Request, reply: ReplyWriter): voi
     reply.error(`ERR ${error.message}`);
     return;
   }
-  reply.ok();
+  const shared = changes.map(([name]) => name).filter((name) => optionFacts(name).shared);
+  if (shared.length === 0) {
+    reply.ok();
+    return;
+  }
+  const answer = context.defer();
+  context.services.share(shared, () => answer((writer) => writer.ok()));
 }
 
 function resetstat(context: CommandContext, _request: Request, reply: ReplyWriter): void {

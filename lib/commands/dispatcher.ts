@@ -1,6 +1,7 @@
 import assert from 'node:assert';
 import { KEYS_PER_TURN } from '../base/limits.js';
 import type { Keyspace } from '../cluster/keyspace-contract.js';
+import type { CommandEvents } from '../cluster/keyspace-events.js';
 import {
   type ClusterWideCommand,
   type CommandTraits,
@@ -189,6 +190,11 @@ export class Dispatcher implements Executor {
     if (spec.denyOom && this.#barrier.outOfMemory()) reply.error(Errors.outOfMemory);
     else spec.run(context, request, reply);
     this.#noteError(reply, start);
+  }
+
+  /** What the changes of the command that runs, or ran last, are called. */
+  get events(): CommandEvents | null {
+    return this.#context.current?.events ?? null;
   }
 
   /** Whether something is to happen before this command runs; the client is released when it has. */

@@ -5,7 +5,7 @@ import { EMPTY_LIST, ListValue } from '../store/collections/list-value.js';
 import { ValueType } from '../store/entry.js';
 import { integerOrReply, popCountOrReply, positiveOrReply, rangeOrReply } from './arguments.js';
 import { Errors, wrongArity } from './errors.js';
-import { findOfType, OpenValue } from './open-value.js';
+import { findOfType, findToChange, OpenValue } from './open-value.js';
 import type { CommandContext, Handler, Handlers } from './spec.js';
 
 const LONG_MAX = 2n ** 63n - 1n;
@@ -99,6 +99,7 @@ function popMany(context: CommandContext, side: Side, count: number, reply: Repl
     else list.previous();
     replyElement(reply);
   }
+  context.keyspace.events.nameNext(side === Side.Left ? 'lpop' : 'rpop');
   if (popped === list.count) return removeAll(context);
   if (side === Side.Left) list.removeFirst(popped);
   else list.removeLast(popped);
@@ -160,8 +161,9 @@ function lindex(context: CommandContext, request: Request, reply: ReplyWriter): 
 }
 
 function lset(context: CommandContext, request: Request, reply: ReplyWriter): void {
-  const absent = (): void => reply.error(Errors.noSuchKey);
-  if (!openForRead(context, request, reply, absent)) return;
+  const ref = findToChange(context, request, 1, ValueType.List, reply);
+  if (ref === 0) reply.error(Errors.noSuchKey);
+  if (ref <= 0) return;
   const given = integerOrReply(request, 2, reply);
   if (given === undefined || !openForWrite(context, request, 1, reply)) return;
   const index = indexOf(given);
@@ -209,7 +211,9 @@ function ltrim(context: CommandContext, request: Request, reply: ReplyWriter): v
   if (value.ref !== 0) {
     const [from, to] = cut(first, last);
     if (from > to) removeAll(context);
-    else {
+    else if (from === 0 && to === list.count - 1) {
+      context.keyspace.events.tell(context.db, request, 1, 'ltrim');
+    } else {
       list.removeLast(list.count - 1 - to);
       list.removeFirst(from);
       commit();
@@ -330,28 +334,44 @@ function move(
   to: Side,
   reply: ReplyWriter,
 ): void {
-  if (!openForRead(context, request, reply, nil)) return;
-  if (findOfType(context, request, 2, ValueType.List, reply) < 0) return;
+  const ref = findToChange(context, request, 1, ValueType.List, reply);
+  if (ref === 0) reply.nil();
+  if (ref <= 0) return;
+  if (findToChange(context, request, 2, ValueType.List, reply) < 0) return;
   if (!openForWrite(context, request, 1, reply)) return;
   list.seek(from === Side.Left ? 0 : list.count - 1);
   moved.reset();
   replyElement(moved);
   const element = Buffer.from(list.buffer.subarray(list.elementStart, list.elementEnd));
   const isSame = request.sameArguments(1, 2);
+  const { events } = context.keyspace;
+  const pushed = to === Side.Left ? 'lpush' : 'rpush';
+  const popped = from === Side.Left ? 'lpop' : 'rpop';
   if (isSame) {
-    if (from !== to && list.count > 1) rotate(from, element);
+    if (from !== to && list.count > 1) {
+      events.nameNext(pushed);
+      rotate(from, element);
+    } else events.tell(context.db, request, 1, pushed);
+    events.tell(context.db, request, 1, popped);
   } else {
-    if (list.count === 1) removeAll(context);
-    else {
-      if (from === Side.Left) list.removeFirst(1);
-      else list.removeLast(1);
-      commit();
-    }
+    events.tellLast(() => {
+      events.nameNext(popped);
+      takeFrom(context, from);
+    });
+    events.nameNext(pushed);
     if (!openForWrite(context, request, 2, reply)) return;
     put(to, element);
     commit();
   }
   reply.raw(moved.buffer, 0, moved.length);
+}
+
+/** Removes the element at one end. */
+function takeFrom(context: CommandContext, side: Side): void {
+  if (list.count === 1) return removeAll(context);
+  if (side === Side.Left) list.removeFirst(1);
+  else list.removeLast(1);
+  commit();
 }
 
 function put(side: Side, element: Buffer): void {

@@ -8,7 +8,7 @@ import type { CommandContext } from './spec.js';
 export function findForRead(context: CommandContext, request: Request, index: number): Ref {
   const ref = context.keyspace.find(context.db, request, index);
   const { statistics } = context.services;
-  if (ref === 0) statistics.keyspaceMisses++;
+  if (ref === 0) missed(context, request, index);
   else statistics.keyspaceHits++;
   return ref;
 }
@@ -17,9 +17,14 @@ export function findForRead(context: CommandContext, request: Request, index: nu
 export function peekForRead(context: CommandContext, request: Request, index: number): Ref {
   const ref = context.keyspace.peek(context.db, request, index);
   const { statistics } = context.services;
-  if (ref === 0) statistics.keyspaceMisses++;
+  if (ref === 0) missed(context, request, index);
   else statistics.keyspaceHits++;
   return ref;
+}
+
+function missed(context: CommandContext, request: Request, index: number): void {
+  context.services.statistics.keyspaceMisses++;
+  context.keyspace.events.missed(context.db, request, index);
 }
 
 export function isString(context: CommandContext, ref: Ref): boolean {

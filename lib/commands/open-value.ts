@@ -185,7 +185,21 @@ export function findOfType(
   type: ValueType,
   reply: ReplyWriter,
 ): Ref {
-  const ref = findForRead(context, request, keyIndex);
+  return ofType(context, findForRead(context, request, keyIndex), type, reply);
+}
+
+/** As findOfType, of a key that is to be changed: one that is not there is no miss. */
+export function findToChange(
+  context: CommandContext,
+  request: Request,
+  keyIndex: number,
+  type: ValueType,
+  reply: ReplyWriter,
+): Ref {
+  return ofType(context, context.keyspace.find(context.db, request, keyIndex), type, reply);
+}
+
+function ofType(context: CommandContext, ref: Ref, type: ValueType, reply: ReplyWriter): Ref {
   if (ref === 0) return 0;
   if (context.keyspace.typeOf(ref) === type) return isUsableOrReply(context, ref, reply) ? ref : -1;
   reply.error(Errors.wrongType);

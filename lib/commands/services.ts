@@ -1,4 +1,5 @@
 import type { Config } from '../base/config.js';
+import type { OptionName } from '../base/options.js';
 import type { Member, ViewId } from '../cluster/member.js';
 import type { ClientSession } from './client-session.js';
 import type { Statistics } from './statistics.js';
@@ -134,6 +135,8 @@ export interface NodeServices {
   readonly configFile: string;
   /** CONFIG REWRITE; `done` is called once, with an error text (its code included) when that failed. */
   rewriteConfig(done: (error: string | null) => void): void;
+  /** Sets these options, as they are here now, on all nodes; calls `told` when all that are there have them. */
+  share(names: readonly OptionName[], told: () => void): void;
   /** Evenly in [0, 1). */
   random(): number;
   /** Calls `run` once after that time. */

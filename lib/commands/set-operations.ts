@@ -4,7 +4,7 @@ import type { Request } from '../protocol/request.js';
 import { ValueType } from '../store/entry.js';
 import { countOfKeysOrReply, integerOrReply } from './arguments.js';
 import { Errors } from './errors.js';
-import { findOfType } from './open-value.js';
+import { findOfType, findToChange } from './open-value.js';
 import { OpenSet, writeMember } from './sets.js';
 import type { CommandContext, Handler, Handlers } from './spec.js';
 
@@ -161,8 +161,8 @@ function smove(context: CommandContext, request: Request, reply: ReplyWriter): v
     reply.integer(0);
     return;
   }
-  if (findOfType(context, request, 1, ValueType.Set, reply) < 0) return;
-  if (findOfType(context, request, 2, ValueType.Set, reply) < 0) return;
+  if (findToChange(context, request, 1, ValueType.Set, reply) < 0) return;
+  if (findToChange(context, request, 2, ValueType.Set, reply) < 0) return;
   if (source.write(context, request, 1, reply) === null) return;
   const isThere = source.members.find(buffer, start[3]!, end[3]!);
   if (!isThere || request.sameArguments(1, 2)) {
@@ -170,9 +170,10 @@ function smove(context: CommandContext, request: Request, reply: ReplyWriter): v
     return;
   }
   source.members.removeFound(buffer, start[3]!, end[3]!);
+  context.keyspace.events.nameNext('srem');
   source.commit(context);
   if (target.write(context, request, 2, reply) === null) return;
-  target.add(buffer, start[3]!, end[3]!);
+  if (target.add(buffer, start[3]!, end[3]!)) context.keyspace.events.nameNext('sadd');
   target.commit(context);
   reply.integer(1);
 }

@@ -127,6 +127,8 @@ const addHandler =
       if (last === Outcome.Added) added++;
       else if (last === Outcome.Updated) updated++;
     }
+    if ((options & Option.Incr) !== 0 && added + updated > 0)
+      context.keyspace.events.nameNext('zincr');
     set.commit();
     if ((options & Option.Incr) === 0) {
       reply.integer((options & Option.Ch) !== 0 ? added + updated : added);
@@ -215,6 +217,7 @@ function pop(
     reply.double(members.score);
     members.step(isMax ? -1 : 1);
   }
+  context.keyspace.events.nameNext(isMax ? 'zpopmax' : 'zpopmin');
   if (isMax) removeRanks(context, set, last - popped + 1, last);
   else removeRanks(context, set, 0, popped - 1);
 }

@@ -1,4 +1,5 @@
 import type { Keyspace } from '../cluster/keyspace-contract.js';
+import type { CommandEvents } from '../cluster/keyspace-events.js';
 import type { ClusterWideCommand, CommandTraits, KeyMode, Pairs } from '../cluster/operation.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
@@ -157,6 +158,8 @@ export interface CommandSpec extends CommandTraits {
   readonly noAuth: boolean;
   /** Runs for a client of RESP2 that is subscribed to something. */
   readonly whileSubscribed: boolean;
+  /** What the changes that it makes are called in keyspace events. */
+  readonly events: CommandEvents | null;
   /** Subcommands by their own word; null when there are none. */
   readonly subcommands: ReadonlyMap<string, CommandSpec> | null;
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert';
 import { KeyMode, Pairs } from '../cluster/operation.js';
 import { parseInteger } from '../protocol/numbers.js';
 import type { Request } from '../protocol/request.js';
+import { eventsOf } from './facts/event-facts.js';
 import type {
   CommandFacts,
   CommandSpec,
@@ -167,6 +168,7 @@ function specOf(
     loading: flags.includes('loading'),
     noAuth: flags.includes('no_auth'),
     whileSubscribed: entry?.whileSubscribed ?? false,
+    events: eventsOf(name, facts.group),
     subcommands,
   };
 }

@@ -1,7 +1,12 @@
 import type { Config } from '../base/config.js';
+import { readEventClasses } from '../base/event-classes.js';
 import { KEYS_PER_TURN } from '../base/limits.js';
+import type { Logger } from '../base/logger.js';
+import { OptionError } from '../base/option-values.js';
+import { isOptionName, OPTION_NAMES, optionFacts } from '../base/options.js';
 import type { ClusterConfig } from '../cluster/cluster-config.js';
 import { PART_BYTES } from '../cluster/large-frame.js';
+import type { ClusterNode } from '../cluster/node.js';
 
 const SECOND_MS = 1000;
 
@@ -40,4 +45,25 @@ export function clusterSettings(config: Config): ClusterConfig {
     },
   );
   return settings;
+}
+
+/** Options that are the same on all nodes follow what the others have set, and the node follows the options. */
+export function shareSettings(config: Config, node: ClusterNode, logger: Logger): void {
+  const { sharedSettings, keyspace } = node;
+  config.watch(['notify-keyspace-events'], () =>
+    keyspace.events.ask(readEventClasses(config.get('notify-keyspace-events'))),
+  );
+  for (const name of OPTION_NAMES) {
+    if (optionFacts(name).shared) sharedSettings.start(name, config.show(name));
+  }
+  sharedSettings.changed = (name, text) => {
+    if (!isOptionName(name) || !optionFacts(name).shared) return;
+    try {
+      config.change([[name, text]]);
+      logger.info('option set by another node', { name, text });
+    } catch (error) {
+      if (!(error instanceof OptionError)) throw error;
+      logger.warn('option of another node refused', { name, text, error: error.message });
+    }
+  };
 }

@@ -1,7 +1,9 @@
 import { renderInfo } from '../admin/info.js';
 import type { Config } from '../base/config.js';
 import type { Logger } from '../base/logger.js';
+import type { OptionName } from '../base/options.js';
 import { VERSION } from '../base/version.js';
+import type { SharedSettings } from '../cluster/shared-settings.js';
 import type {
   ClientRegistry,
   ClusterFacts,
@@ -30,6 +32,7 @@ export interface ServicesParts {
   readonly clients: ClientRegistry;
   readonly cluster: ClusterFacts;
   readonly subscriptions: Subscriptions;
+  readonly settings: SharedSettings;
   readonly store: Store;
   readonly logger: Logger;
   readonly runId: string;
@@ -83,6 +86,15 @@ export class ServerServices implements NodeServices {
   now(): number {
     // Whole milliseconds of the wall clock, which may be set; the fraction only tells calls apart.
     return Date.now() + (performance.now() % 1);
+  }
+
+  share(names: readonly OptionName[], told: () => void): void {
+    let missing = names.length;
+    for (const name of names) {
+      this.#parts.settings.set(name, this.config.show(name), () => {
+        if (--missing === 0) told();
+      });
+    }
   }
 
   random(): number {

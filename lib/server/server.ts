@@ -20,7 +20,7 @@ import { type BusHandler, BusTransport } from './bus-transport.js';
 import { ClientListener } from './client-listener.js';
 import { ClusterConfigFile } from './cluster-config-file.js';
 import { NodeClusterFacts } from './cluster-facts.js';
-import { clusterSettings } from './cluster-settings.js';
+import { clusterSettings, shareSettings } from './cluster-settings.js';
 import type { ConfigFile } from './config-file.js';
 import { Farewell } from './farewell.js';
 import { Housekeeping } from './housekeeping.js';
@@ -211,6 +211,7 @@ export class TandisServer {
       clients: this.#clients,
       cluster: new NodeClusterFacts(node, this.#store),
       subscriptions: this.#subscriptions,
+      settings: node.sharedSettings,
       store: this.#store,
       logger: this.#logger,
       runId: self.id,
@@ -227,6 +228,8 @@ export class TandisServer {
       services,
     });
     node.executor = this.#dispatcher;
+    node.keyspace.events.running = () => this.#dispatcher.events;
+    shareSettings(config, node, this.#logger);
     this.#housekeeping = new Housekeeping({
       node,
       store: this.#store,

@@ -1,4 +1,5 @@
 import { KEEP_EXPIRY, type Keyspace } from '../../lib/cluster/keyspace-contract.js';
+import { KeyspaceEvents } from '../../lib/cluster/keyspace-events.js';
 import type {
   ClusterWideCommand,
   Executor,
@@ -41,6 +42,7 @@ const TYPE_NAMES: Readonly<Record<string, number>> = {
 /** Keyspace, router and barrier of a node without cluster, over plain Maps: what dispatcher and handlers are tested on. */
 export class LocalNode implements Keyspace, Router, WriteBarrier {
   now = 0;
+  readonly events = new KeyspaceEvents(() => undefined);
   clock: () => number = Date.now;
   executor: Executor | null = null;
   /** Whether keys are here; otherwise commands on keys are submitted, and wait for `runSubmitted`. */

@@ -256,6 +256,7 @@ export class TestNode {
         evictedKeys: 0,
         databases: [{ db: 0, keys: 3, expires: 1, averageTtlMs: 10.4 }],
       }),
+      share: (_names, told) => told(),
       info: (sections) => renderInfo(services, sections),
       after: (delayMs, run) => {
         node.#timers.push({ at: node.time + delayMs, run });
