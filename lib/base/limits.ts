@@ -66,3 +66,9 @@ export const BUS_STRANGERS = 256;
 
 /** Milliseconds within which a new bus connection must have said hello. */
 export const BUS_HELLO_MS = 2000;
+
+/** Arguments of all commands that one client has queued since MULTI; their bytes have client-query-buffer-limit. */
+export const TRANSACTION_ARGUMENTS = 512 * 1024;
+
+/** Keys that one client watches. */
+export const WATCHED_KEYS = 512 * 1024;

@@ -37,6 +37,18 @@ export class AtomicFrames {
     this.#large = large;
   }
 
+  /** Bytes of the frame about these entries. */
+  lengthOf(refs: ReadonlySet<Ref>): number {
+    let length = 0;
+    for (const ref of refs) length += this.#lengthOf(ref);
+    return length;
+  }
+
+  #lengthOf(ref: Ref): number {
+    const store = this.#store;
+    return FRAME_HEADER_BYTES + KEY_HEADER_BYTES + store.keyLength(ref) + store.valueLength(ref);
+  }
+
   /** Gives the entries new versions and sends them to their backup; null where there is none. */
   append(refs: ReadonlySet<Ref>): Appended | null {
     const store = this.#store;
@@ -47,8 +59,7 @@ export class AtomicFrames {
       store.setVersion(ref, version);
       if (store.role(ref) === Role.Tombstone) store.setExpireAt(ref, version);
       backup ??= this.#state.livePeer(store.peer(ref));
-      length +=
-        FRAME_HEADER_BYTES + KEY_HEADER_BYTES + store.keyLength(ref) + store.valueLength(ref);
+      length += this.#lengthOf(ref);
     }
     if (backup === null) return null;
     const put = (log: FrameLog): void => {

@@ -101,6 +101,7 @@ export class Changes {
 
   #remove(ref: Ref, version: number, deletedAt: number): void {
     const store = this.#store;
+    this.#state.absences.deleted(store, ref);
     store.setExpireAt(ref, deletedAt);
     const isMoving = (store.flags(ref) & Flag.Moving) !== 0;
     const move = isMoving ? this.#hooks.moveOf(ref) : null;

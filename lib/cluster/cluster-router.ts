@@ -4,6 +4,7 @@ import { type ClusterState, SLOTS } from './cluster-state.js';
 import { Counting, type CountQuestion } from './counting.js';
 import type { Flushing, FlushQuestion } from './flushing.js';
 import type { Gathering } from './gathering.js';
+import type { Key } from './key.js';
 import { type KeyFacts, type LocateQuestion, Locating } from './locating.js';
 import {
   type ClusterWideCommand,
@@ -17,15 +18,17 @@ import type { Routing } from './routing.js';
 import { CLUSTER_DOWN, errorReply, NO_REPLICAS, NOT_RUN, OUTCOME_UNKNOWN } from './runner.js';
 import type { Scanning, ScanQuestion } from './scanning.js';
 import { Scattering } from './scattering.js';
+import type { WatchMark } from './step.js';
 import type { Swapping } from './swapping.js';
 import { taskOf } from './task.js';
+import type { AbsenceQuestion, Watching } from './watching.js';
 
 const HASHES = 2 ** 32;
 /** Entries that each member looks at for one step of KEYS and RANDOMKEY. */
 const ENTRIES_PER_STEP = 1000;
 const DATABASES_MAX = 256;
 
-type Question = ScanQuestion | FlushQuestion | LocateQuestion | CountQuestion;
+type Question = ScanQuestion | FlushQuestion | LocateQuestion | CountQuestion | AbsenceQuestion;
 
 /** What the router needs of the rest of the node. */
 export interface RouterHost {
@@ -44,6 +47,7 @@ export class ClusterRouter implements Router {
   readonly #routing: Routing;
   readonly #scanning: Scanning;
   readonly #flushing: Flushing;
+  readonly #watching: Watching;
   readonly #swapping: Swapping;
   readonly #counting: Counting;
   readonly #host: RouterHost;
@@ -54,6 +58,7 @@ export class ClusterRouter implements Router {
     gathering: Gathering,
     scanning: Scanning,
     flushing: Flushing,
+    watching: Watching,
     swapping: Swapping,
     queries: Queries,
     host: RouterHost,
@@ -62,6 +67,7 @@ export class ClusterRouter implements Router {
     this.#routing = routing;
     this.#scanning = scanning;
     this.#flushing = flushing;
+    this.#watching = watching;
     this.#swapping = swapping;
     this.#counting = new Counting(state, queries);
     this.gathering = gathering;
@@ -85,10 +91,16 @@ export class ClusterRouter implements Router {
   submit(operation: Operation): void {
     const { keyMode } = operation.traits;
     if (this.#state.isDown) operation.sink.complete(operation.token, errorReply(CLUSTER_DOWN));
+    else if (operation.step !== undefined) this.gathering.run(operation);
     else if (operation.keys.length === 0) this.#host.run(operation);
     else if (operation.keys.length === 1 || keyMode === KeyMode.Single) this.#route(operation);
     else if (keyMode === KeyMode.Gather) this.gathering.run(operation);
     else this.scattering.run(operation);
+  }
+
+  watch(key: Key, done: (mark: WatchMark | null) => void): void {
+    if (this.#state.isDown) done(null);
+    else this.#watching.mark(key, done);
   }
 
   refusal(): string | null {
@@ -114,6 +126,8 @@ export class ClusterRouter implements Router {
         return this.#counting.evaluate(question);
       case 'locate':
         return this.locating.evaluate(question);
+      case 'absence':
+        return this.#watching.evaluate(question);
       default:
         return this.#flushing.evaluate(question);
     }
@@ -241,6 +255,7 @@ function isQuestion(value: unknown): value is Question {
     case 'count':
       return isDb(fields['db']) && typeof fields['byAnchors'] === 'boolean';
     case 'locate':
+    case 'absence':
       return isDb(fields['db']) && typeof fields['key'] === 'string';
     case 'flush':
       return (

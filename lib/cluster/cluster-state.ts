@@ -1,5 +1,6 @@
 import { keySlot } from '../protocol/crc16.js';
 import { type Ref, Role, type Store } from '../store/store.js';
+import { Absences } from './absences.js';
 import type { ClusterConfig } from './cluster-config.js';
 import { Flag } from './entry-flags.js';
 import type { Incarnation, Member, View } from './member.js';
@@ -26,6 +27,8 @@ export class ClusterState {
   readonly config: ClusterConfig;
   readonly clock: VersionClock = new VersionClock();
   readonly statistics: ClusterStatistics = new ClusterStatistics();
+  /** What WATCH of absent keys compares. */
+  readonly absences: Absences = new Absences();
   /** Monotonic milliseconds of the running turn. */
   now = 0;
   /** Monotonic time up to which this node may execute, grant and acknowledge. */

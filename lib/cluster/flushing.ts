@@ -1,4 +1,4 @@
-import type { Ref, Store } from '../store/store.js';
+import type { Store } from '../store/store.js';
 import { type ClusterState, SLOTS } from './cluster-state.js';
 import type { Queries } from './queries.js';
 import type { Floor } from './records.js';
@@ -141,6 +141,7 @@ export class Flushing {
     const isNews = this.#raise(db, floor);
     if (isNews && from > 0) return 0;
     if (isNews && db === null && isAboveAll && this.#state.flushing) {
+      this.#state.absences.dropping(this.#store);
       this.#store.clear();
       return SLOTS;
     }
@@ -169,9 +170,12 @@ export class Flushing {
   #dropSlot(slot: number): number {
     const count = this.#store.countInSlot(slot);
     if (count === 0) return 0;
-    const { floors } = this.#state;
-    const isBelow = (ref: Ref) => this.#store.version(ref) < floors[this.#store.db(ref)]!;
-    this.#store.eachInSlot(slot, isBelow);
+    const { floors, absences } = this.#state;
+    this.#store.eachInSlot(slot, (ref) => {
+      const isBelow = this.#store.version(ref) < floors[this.#store.db(ref)]!;
+      if (isBelow) absences.deleted(this.#store, ref);
+      return isBelow;
+    });
     return count;
   }
 }

@@ -11,6 +11,7 @@ import type { Peer } from './peer.js';
 import { errorReply, OUTCOME_UNKNOWN } from './runner.js';
 import type { Streams } from './streams.js';
 import { type Task, taskOf } from './task.js';
+import { isWatch, WATCH } from './watching.js';
 
 /** What a FORWARD is answered with. */
 const Answer = {
@@ -189,9 +190,9 @@ export class Forwarding implements ReplySink {
     if (request === null || (proto !== 2 && proto !== 3)) return false;
     const token = ++this.#lastToken;
     this.#received.set(token, { peer, id: f64At(buffer, start) });
-    const known = isAcquire(request)
-      ? { traits: ACQUIRE, keys: [1] }
-      : this.#executor.classify(request);
+    const internal = isAcquire(request) ? ACQUIRE : isWatch(request) ? WATCH : null;
+    const known =
+      internal === null ? this.#executor.classify(request) : { traits: internal, keys: [1] };
     if (known === null || known.keys.length === 0) {
       this.refuse(token, 'ERR the node that owns this key does not know this command');
       return true;

@@ -1,8 +1,9 @@
 import type { Appended } from './atomic-frames.js';
 import { type Key, keyOfArgument } from './key.js';
 import { KeyOrder } from './key-order.js';
-import type { LongStep } from './long-step.js';
+import type { SlicedStep } from './long-step.js';
 import { type Operation, Pairs } from './operation.js';
+import type { WatchCheck } from './watching.js';
 
 /** What a gathering command is about. */
 export const Phase = {
@@ -44,7 +45,9 @@ export class Gather {
   isAgain = false;
   /** An answer that comes at once is taken up by who has asked. */
   isGoingOn = false;
-  step: LongStep | null = null;
+  step: SlicedStep | null = null;
+  /** Whether what a transaction watches is as it was: asked when all keys are held. */
+  check: WatchCheck | null = null;
   /** What is said when all keys are let go, and deletes of those that were reserved in vain are final. */
   lateReply: Buffer | null = null;
   acksMissing = 0;
@@ -84,20 +87,28 @@ export class Gather {
     this.moving = 0;
     this.released = 0;
     this.step = null;
+    this.check = null;
     this.isAgain = false;
   }
 }
 
-/** Whether the command runs in slices. A wrong number of arguments is for its handler to refuse. */
-export function isLong({ keys, traits, request }: Operation, stepKeys: number): boolean {
-  return keys.length > stepKeys && traits.pairs !== Pairs.None && request.argc % 2 === 1;
+/** Whether there are very many keys. A wrong number of arguments is for MSET's handler to refuse. */
+export function isMany({ keys, traits, request, step }: Operation, stepKeys: number): boolean {
+  if (keys.length <= stepKeys) return false;
+  return step !== undefined || (traits.pairs !== Pairs.None && request.argc % 2 === 1);
+}
+
+/** Whether it runs in slices. */
+export function isSliced(operation: Operation, stepKeys: number): boolean {
+  return operation.step?.isLong ?? isMany(operation, stepKeys);
 }
 
 /** A command's bytes besides those of its arguments, for each of them: more than what ATOMIC takes for a key. */
 const ARGUMENT_BYTES = 32;
 
 /** Bytes of the frame at most: what is renamed is one value, which always fits. */
-export function changeBytesMax({ request }: Operation): number {
+export function changeBytesMax({ request, step }: Operation): number {
+  if (step !== undefined) return step.bytes;
   let bytes = 0;
   for (let i = 1; i < request.argc; i++) bytes += ARGUMENT_BYTES + request.length(i);
   return bytes;

@@ -1,8 +1,7 @@
 import { type Ref, Role, type Store, ValueType } from '../store/store.js';
 import { acquireOperation } from './acquire.js';
-import type { AtomicFrames } from './atomic-frames.js';
 import type { ClusterState } from './cluster-state.js';
-import { changeBytesMax, Gather, isLong, Phase } from './gather.js';
+import { changeBytesMax, Gather, isMany, isSliced, Phase } from './gather.js';
 import { GatheredEntries } from './gathered-entries.js';
 import { type Handovers, OUT_OF_MEMORY_REPLY } from './handovers.js';
 import type { Headroom } from './headroom.js';
@@ -10,19 +9,12 @@ import type { Key } from './key.js';
 import { KeyHolds } from './key-holds.js';
 import type { LiveKeyspace } from './keyspace.js';
 import { Reclaimed } from './keyspace-hooks.js';
-import { LongStep } from './long-step.js';
 import type { Moves } from './moves.js';
 import type { Operation, ReplySink } from './operation.js';
 import type { Peer } from './peer.js';
 import type { Routing } from './routing.js';
-import {
-  errorReply,
-  NO_REPLICAS,
-  NOT_RUN,
-  OUT_OF_MEMORY,
-  OUTCOME_UNKNOWN,
-  type Runner,
-} from './runner.js';
+import { errorReply, NO_REPLICAS, NOT_RUN, OUT_OF_MEMORY, OUTCOME_UNKNOWN } from './runner.js';
+import { StepMaker, type StepParts } from './step-maker.js';
 import { FRAME_BYTES_MAX } from './stream.js';
 import { type Task, taskOf } from './task.js';
 import { isTicket } from './tickets.js';
@@ -46,23 +38,18 @@ interface Ask {
 }
 
 /** What gathering needs, and sets off. */
-export interface GatheringParts {
+export interface GatheringParts extends StepParts {
   readonly state: ClusterState;
-  readonly keyspace: LiveKeyspace;
-  readonly frames: AtomicFrames;
-  readonly runner: Runner;
   readonly moves: Moves;
   readonly routing: Routing;
   readonly handovers: Handovers;
   readonly headroom: Headroom;
-  /** Asks for a call of `tick` in the next turn. */
-  readonly wantTurn: () => void;
   /** Very many keys may not have the backups that the ranking names. */
   readonly unsettled: () => void;
 }
 
 /**
- * Commands on several keys that run as one step (MSET, MSETNX, RENAME, RENAMENX): the node that was asked brings all keys
+ * Commands on several keys that run as one step (MSET, MSETNX, RENAME, RENAMENX), and steps of several commands: the node that was asked brings all keys
  * here, holds them, gives all of them one backup, runs the command, and sends its changes as one frame. A view change
  * lets all go and begins again.
  *
@@ -87,6 +74,7 @@ export class Gathering implements ReplySink {
   readonly #holds: KeyHolds;
   readonly #together: Together;
   readonly #entries: GatheredEntries;
+  readonly #steps: StepMaker;
   /** Keys that may still be handled in this turn. */
   readonly #turn: Turn;
   readonly #asks = new Map<number, Ask>();
@@ -103,6 +91,7 @@ export class Gathering implements ReplySink {
     this.#routing.gathering = this;
     this.#holds = new KeyHolds(this.#store);
     this.#entries = new GatheredEntries(parts.state, parts.keyspace, this.#holds);
+    this.#steps = new StepMaker(parts);
     this.#turn = { room: this.#stepKeys };
     this.#together = new Together(parts.state, parts.moves, parts.handovers, this.#turn);
   }
@@ -114,10 +103,10 @@ export class Gathering implements ReplySink {
 
   run(operation: Operation): void {
     const isAlone = this.#state.isAlone && !this.#state.isChanging;
-    if (this.#state.lacksBackups) return refuse(operation, NO_REPLICAS);
-    const isFree = this.#holds.size === 0;
-    if (isAlone && isFree && !isLong(operation, this.#stepKeys))
-      return this.#parts.runner.run(operation);
+    const isWrite = operation.traits.write;
+    if (isWrite && this.#state.lacksBackups) return refuse(operation, NO_REPLICAS);
+    const isFree = this.#holds.size === 0 && !isSliced(operation, this.#stepKeys);
+    if (operation.keys.length === 0 || (isAlone && isFree)) return this.#steps.runAlone(operation);
     if (this.#gathers.size + this.#returning.size >= GATHERS_MAX) return refuse(operation);
     if (changeBytesMax(operation) > FRAME_BYTES_MAX) return refuse(operation, TOO_LARGE);
     const gather = new Gather(operation, ++this.#lastToken, this.#state.deadline());
@@ -229,7 +218,7 @@ export class Gathering implements ReplySink {
     const gather = this.#returning.get(token);
     this.#returning.delete(token);
     if (gather === undefined) return;
-    if (isLong(gather.operation, this.#stepKeys)) this.#parts.unsettled();
+    if (isMany(gather.operation, this.#stepKeys)) this.#parts.unsettled();
     else for (let i = 0; i < gather.count; i++) this.#together.return(gather.key(i));
     if (this.#gathers.size > 0) this.#parts.wantTurn();
   }
@@ -358,14 +347,9 @@ export class Gathering implements ReplySink {
         return true;
       }
     }
-    if (isLong(gather.operation, this.#stepKeys)) {
-      const { keyspace, frames } = this.#parts;
-      gather.step = new LongStep(
-        gather.operation,
-        keyspace,
-        frames,
-        this.#state.isAlone ? null : backup,
-      );
+    if (!this.#steps.isChecked(gather)) return false;
+    if (gather.check !== null || isSliced(gather.operation, this.#stepKeys)) {
+      gather.step = this.#steps.make(gather, this.#state.isAlone ? null : backup);
       gather.phase = Phase.Running;
     } else this.#execute(gather);
     return true;
@@ -385,7 +369,11 @@ export class Gathering implements ReplySink {
     this.#turn.room -= pairs;
     const outcome = gather.step!.run(pairs, (offset) => this.#written(gather, offset));
     if (outcome === null) return;
+    const isMany = gather.count > this.#stepKeys;
+    // Its frame's end is told by its keys (`ticketClosed`).
+    if (gather.operation.step !== undefined) gather.step = null;
     if (outcome.isDone) {
+      if (!isMany) this.#entries.dropReserved(gather);
       const acks = this.#keyspace.count();
       this.#parts.runner.finish(gather.operation, outcome.reply, acks);
     } else {
@@ -415,15 +403,15 @@ export class Gathering implements ReplySink {
   }
 
   /** The end of a frame about this key is written: what is appended from here on comes after it. */
-  ticketClosed(_key: Key, ticket: number): void {
+  ticketClosed(_key: Key, ticket: number, offset: number): void {
     for (const gather of this.#gathers.values()) {
       const isSent = gather.phase === Phase.Sending && gather.sent!.offset === ticket;
-      if (isSent && gather.step === null) this.#written(gather);
+      if (isSent && gather.step === null) this.#written(gather, offset);
     }
   }
 
-  #written(gather: Gather, offset = 0): void {
-    if (gather.sent !== null && offset > 0) gather.sent = { ...gather.sent, offset };
+  #written(gather: Gather, offset: number): void {
+    if (gather.sent !== null) gather.sent = { ...gather.sent, offset };
     this.#finish(gather);
     this.#parts.wantTurn();
   }
@@ -475,7 +463,7 @@ export class Gathering implements ReplySink {
     const { sink, token } = gather.operation;
     if (gather.lateReply !== null) sink.complete(token, gather.lateReply);
     this.#gathers.delete(gather.token);
-    if (isLong(gather.operation, this.#stepKeys)) this.#parts.unsettled();
+    if (isMany(gather.operation, this.#stepKeys)) this.#parts.unsettled();
   }
 
   #release(gather: Gather, key: Key): void {
@@ -489,7 +477,7 @@ export class Gathering implements ReplySink {
       this.#keyspace.remove(ref);
       return this.#awaitAcks(gather);
     }
-    if (isLong(gather.operation, this.#stepKeys)) return this.#entries.noteSent(gather, ref);
+    if (isMany(gather.operation, this.#stepKeys)) return this.#entries.noteSent(gather, ref);
     this.#together.return(key);
   }
 

@@ -10,7 +10,7 @@ const POSITIONS = 2 ** 21;
 const HASHES = 2 ** 32;
 
 /**
- * The different keys of a command, by their hash and then by their bytes: the same order on every node. Made in slices, as
+ * The different keys of a command, by their hash, their bytes and their database: the same order on every node. Made in slices, as
  * sorting hundreds of thousands of names takes too long for one turn: the keys are dealt to buckets by their hash, and
  * each bucket is sorted by itself.
  */

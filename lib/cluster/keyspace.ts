@@ -1,6 +1,7 @@
 import { copyBytes } from '../protocol/bytes.js';
 import type { Request } from '../protocol/request.js';
 import { type Attachment, type Ref, Role, type Store, ValueType } from '../store/store.js';
+import { AtomicChanges, type ChangedKey } from './atomic-changes.js';
 import type { Appended, AtomicFrames } from './atomic-frames.js';
 import { Changes } from './changes.js';
 import type { ClusterState } from './cluster-state.js';
@@ -12,10 +13,9 @@ import { KEEP_EXPIRY, type Keyspace } from './keyspace-contract.js';
 import type { KeyspaceEvents } from './keyspace-events.js';
 import { type KeyspaceHooks, type Provisional, Reclaimed } from './keyspace-hooks.js';
 import type { MirrorSender } from './mirror-sender.js';
-import type { Operation, ReplySink } from './operation.js';
+import { databaseOf, type Operation, type ReplySink } from './operation.js';
 import { NOBODY, type Peer } from './peer.js';
 import { ReplyWaits } from './reply-waits.js';
-import { isTicket } from './tickets.js';
 import type { WriteBarrier } from './write-barrier.js';
 
 /** Encoding of a string that was made by APPEND or SETRANGE. */
@@ -29,12 +29,12 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #mirror: MirrorSender;
-  readonly #atomicFrames: AtomicFrames;
   readonly #hooks: KeyspaceHooks;
   readonly #waits = new ReplyWaits();
   readonly #changes: Changes;
   readonly #notes: EventNotes;
   readonly events: KeyspaceEvents;
+  readonly #atomicChanges: AtomicChanges;
   /** Expired keys that the running command met: deleted at its end, unless it has created them anew. */
   readonly #expired: ExpiredKey[] = [];
   // The entry that routing has just found, so that the handler need not look it up again.
@@ -55,10 +55,17 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     this.#state = state;
     this.#store = state.store;
     this.#mirror = mirror;
-    this.#atomicFrames = atomicFrames;
     this.#hooks = hooks;
     this.#changes = new Changes(state, mirror, this.#waits, hooks);
     this.#notes = new EventNotes(state, events, this.#changes, this.#waits, this.#expired);
+    this.#atomicChanges = new AtomicChanges(
+      state,
+      atomicFrames,
+      mirror,
+      this.#changes,
+      this.#waits,
+      (ref) => hooks.forget(ref, null),
+    );
   }
 
   // --- WriteBarrier
@@ -112,10 +119,12 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   }
 
   /** The same for a command that comes from elsewhere than the hot path. */
-  note({ db, request, keys }: Operation): void {
+  note(operation: Operation): void {
+    const { request, keys } = operation;
     const index = keys[0]!;
     const { buffer, start, end } = request;
-    this.noteFound(request, index, this.#store.find(db, buffer, start[index]!, end[index]!));
+    const ref = this.#store.find(databaseOf(operation, 0), buffer, start[index]!, end[index]!);
+    this.noteFound(request, index, ref);
   }
 
   find(db: number, request: Request, index: number): Ref {
@@ -362,11 +371,11 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     // A node that is alone has nobody to send the changes to, all or none of them.
     const isAlone = this.#state.isAlone && !this.#state.isChanging;
     if (this.#atomic !== null || isAlone) return changes();
-    const changed: { db: number; key: Buffer }[] = [];
+    const changed: ChangedKey[] = [];
     try {
-      this.collect(changes, (ref) => changed.push(this.#nameOf(ref)));
+      this.collect(changes, (ref) => changed.push(this.nameOf(ref)));
     } finally {
-      this.#appendAtomic(changed);
+      this.appendAtomic(changed);
     }
   }
 
@@ -378,6 +387,24 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     } finally {
       this.#atomic = null;
     }
+  }
+
+  /** Sends what was collected as one frame; null where there is nobody to send it to, or nothing to send. */
+  appendAtomic(changed: readonly ChangedKey[]): Appended | null {
+    return this.#atomicChanges.append(changed);
+  }
+
+  nameOf(ref: Ref): ChangedKey {
+    return this.#atomicChanges.nameOf(ref);
+  }
+
+  /**
+   * A step goes on in a later turn. What it has met expired is deleted by others later: a delete by itself, of a key that it
+   * holds, could come before what it has changed.
+   */
+  endSlice(): void {
+    this.#expired.length = 0;
+    this.#foundRequest = null;
   }
 
   /** The reply of the running command waits for a frame that was sent by who has collected changes. */
@@ -396,6 +423,12 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     if (!this.#hasValue(ref)) return false;
     this.#changes.awaitLastChange(ref);
     return true;
+  }
+
+  /** Version of the last change of a key that is there, for which the running command waits; 0 for none. */
+  versionOf(db: number, request: Request, index: number): number {
+    const ref = this.peek(db, request, index);
+    return ref === 0 ? 0 : this.#store.version(ref);
   }
 
   /** Deletes a primary whose time has come, that is evicted or let go: not on behalf of a command. */
@@ -482,35 +515,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   #removeAtomically(ref: Ref): void {
     this.#foundRequest = null;
     this.#atomic!(ref);
-    this.#changes.bury(ref, this.#store.version(ref), 0);
-  }
-
-  #nameOf(ref: Ref): { db: number; key: Buffer } {
-    const store = this.#store;
-    const start = store.keyStart(ref);
-    const key = store.keyBuffer(ref).subarray(start, start + store.keyLength(ref));
-    return { db: store.db(ref), key: Buffer.from(key) };
-  }
-
-  #appendAtomic(changed: readonly { db: number; key: Buffer }[]): void {
-    const store = this.#store;
-    const refs = new Set(changed.map(({ db, key }) => store.find(db, key, 0, key.length)));
-    const sent = this.#atomicFrames.append(refs);
-    if (sent !== null) {
-      this.#mirror.countGrowth(sent.backup);
-      this.#waits.awaitAck(sent.backup.stream, sent.offset);
-    }
-    // A deleted key cannot be held. While the frame is on its way in parts nobody may create it anew, as that would be on
-    // the backup first: the delete counts as one that others are yet to learn of.
-    const isLarge = sent !== null && isTicket(sent.offset);
-    for (const { db, key } of changed) {
-      const ref = store.find(db, key, 0, key.length);
-      if (ref === 0 || store.role(ref) !== Role.Tombstone) continue;
-      if (!this.#state.keepsTombstones) store.remove(ref);
-      else if (isLarge || this.#state.mustForget(ref)) {
-        this.#waits.awaitOther(this.#hooks.forget(ref, null));
-      }
-    }
+    this.#atomicChanges.blank(ref);
   }
 
   #deleteExpired(): void {

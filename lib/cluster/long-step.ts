@@ -19,12 +19,18 @@ export interface Outcome {
   readonly sent: Appended | null;
 }
 
+/** A command that is run in slices while its keys are held. */
+export interface SlicedStep {
+  /** Goes on with so many keys. The outcome when it is over; `written` may be called, once, when the frame is in the stream. */
+  run(keysMax: number, written: (offset: number) => void): Outcome | null;
+}
+
 /**
  * MSET or MSETNX of very many pairs, when all keys are held: runs a number of pairs at a time, in the order of the
  * arguments, and puts their new values in one ATOMIC frame as it goes. Nobody sees what is done so far, as the keys are
  * held; and who would find it in the store by other ways (a view change, a flush) has it finished before.
  */
-export class LongStep {
+export class LongStep implements SlicedStep {
   readonly #operation: Operation;
   readonly #keyspace: LiveKeyspace;
   readonly #frames: AtomicFrames;

@@ -47,6 +47,7 @@ import { type DataHost, Streams } from './streams.js';
 import { Swapping } from './swapping.js';
 import { TakeOver } from './take-over.js';
 import { TombstoneKeeping } from './tombstone-keeping.js';
+import { Watching } from './watching.js';
 
 /** The outside of a node's cluster part. */
 export interface ClusterHost extends MembershipHost, DataHost {
@@ -86,6 +87,7 @@ export class NodeParts {
   readonly swapping: Swapping;
   readonly queries: Queries;
   readonly gathering: Gathering;
+  readonly watching: Watching;
   readonly handovers: Handovers;
   readonly atomicFrames: AtomicFrames;
   readonly settling: Settling;
@@ -169,6 +171,7 @@ export class NodeParts {
     this.flushing = this.#makeFlushing();
     this.swapping = new Swapping(state, () => this.#isAtRest());
     this.handovers = new Handovers(state, this.moves, this.routing, this.keyspace, this.headroom);
+    this.watching = new Watching(state, this.keyspace, this.routing, this.queries);
     this.gathering = this.#makeGathering();
     this.router = this.#makeRouter();
     this.digests = new Digests(state, this.streams, this.mirrorSender, host);
@@ -214,6 +217,7 @@ export class NodeParts {
       routing,
       handovers,
       headroom: this.headroom,
+      watching: this.watching,
       wantTurn: () => this.#wantGathering(),
       unsettled: () => this.settling.again(),
     });
@@ -241,6 +245,7 @@ export class NodeParts {
       this.gathering,
       new Scanning(this.state, this.queries),
       this.flushing,
+      this.watching,
       this.swapping,
       this.queries,
       {

@@ -1,5 +1,7 @@
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
+import type { Key } from './key.js';
+import type { Step, WatchMark } from './step.js';
 
 /** Where a reply goes when it is ready: a client connection, a forwarder, or a part of a scattered command. */
 export interface ReplySink {
@@ -23,6 +25,8 @@ export const KeyMode = {
   ScatterSum: 2,
   /** All keys as one step on one node: MSET, MSETNX, RENAME, RENAMENX. */
   Gather: 3,
+  /** Runs where its client is; its handler asks for the keys itself: WATCH. */
+  Handler: 4,
 } as const;
 export type KeyMode = (typeof KeyMode)[keyof typeof KeyMode];
 
@@ -63,7 +67,13 @@ export interface Operation {
   readonly proto: 2 | 3;
   readonly sink: ReplySink;
   readonly token: number;
+  /** What runs on the keys when all are held, where that is not the one command of the request. */
+  readonly step?: Step;
 }
+
+/** The database of a key, by its place in `keys`. */
+export const databaseOf = ({ databases, db }: Operation, number: number): number =>
+  databases?.[number] ?? db;
 
 /** Runs commands for the cluster: implemented by the dispatcher, called for local, queued and forwarded operations. */
 export interface Executor {
@@ -88,6 +98,8 @@ export interface Router {
   mayRun(db: number, request: Request, keyIndex: number, traits: CommandTraits): boolean;
   /** Takes over a command that may not run now; its reply comes through `operation.sink`. */
   submit(operation: Operation): void;
+  /** WATCH: what is to be remembered of a key; null where that cannot be told. Called once, at once or later. */
+  watch(key: Key, done: (mark: WatchMark | null) => void): void;
   /** Cluster-wide commands; each answers through the sink with a finished reply. */
   clusterWide(command: ClusterWideCommand, operation: Operation): void;
   /** Null when the node is in a cluster; else the error text for every command that needs one (LOADING). */

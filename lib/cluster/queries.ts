@@ -12,6 +12,8 @@ interface Question {
   readonly body: string;
   readonly done: (answers: unknown[]) => void;
   readonly lost: (() => void) | undefined;
+  /** Who is asked, by the view of then, where that is one member; null is this one. */
+  readonly member?: () => Peer | null;
 }
 
 interface Query extends Question {
@@ -50,6 +52,14 @@ export class Queries {
   ask(question: object, done: (answers: unknown[]) => void): boolean {
     if (this.open >= QUERIES_MAX) return false;
     this.#begin({ body: JSON.stringify(question), done, lost: undefined });
+    return true;
+  }
+
+  /** Asks one member, which may be another one when the view changes. False when too many questions are in flight. */
+  askMember(question: object, member: () => Peer | null, done: (answer: unknown) => void): boolean {
+    if (this.open >= QUERIES_MAX) return false;
+    const body = JSON.stringify(question);
+    this.#begin({ body, done: ([answer]) => done(answer), lost: undefined, member });
     return true;
   }
 
@@ -107,16 +117,15 @@ export class Queries {
     return true;
   }
 
-  #begin({ body, done, lost }: Question): void {
-    const peers = this.#state.livePeers();
-    const own = this.evaluate(JSON.parse(body));
+  #begin(question: Question): void {
+    const { body, member } = question;
+    const one = member?.() ?? null;
+    const peers = member === undefined ? this.#state.livePeers() : one === null ? [] : [one];
     const query: Query = {
+      ...question,
       id: ++this.#lastId,
-      body,
       missing: new Set(peers),
-      answers: [own],
-      done,
-      lost,
+      answers: one === null ? [this.evaluate(JSON.parse(body))] : [],
     };
     this.#queries.set(query.id, query);
     for (const peer of peers) this.#append(peer, FrameType.Query, query.id, body);

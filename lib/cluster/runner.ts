@@ -2,6 +2,7 @@ import { ReplyWriter } from '../protocol/reply-writer.js';
 import { ACQUIRE } from './acquire.js';
 import type { LiveKeyspace } from './keyspace.js';
 import type { Executor, Operation, ReplySink } from './operation.js';
+import { replyVersion, WATCH } from './watching.js';
 
 interface Held {
   readonly operation: Operation;
@@ -36,6 +37,7 @@ export class Runner implements ReplySink {
   /** Runs the handler and returns its reply; what the reply waits for is in the keyspace's barrier. */
   execute(operation: Operation): Buffer {
     if (operation.traits === ACQUIRE) return reserveKey(this.#keyspace, operation);
+    if (operation.traits === WATCH) return replyVersion(this.#keyspace, operation);
     const writer = this.#writer;
     writer.reset();
     writer.proto = operation.proto;

@@ -20,6 +20,7 @@ import { sortedSetFacts } from './facts/sorted-set-facts.js';
 import { sortedSetRangeFacts } from './facts/sorted-set-range-facts.js';
 import { stringFacts } from './facts/string-facts.js';
 import { additionalSubcommands } from './facts/tandis-facts.js';
+import { transactionFacts } from './facts/transaction-facts.js';
 import { valueFacts } from './facts/value-facts.js';
 import { hashHandlers } from './hashes.js';
 import { keyHandlers } from './keys.js';
@@ -37,6 +38,7 @@ import { sortedSetHandlers } from './sorted-sets.js';
 import type { CommandFacts } from './spec.js';
 import { stringHandlers } from './strings.js';
 import { CommandTable } from './table.js';
+import { transactionHandlers } from './transactions.js';
 
 const REDIS_FACTS = [
   ...stringFacts,
@@ -53,6 +55,7 @@ const REDIS_FACTS = [
   ...serverFacts,
   ...observationFacts,
   ...clusterFacts,
+  ...transactionFacts,
 ];
 
 function withAdditions(facts: CommandFacts): CommandFacts {
@@ -85,5 +88,6 @@ export function createCommandTable(): CommandTable {
     configHandlers,
     commandHandlers,
     clusterHandlers,
+    transactionHandlers,
   ]);
 }

@@ -3,6 +3,7 @@ import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import type { CommandOrder } from './command-order.js';
 import type { ClientSubscriptions } from './subscriptions.js';
+import type { Transaction, WatchedKeys } from './transaction.js';
 
 /** Which replies a client wants: CLIENT REPLY ON, OFF, SKIP (the next command's is left out). */
 export type ReplyMode = 'on' | 'off' | 'skip';
@@ -25,6 +26,10 @@ export interface ClientSession extends ReplySink {
   replyMode: ReplyMode;
   /** What it is subscribed to; null for nothing. Changed by Subscriptions alone. */
   subscriptions: ClientSubscriptions | null;
+  /** What it has queued since MULTI; null outside. */
+  transaction: Transaction | null;
+  /** What it watches; null for nothing. */
+  watched: WatchedKeys | null;
   /** Lower-case name of the last command, with its subcommand as "client|list". */
   lastCommand: string;
   commandsRun: number;

@@ -19,8 +19,9 @@ const INT64_MAX = 2n ** 63n - 1n;
 const seconds = (fromMs: number, toMs: number) => Math.max(Math.floor((toMs - fromMs) / 1000), 0);
 
 function flagsOf(client: ClientSession): string {
-  const flags = `${client.subscriptions === null ? '' : 'P'}${client.noEvict ? 'e' : ''}`;
-  return flags === '' ? 'N' : flags;
+  const { subscriptions, transaction, noEvict } = client;
+  const flags = [subscriptions && 'P', transaction && 'x', noEvict && 'e'];
+  return flags.filter(Boolean).join('') || 'N';
 }
 
 function showSubscriptions({ subscriptions }: ClientSession): string {
@@ -31,12 +32,14 @@ function showSubscriptions({ subscriptions }: ClientSession): string {
 
 /** One line of CLIENT LIST; what Redis counts and Tandis has not is 0. */
 function describe(client: ClientSession, now: number): string {
+  const { transaction } = client;
   return [
     `id=${client.id} addr=${client.address} laddr=${client.localAddress} fd=-1`,
     `name=${client.name} age=${seconds(client.createdAt, now)}`,
     `idle=${seconds(client.lastActiveAt, now)} flags=${flagsOf(client)}`,
-    `db=${client.db} ${showSubscriptions(client)} multi=-1`,
-    `qbuf=${client.queryBufferBytes} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0`,
+    `db=${client.db} ${showSubscriptions(client)} multi=${transaction?.commands.length ?? -1}`,
+    `watch=${client.watched?.count ?? 0}`,
+    `qbuf=${client.queryBufferBytes} qbuf-free=0 argv-mem=0 multi-mem=${transaction?.bytes ?? 0} rbs=0 rbp=0`,
     `obl=${client.outputBytes} oll=0 omem=${client.outputBytes}`,
     `tot-mem=${client.queryBufferBytes + client.outputBytes} events=r`,
     `cmd=${client.lastCommand || 'NULL'} user=${DEFAULT_USER} redir=-1 resp=${client.reply.proto}`,

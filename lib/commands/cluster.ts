@@ -5,7 +5,7 @@ import type { Request } from '../protocol/request.js';
 import { integerOrReply } from './arguments.js';
 import { helpHandler } from './help.js';
 import type { ClusterFacts, KeyLocation, SlotRange } from './services.js';
-import type { CommandContext, Handlers } from './spec.js';
+import { type CommandContext, type Handlers, QueueMode } from './spec.js';
 
 const addressOf = (member: Member) => `${member.host}:${member.port}`;
 
@@ -198,7 +198,7 @@ export const clusterHandlers: Handlers = {
   'cluster|myid': { run: myid },
   'cluster|keyslot': { run: keyslot },
   'cluster|countkeysinslot': { run: countkeysinslot },
-  'cluster|locate': { run: locate },
+  'cluster|locate': { queueMode: QueueMode.NotAlone, run: locate },
   'cluster|help': { run: helpHandler(HELP) },
   readonly: { run: accept },
   readwrite: { run: accept },

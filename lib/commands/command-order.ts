@@ -1,3 +1,5 @@
+import type { Key } from '../cluster/key.js';
+import type { KeyList } from '../cluster/key-list.js';
 import type { ReplySink } from '../cluster/operation.js';
 import type { Request } from '../protocol/request.js';
 import { KeyHash } from '../store/key-hash.js';
@@ -22,6 +24,12 @@ export function hashesOf(spec: CommandSpec, request: Request): KeyHashes {
   );
 }
 
+/** The same of keys by themselves. */
+export function hashesOfKeys(keys: KeyList, more: readonly Key[] = []): KeyHashes {
+  if (keys.count + more.length > KEYS_MAX) return null;
+  return [...keys.hashes(), ...more.map(({ bytes }) => HASH.of(bytes, 0, bytes.length))];
+}
+
 /**
  * The commands of one connection that did not run at once, so that later ones on the same keys run after them. A pipeline
  * is run in its order, as in Redis, although its commands may have to go different ways:
@@ -38,6 +46,8 @@ export class CommandOrder {
   readonly #keys = new Map<number, number>();
   /** Commands on their way that touch all keys. */
   #all = 0;
+  /** Commands on their way that may change what later ones mean. */
+  #exclusive = 0;
   /** Commands on their way: while there are none, there is nothing to look at. */
   open = 0;
   /** Grows with `abandon`. */
@@ -53,26 +63,32 @@ export class CommandOrder {
   /** Whether a command that touches these keys has to wait; if so, until `wake`. */
   mustWait(keys: KeyHashes): boolean {
     const mustWait = this.#stops(keys);
-    this.#waiting = mustWait ? keys : NONE;
+    if (!mustWait) this.#waiting = NONE;
+    else this.#waiting = keys?.length === 0 ? null : keys;
     return mustWait;
   }
 
   /** The command that had to wait still has to. */
   get isWaiting(): boolean {
-    return this.#stops(this.#waiting);
+    return this.#waiting !== NONE && this.#stops(this.#waiting);
   }
 
   #stops(keys: KeyHashes): boolean {
     if (keys === null) return this.open > 0;
+    if (this.#exclusive > 0) return true;
     return keys.length > 0 && (this.#all > 0 || keys.some((key) => this.#keys.has(key)));
   }
 
-  /** A command sets out; it has run when its reply comes to the sink returned, which passes it on to `sink`. */
-  begin(keys: KeyHashes, sink: ReplySink): ReplySink {
+  /**
+   * A command sets out; it has run when its reply comes to the sink returned, which passes it on to `sink`. Behind an
+   * exclusive one all others wait, those too that touch nothing.
+   */
+  begin(keys: KeyHashes, sink: ReplySink, isExclusive = false): ReplySink {
     this.#count(keys, 1);
+    if (isExclusive) this.#exclusive++;
     const era = this.#era;
     return new UnderWay(sink, () => {
-      if (era === this.#era) this.#end(keys);
+      if (era === this.#era) this.#end(keys, isExclusive);
     });
   }
 
@@ -81,15 +97,17 @@ export class CommandOrder {
     this.#era++;
     this.#keys.clear();
     this.#all = 0;
+    this.#exclusive = 0;
     this.open = 0;
     if (this.#waiting === NONE) return;
     this.#waiting = NONE;
     this.#wake();
   }
 
-  #end(keys: KeyHashes): void {
+  #end(keys: KeyHashes, wasExclusive: boolean): void {
     const wasWaiting = this.isWaiting;
     this.#count(keys, -1);
+    if (wasExclusive) this.#exclusive--;
     if (!wasWaiting || this.isWaiting) return;
     this.#waiting = NONE;
     this.#wake();

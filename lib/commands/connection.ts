@@ -5,7 +5,8 @@ import { intOrReply, readInteger } from './arguments.js';
 import { nameProblem } from './client-name.js';
 import type { ClientSession } from './client-session.js';
 import { cString, Errors, wrongArity } from './errors.js';
-import type { CommandContext, Handlers } from './spec.js';
+import { type CommandContext, type Handlers, QueueMode } from './spec.js';
+import { endTransaction } from './transactions.js';
 
 /** The only user there is. */
 const DEFAULT_USER = 'default';
@@ -44,6 +45,7 @@ function reset(context: CommandContext, _request: Request, reply: ReplyWriter): 
   client.authenticated = services.config.get('requirepass') === '';
   client.noEvict = false;
   client.replyMode = 'on';
+  endTransaction(client);
   client.reply.proto = 2;
   context.muted = false;
   reply.simple('RESET');
@@ -170,8 +172,8 @@ function replyHello(client: ClientSession, reply: ReplyWriter): void {
 export const connectionHandlers: Handlers = {
   ping: { run: ping, whileSubscribed: true },
   echo: { run: echo },
-  quit: { run: quit, whileSubscribed: true },
-  reset: { run: reset, whileSubscribed: true },
+  quit: { run: quit, whileSubscribed: true, queueMode: QueueMode.RunAtOnce },
+  reset: { run: reset, whileSubscribed: true, queueMode: QueueMode.RunAtOnce },
   select: { run: select },
   auth: { run: auth },
   hello: { run: hello },

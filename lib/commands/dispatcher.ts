@@ -1,5 +1,7 @@
 import assert from 'node:assert';
 import { KEYS_PER_TURN } from '../base/limits.js';
+import type { Key } from '../cluster/key.js';
+import type { KeyList } from '../cluster/key-list.js';
 import type { Keyspace } from '../cluster/keyspace-contract.js';
 import type { CommandEvents } from '../cluster/keyspace-events.js';
 import {
@@ -10,20 +12,31 @@ import {
   type ReplySink,
   type Router,
 } from '../cluster/operation.js';
+import type { Step, WatchMark } from '../cluster/step.js';
 import type { WriteBarrier } from '../cluster/write-barrier.js';
 import { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { KEY_LENGTH_MAX } from '../store/entry.js';
 import type { ClientSession } from './client-session.js';
-import { hashesOf } from './command-order.js';
-import { Errors, onlyWhenNotSubscribed, unknownCommand, wrongArity } from './errors.js';
+import { hashesOf, hashesOfKeys, type KeyHashes } from './command-order.js';
+import {
+  Errors,
+  execAbortedBy,
+  notInStep,
+  onlyWhenNotSubscribed,
+  unknownCommand,
+  wrongArity,
+} from './errors.js';
 import { PauseGate } from './pause-gate.js';
 import type { NodeServices } from './services.js';
-import type { CommandContext, CommandSpec } from './spec.js';
+import { type CommandContext, type CommandSpec, QueueMode, type StepCommands } from './spec.js';
 import { arityFits, type CommandTable, keyCount, keyIndex, keyIndexes } from './table.js';
+import { endTransaction } from './transactions.js';
 
 /** First byte of an error reply. */
 const MINUS = 45;
+const NOTHING: KeyHashes = [];
+const OK = Buffer.from('+OK\r\n', 'latin1');
 
 /** How the reply of the running command goes out, where that is not by `client.endReply`. */
 interface Exit {
@@ -55,9 +68,12 @@ class Context implements CommandContext {
   db = 0;
   muted = false;
   deferred = false;
+  isInStep = false;
   exit: Exit | null = null;
+  readonly stepCommands: StepCommands;
 
-  constructor(parts: DispatcherParts, gate: PauseGate) {
+  constructor(parts: DispatcherParts, gate: PauseGate, stepCommands: StepCommands) {
+    this.stepCommands = stepCommands;
     this.keyspace = parts.keyspace;
     this.services = parts.services;
     this.table = parts.table;
@@ -80,6 +96,7 @@ class Context implements CommandContext {
 
   #takeExit(): Exit {
     assert(!this.deferred, 'a reply is deferred once');
+    assert(!this.isInStep, 'a step waits for nothing');
     this.deferred = true;
     if (this.exit !== null) return this.exit;
     return { sink: this.client, token: this.client.deferReply() };
@@ -109,6 +126,35 @@ class Context implements CommandContext {
     });
   }
 
+  runStep(keys: KeyList, traits: CommandTraits, step: Step, changesClient: boolean): void {
+    const { sink, token } = this.#takeExit();
+    const { client, db } = this;
+    this.#router.submit({
+      request: keys.request(),
+      traits,
+      keys: keys.indexes,
+      databases: keys.databases,
+      db,
+      proto: client.reply.proto,
+      sink: client.order.begin(hashesOfKeys(keys), sink, changesClient),
+      token,
+      step,
+    });
+  }
+
+  watch(keys: readonly Key[], marked: (key: Key, mark: WatchMark | null) => void): void {
+    const exit = this.#takeExit();
+    const { client } = this;
+    const sink = client.order.begin(hashesOf(this.spec, this.request!), exit.sink);
+    let missing = keys.length;
+    for (const key of keys) {
+      this.#router.watch(key, (mark) => {
+        marked(key, mark);
+        if (--missing === 0) sink.complete(exit.token, OK);
+      });
+    }
+  }
+
   pause(until: number, writesOnly: boolean): void {
     this.#gate.pause(until, writesOnly);
   }
@@ -119,7 +165,7 @@ class Context implements CommandContext {
 }
 
 /** Runs the commands of clients, and those that the cluster hands to this node. */
-export class Dispatcher implements Executor {
+export class Dispatcher implements Executor, StepCommands {
   readonly #table: CommandTable;
   readonly #router: Router;
   readonly #barrier: WriteBarrier;
@@ -135,7 +181,7 @@ export class Dispatcher implements Executor {
     this.#barrier = parts.barrier;
     this.#services = parts.services;
     this.#gate = new PauseGate(parts.services);
-    this.#context = new Context(parts, this.#gate);
+    this.#context = new Context(parts, this.#gate, this);
   }
 
   /**
@@ -165,7 +211,12 @@ export class Dispatcher implements Executor {
       return;
     }
     client.lastCommand = spec.name;
-    if (!spec.hasKeys) this.#runKeyless(client, request, spec);
+    if (client.transaction !== null && spec.queueMode !== QueueMode.RunAtOnce) {
+      this.#queue(client, request, spec, client.reply);
+      client.endReply(0);
+      return;
+    }
+    if (runsByItself(spec)) this.#runKeyless(client, request, spec);
     else if (this.#mayRun(client.db, request, spec)) this.#runHere(client, request, spec);
     else this.#submit(client, request, spec, null);
   }
@@ -197,12 +248,68 @@ export class Dispatcher implements Executor {
     return this.#context.current?.events ?? null;
   }
 
+  run(
+    client: ClientSession,
+    spec: CommandSpec,
+    request: Request,
+    db: number,
+    reply: ReplyWriter,
+  ): void {
+    const context = this.#context;
+    const start = reply.length;
+    context.session = client;
+    context.current = spec;
+    context.request = request;
+    context.db = db;
+    context.isInStep = true;
+    spec.run!(context, request, reply);
+    context.isInStep = false;
+    context.muted = false;
+    this.#noteError(reply, start);
+  }
+
+  /** Between MULTI and EXEC: the command is kept, or refused, and then EXEC discards all of them. */
+  #queue(client: ClientSession, request: Request, spec: CommandSpec, reply: ReplyWriter): void {
+    const transaction = client.transaction!;
+    const error = this.#queueError(client, request, spec);
+    if (error === null) reply.queued();
+    else {
+      transaction.isDirty = true;
+      this.#reject(reply, error);
+    }
+  }
+
+  #queueError(client: ClientSession, request: Request, spec: CommandSpec): string | null {
+    if (spec.queueMode === QueueMode.NotAllowed) return Errors.notInTransaction;
+    if (spec.queueMode === QueueMode.NotAlone) return notInStep(spec.name);
+    if (spec.denyOom) {
+      this.#barrier.begin();
+      if (this.#barrier.outOfMemory()) return Errors.outOfMemory;
+    }
+    const { config } = this.#services;
+    const bytesMax = config.get('client-query-buffer-limit');
+    const isKept = client.transaction!.add(spec, request, bytesMax, config.get('databases'));
+    return isKept ? null : Errors.transactionTooLarge;
+  }
+
+  /** What a command touches now; what is queued touches nothing yet. */
+  #touched(
+    { transaction, watched }: ClientSession,
+    spec: CommandSpec,
+    request: Request,
+  ): KeyHashes {
+    if (transaction === null) return hashesOf(spec, request);
+    if (spec.name !== 'exec') return NOTHING;
+    return hashesOfKeys(transaction.keys, watched?.keys() ?? []);
+  }
+
   /** Whether something is to happen before this command runs; the client is released when it has. */
   #mustWait(client: ClientSession, request: Request, spec: CommandSpec): boolean {
     const { order } = client;
-    if (order.open > 0 && order.mustWait(hashesOf(spec, request))) return true;
+    if (order.open > 0 && order.mustWait(this.#touched(client, spec, request))) return true;
     // As in Redis a command that is refused anyway does not wait.
-    if (!this.#gate.stops(spec.write) || this.#isRefused(client, request, spec)) return false;
+    const isWrite = spec.write || (spec.name === 'exec' && client.transaction?.writes === true);
+    if (!this.#gate.stops(isWrite) || this.#isRefused(client, request, spec)) return false;
     this.#gate.wait(client);
     return true;
   }
@@ -221,10 +328,19 @@ export class Dispatcher implements Executor {
       if (hasTooLongKey(spec, request)) return true;
     }
     // For commands on keys the router is asked only when they may not run here: mayRun implies that the node serves.
-    return !spec.hasKeys && !spec.loading && this.#router.refusal() !== null;
+    return runsByItself(spec) && !spec.loading && this.#router.refusal() !== null;
   }
 
+  /** Why a command is refused: the transaction that it is in, or that it would run, is discarded. */
   #refusal(client: ClientSession, request: Request, spec: CommandSpec | null): string {
+    const error = this.#errorOf(client, request, spec);
+    if (client.transaction !== null) client.transaction.isDirty = true;
+    if (spec?.name !== 'exec') return error;
+    endTransaction(client);
+    return execAbortedBy(error);
+  }
+
+  #errorOf(client: ClientSession, request: Request, spec: CommandSpec | null): string {
     if (spec === null) return unknownCommand(request, this.#table.base(request, 0));
     if (spec.run === null || !arityFits(spec, request.argc)) return wrongArity(spec.name);
     if (!client.authenticated && !spec.noAuth) return Errors.noAuth;
@@ -309,7 +425,11 @@ export class Dispatcher implements Executor {
       return;
     }
     client.lastCommand = spec.name;
-    if (spec.hasKeys) {
+    if (client.transaction !== null && spec.queueMode !== QueueMode.RunAtOnce) {
+      this.#queue(client, request, spec, scratch);
+      return;
+    }
+    if (!runsByItself(spec)) {
       this.#submit(client, request, spec, SILENCE);
       return;
     }
@@ -351,6 +471,11 @@ export class Dispatcher implements Executor {
 /** In RESP2 whoever is subscribed could not tell other replies from messages. */
 function isOutOfPlace(client: ClientSession, spec: CommandSpec): boolean {
   return client.subscriptions !== null && client.reply.proto === 2 && !spec.whileSubscribed;
+}
+
+/** Commands that run where their client is: those without keys, and those that ask for their keys themselves. */
+function runsByItself(spec: CommandSpec): boolean {
+  return !spec.hasKeys || spec.keyMode === KeyMode.Handler;
 }
 
 function hasTooLongKey(spec: CommandSpec, request: Request): boolean {

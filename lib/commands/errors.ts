@@ -3,6 +3,9 @@ import type { CommandSpec } from './spec.js';
 
 /** Error replies as Redis words them; clients compare some of them as a whole. */
 export const Errors = {
+  execAbort: 'EXECABORT Transaction discarded because of previous errors.',
+  notInTransaction: 'ERR Command not allowed inside a transaction',
+  transactionTooLarge: 'ERR transaction is too large',
   syntax: 'ERR syntax error',
   notInteger: 'ERR value is not an integer or out of range',
   notFloat: 'ERR value is not a valid float',
@@ -69,6 +72,16 @@ export function onlyWhenNotSubscribed(name: string): string {
     `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET ` +
     'are allowed in this context'
   );
+}
+
+/** EXEC itself is refused: its transaction is discarded. */
+export function execAbortedBy(error: string): string {
+  return `EXECABORT Transaction discarded because of: ${error.replace(/^ERR /, '')}`;
+}
+
+/** For commands whose reply is not this node's alone, which no step of a transaction can wait for. */
+export function notInStep(name: string): string {
+  return `ERR '${name}' is not allowed inside a transaction: it concerns the whole cluster`;
 }
 
 export function invalidExpireTime(name: string): string {

@@ -44,7 +44,8 @@ const subscribing =
       const name = request.latin1(i);
       confirm(confirmations, word, name, subscriptions.subscribe(client, kind, name));
     }
-    if (context.muted || subscriptions.isTold) {
+    // A step waits for nobody: what is published elsewhere before all know of it does not come.
+    if (context.muted || context.isInStep || subscriptions.isTold) {
       answer(context, confirmations, reply);
       return;
     }

@@ -5,7 +5,7 @@ import { integerOrReply, intOrReply } from './arguments.js';
 import { timeoutOrReply } from './client.js';
 import { Errors, unknownSubcommandOrArity } from './errors.js';
 import { helpHandler } from './help.js';
-import type { CommandContext, Handler, Handlers } from './spec.js';
+import { type CommandContext, type Handler, type Handlers, QueueMode } from './spec.js';
 
 /** Longest DEBUG SLEEP, seconds. */
 const SLEEP_SECONDS_MAX = 24 * 3600;
@@ -124,7 +124,7 @@ export const serverHandlers: Handlers = {
   shutdown: { run: shutdown },
   wait: { run: wait },
   role: { run: role },
-  debug: { run: debug },
+  debug: { run: debug, queueMode: QueueMode.NotAlone },
   lastsave: { run: lastsave },
   'module|list': { run: moduleList },
   'module|help': { run: helpHandler(MODULE_HELP) },

@@ -1,6 +1,9 @@
+import type { Key } from '../cluster/key.js';
+import type { KeyList } from '../cluster/key-list.js';
 import type { Keyspace } from '../cluster/keyspace-contract.js';
 import type { CommandEvents } from '../cluster/keyspace-events.js';
 import type { ClusterWideCommand, CommandTraits, KeyMode, Pairs } from '../cluster/operation.js';
+import type { Step, WatchMark } from '../cluster/step.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import type { ClientSession } from './client-session.js';
@@ -84,6 +87,30 @@ export interface CommandFacts {
   readonly subcommands?: readonly CommandFacts[];
 }
 
+/** What becomes of a command between MULTI and EXEC. */
+export const QueueMode = {
+  Queue: 0,
+  /** It is about the transaction itself, or ends it. */
+  RunAtOnce: 1,
+  /** Redis's flag no_multi. */
+  NotAllowed: 2,
+  /** Its reply does not come from this node alone, or comes later: a step cannot wait for it. */
+  NotAlone: 3,
+} as const;
+export type QueueMode = (typeof QueueMode)[keyof typeof QueueMode];
+
+/** For steps (lib/cluster/step.ts): runs commands within them. */
+export interface StepCommands {
+  /** The keys of the command are keys of the step that runs; arity and the like were checked. Its reply is appended. */
+  run(
+    client: ClientSession,
+    spec: CommandSpec,
+    request: Request,
+    db: number,
+    reply: ReplyWriter,
+  ): void;
+}
+
 /** What a handler works with. One object serves all commands of a node, refilled for each. */
 export interface CommandContext {
   readonly keyspace: Keyspace;
@@ -102,6 +129,16 @@ export interface CommandContext {
   defer(): (write: (reply: ReplyWriter) => void) => void;
   /** As defer, with the reply coming from the whole cluster. */
   clusterWide(command: ClusterWideCommand): void;
+  /** Whether it is part of a step: it answers at once, whatever it would wait for else. */
+  readonly isInStep: boolean;
+  readonly stepCommands: StepCommands;
+  /**
+   * Takes the reply out of the handler's hands: `step` makes it, when all keys are here. Later commands of the client on these
+   * keys run after it; all of them where the step may change what they mean. The context is not used after the call.
+   */
+  runStep(keys: KeyList, traits: CommandTraits, step: Step, changesClient: boolean): void;
+  /** Tells what is to be remembered of each key, then replies OK. */
+  watch(keys: readonly Key[], marked: (key: Key, mark: WatchMark | null) => void): void;
   /** Holds commands until `until` (Unix milliseconds): those that write, or all. */
   pause(until: number, writesOnly: boolean): void;
   unpause(): void;
@@ -131,6 +168,8 @@ export interface HandlerEntry {
   readonly keyDatabases?: KeyDatabases;
   /** Finds one more key among the options of a command. */
   readonly movableKey?: MovableKey;
+  /** Where it is not what the flags say. */
+  readonly queueMode?: QueueMode;
 }
 
 /** By name; subcommands as "client|list". */
@@ -152,6 +191,7 @@ export interface CommandSpec extends CommandTraits {
   readonly keyStep: number;
   readonly keyDatabases: KeyDatabases | null;
   readonly movableKey: MovableKey | null;
+  readonly queueMode: QueueMode;
   /** Runs on a node that does not serve yet. */
   readonly loading: boolean;
   /** Runs before the client has authenticated itself. */

@@ -3,12 +3,13 @@ import { KeyMode, Pairs } from '../cluster/operation.js';
 import { parseInteger } from '../protocol/numbers.js';
 import type { Request } from '../protocol/request.js';
 import { eventsOf } from './facts/event-facts.js';
-import type {
-  CommandFacts,
-  CommandSpec,
-  CountedKeysFacts,
-  HandlerEntry,
-  Handlers,
+import {
+  type CommandFacts,
+  type CommandSpec,
+  type CountedKeysFacts,
+  type HandlerEntry,
+  type Handlers,
+  QueueMode,
 } from './spec.js';
 
 /** What lower case is to ASCII letters; harmless to a hash of other bytes. */
@@ -165,12 +166,19 @@ function specOf(
     pairs: entry?.pairs ?? Pairs.None,
     keyDatabases: entry?.keyDatabases ?? null,
     movableKey: entry?.movableKey ?? null,
+    queueMode: entry?.queueMode ?? queueModeOf(facts, flags),
     loading: flags.includes('loading'),
     noAuth: flags.includes('no_auth'),
     whileSubscribed: entry?.whileSubscribed ?? false,
     events: eventsOf(name, facts.group),
     subcommands,
   };
+}
+
+function queueModeOf({ categories, keySpecs }: CommandFacts, flags: readonly string[]): QueueMode {
+  if (flags.includes('no_multi')) return QueueMode.NotAllowed;
+  const isAboutAllKeys = keySpecs === undefined && categories.split(' ').includes('keyspace');
+  return isAboutAllKeys ? QueueMode.NotAlone : QueueMode.Queue;
 }
 
 /** The one range that covers all key specs that are one, as COMMAND shows it, and the keys that are counted. */

@@ -11,6 +11,7 @@ import type { ClientSession, ReplyMode } from '../commands/client-session.js';
 import { CommandOrder } from '../commands/command-order.js';
 import type { Statistics } from '../commands/statistics.js';
 import type { ClientSubscriptions } from '../commands/subscriptions.js';
+import type { Transaction, WatchedKeys } from '../commands/transaction.js';
 import { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { ParseResult, type RequestLimits, RequestParser } from '../protocol/request-parser.js';
@@ -60,6 +61,8 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   noEvict = false;
   replyMode: ReplyMode = 'on';
   subscriptions: ClientSubscriptions | null = null;
+  transaction: Transaction | null = null;
+  watched: WatchedKeys | null = null;
   lastCommand = '';
   commandsRun = 0;
   readonly reply = new ReplyWriter();

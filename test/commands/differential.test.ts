@@ -7,6 +7,7 @@ import { TestCluster } from '../support/test-cluster.js';
 import { RandomBits } from './random-bits.js';
 import { RANDOM, RandomCollections, UNORDERED, UNORDERED_SCANS } from './random-collections.js';
 import { KEYS, RandomCommands } from './random-commands.js';
+import { type Commands, OTHER_CLIENT, RandomTransactions } from './random-transactions.js';
 
 /** Commands per seed and protocol; more with DIFFERENTIAL_COMMANDS, and another first seed with SEED. */
 const { DIFFERENTIAL_COMMANDS = 1500, SEED = Math.floor(Math.random() * 1e9) } = process.env;
@@ -28,7 +29,11 @@ interface Target {
   readonly can: { readonly swapdb: boolean; readonly gathers: boolean };
   /** So many commands are sent at once; one unless given. */
   readonly pipeline?: number;
+  /** What is asked goes through several connections. */
+  readonly turns?: boolean;
   ask(...args: string[]): Promise<Answer>;
+  /** Asked by another client, of another node where there are several. */
+  askAsOther(...args: string[]): Promise<Answer>;
 }
 
 const itemsOf = (reply: Reply): readonly Reply[] => ('items' in reply ? reply.items : []);
@@ -41,10 +46,9 @@ const sorted = (replies: readonly Reply[]) => replies.map((one) => JSON.stringif
 function inProcess(): Target {
   const node = new TestNode();
   node.time = Date.now();
-  const client: FakeClient = node.connect();
-  return {
-    can: { swapdb: true, gathers: true },
-    async ask(...args) {
+  const askAs =
+    (client: FakeClient): Target['ask'] =>
+    async (...args) => {
       node.advance(Date.now() - node.time);
       let bytes = node.run(client, ...args);
       for (let i = 0; bytes === '' && i < 10; i++) {
@@ -54,7 +58,11 @@ function inProcess(): Target {
       const reader = new ReplyReader();
       reader.feed(Buffer.from(bytes, 'latin1'));
       return reader.next()!;
-    },
+    };
+  return {
+    can: { swapdb: true, gathers: true },
+    ask: askAs(node.connect()),
+    askAsOther: askAs(node.connect()),
   };
 }
 
@@ -65,14 +73,25 @@ async function connected(t: Test, port: number): Promise<RespConnection> {
 }
 
 /** What belongs to a connection has to be told to each. */
-const CONNECTION_COMMANDS = ['SELECT', 'HELLO', 'CLIENT', 'AUTH', 'CONFIG'];
+const CONNECTION_COMMANDS = ['RESET', 'SELECT', 'HELLO', 'CLIENT', 'AUTH', 'CONFIG'];
 
-/** What is asked at one moment goes through one connection, what is asked next through the next one. */
+/** From the first to the last of these a client stays on its connection. */
+const BEGIN_TRANSACTION = ['WATCH', 'MULTI'];
+const END_TRANSACTION = ['EXEC', 'DISCARD'];
+
+/**
+ * What is asked at one moment goes through one connection, what is asked next through the next one; a transaction
+ * through one.
+ */
 function inTurns(connections: readonly RespConnection[]): Target['ask'] {
   let turn = 0;
   let open = 0;
+  let isTransaction = false;
   return async (...args) => {
-    if (open++ === 0) turn = (turn + 1) % connections.length;
+    const name = args[0]!.toUpperCase();
+    if (open++ === 0 && !isTransaction) turn = (turn + 1) % connections.length;
+    isTransaction =
+      !END_TRANSACTION.includes(name) && (isTransaction || BEGIN_TRANSACTION.includes(name));
     const isForAll = CONNECTION_COMMANDS.includes(args[0]!.toUpperCase());
     const used = isForAll ? connections : [connections[turn]!];
     try {
@@ -90,6 +109,36 @@ const milliseconds: Readonly<Record<string, number>> = {
   PTTL: 1,
   PEXPIRETIME: 1,
 };
+
+const asAnswer = (reply: Reply): Answer => ({ reply, bytes: JSON.stringify(reply) });
+
+/** What a client has queued since MULTI, by the replies. */
+class Queue {
+  #commands: (readonly string[])[] | null = null;
+
+  /** The commands that this one runs; null for a command that is none of a transaction's. */
+  ran(command: readonly string[], reply: Reply): readonly (readonly string[])[] | null {
+    const name = command[0]!.toUpperCase();
+    const commands = this.#commands;
+    if (name === 'MULTI' && textOf(reply) === 'OK') this.#commands = [];
+    else if (textOf(reply) === 'QUEUED') commands?.push(command);
+    else if (END_TRANSACTION.includes(name)) this.#commands = null;
+    return name === 'EXEC' ? commands : null;
+  }
+}
+
+function isSameExec(
+  commands: readonly (readonly string[])[],
+  ours: Answer,
+  theirs: Answer,
+): boolean {
+  const [a, b] = [itemsOf(ours.reply), itemsOf(theirs.reply)];
+  return (
+    a.length === commands.length &&
+    b.length === commands.length &&
+    commands.every((command, i) => isSame(command, asAnswer(a[i]!), asAnswer(b[i]!)))
+  );
+}
 
 /** Whether two replies say the same, but for what Redis leaves open. */
 function isSame(command: readonly string[], ours: Answer, theirs: Answer): boolean {
@@ -184,6 +233,7 @@ const RELATED_MAX = 20;
 /** What may have led to the last command's reply: the latest ones that share an argument with it or concern databases. */
 function related(history: readonly string[][]): string[][] {
   const last = history.at(-1)!;
+  if (END_TRANSACTION.includes(last[0]!)) return history.slice(-RELATED_MAX);
   return history
     .filter(([name, ...args]) => {
       if (DATABASE_COMMANDS.includes(name!.toUpperCase())) return true;
@@ -192,10 +242,6 @@ function related(history: readonly string[][]): string[][] {
     .slice(-RELATED_MAX);
 }
 
-/** Draws one command after the other. */
-interface Commands {
-  next(): string[];
-}
 type Draw = (seed: number, tandis: Target) => Commands;
 
 const anyCommands: Draw = (seed, tandis) => {
@@ -205,18 +251,27 @@ const anyCommands: Draw = (seed, tandis) => {
 /** Each seed draws from some of the families, so that keys of one type live for a while. */
 const collections: Draw = (seed) =>
   new RandomCollections(seededRandom(seed), FAMILIES[seed % FAMILIES.length]!);
+/** Transactions over either. */
+const transactions: Draw = (seed, tandis) => {
+  const { pipeline = 1, turns = false } = tandis;
+  const inner = (seed % 2 === 0 ? anyCommands : collections)(seed, tandis);
+  const mix = { others: pipeline === 1, selects: !turns };
+  return new RandomTransactions(seededRandom(seed + 1), inner, KEYS.slice(0, 5), mix);
+};
 const FAMILIES = ['z', 'zs', 'l', 'hsz', 's', 'lhsz', 'h', 'z'];
 
 async function compare(
   t: Test,
-  redis: RespConnection,
+  redis: Target,
   tandis: Target,
   draw: Draw,
   seed: number,
   proto: string,
 ) {
   const commands = draw(seed, tandis);
+  const queue = new Queue();
   for (const target of [redis, tandis]) {
+    await target.ask('RESET');
     await target.ask('FLUSHALL');
     await target.ask('SELECT', '0');
     await target.ask('CLIENT', 'SETNAME', '');
@@ -227,14 +282,22 @@ async function compare(
   while (history.length < COMMANDS) {
     const sent = Array.from({ length: pipeline }, () => commands.next());
     const answers = await Promise.all(
-      sent.map((command) =>
-        Promise.all([redis.ask(...command), tandis.ask(...command).catch(noAnswer)]),
+      sent.map(([name, ...args]) =>
+        name === OTHER_CLIENT
+          ? Promise.all([redis.askAsOther(...args), tandis.askAsOther(...args)])
+          : Promise.all([redis.ask(name!, ...args), tandis.ask(name!, ...args).catch(noAnswer)]),
       ),
     );
     for (const [i, command] of sent.entries()) {
       const [theirs, ours] = answers[i]!;
       history.push(command);
-      if (isSame(command, ours, theirs)) continue;
+      const isOther = command[0] === OTHER_CLIENT;
+      if (isSame(isOther ? command.slice(1) : command, ours, theirs)) {
+        if (!isOther) queue.ran(command, theirs.reply);
+        continue;
+      }
+      const ran = isOther ? null : queue.ran(command, theirs.reply);
+      if (ran !== null && isSameExec(ran, ours, theirs)) continue;
       const where = `seed ${seed}, RESP${proto}, command ${history.length}`;
       t.equal(ours.bytes, theirs.bytes, `${where}: ${difference(command, ours, theirs)}`, {
         recent: related(history).map((one) => JSON.stringify(one.map((arg) => arg.slice(0, 60)))),
@@ -252,15 +315,29 @@ const DRAWS: readonly (readonly [Draw, number])[] = [
   [anyCommands, SEEDS],
   [collections, SEEDS],
   [bits, 2],
+  [transactions, SEEDS],
 ];
 
-async function compareAll(t: Test, redis: RespConnection, tandis: Target) {
+async function compareAll(t: Test, redis: Target, tandis: Target) {
   t.comment(`SEED=${FIRST_SEED}`);
   for (const [draw, seeds] of DRAWS) {
     for (let i = 0; i < seeds; i++) {
       await compare(t, redis, tandis, draw, FIRST_SEED + i, i < seeds / 2 ? '2' : '3');
     }
   }
+}
+
+/** Servers behind several connections, and another client of the last of them. */
+async function targetOf(t: Test, ports: readonly number[], pipeline = 1): Promise<Target> {
+  const connections = await Promise.all(ports.map((port) => connected(t, port)));
+  const other = await connected(t, ports.at(-1)!);
+  return {
+    can: { swapdb: false, gathers: true },
+    turns: ports.length > 1,
+    pipeline,
+    ask: inTurns(connections),
+    askAsOther: (...args) => other.ask(...args),
+  };
 }
 
 /** Somebody uses one key after the other through these connections, so that keys move all the time. */
@@ -283,27 +360,22 @@ const missing = missingRedis();
 t.test('replies are those of a real Redis', { skip: missing ?? false }, async (t) => {
   const server = await RedisServer.start('--enable-debug-command', 'yes');
   t.teardown(() => server.stop());
-  const redis = await connected(t, server.port);
+  const redis = await targetOf(t, [server.port]);
   await t.test('from the handlers alone', (t) => compareAll(t, redis, inProcess()));
   await t.test('from a node', async (t) => {
     const { nodes } = await TestCluster.start(t, 1);
-    const connection = await connected(t, nodes[0]!.port);
-    const ask = (...args: string[]) => connection.ask(...args);
-    await compareAll(t, redis, { can: { swapdb: false, gathers: true }, ask });
+    await compareAll(t, redis, await targetOf(t, [nodes[0]!.port]));
   });
   await t.test('from three nodes, each command through another one', async (t) => {
     const { nodes } = await TestCluster.start(t, 3);
-    const connections = await Promise.all(nodes.map((node) => connected(t, node.port)));
-    const can = { swapdb: false, gathers: true };
-    await compareAll(t, redis, { can, ask: inTurns(connections) });
+    const ports = nodes.map((node) => node.port);
+    await compareAll(t, redis, await targetOf(t, ports));
   });
   await t.test('from three nodes, in pipelines, while keys move', async (t) => {
     const { nodes } = await TestCluster.start(t, 3, '--take-over-after', '1');
-    const connect = () => Promise.all(nodes.map((node) => connected(t, node.port)));
-    const connections = await connect();
-    const stop = stir(await connect());
-    const can = { swapdb: false, gathers: true };
-    await compareAll(t, redis, { can, ask: inTurns(connections), pipeline: PIPELINE });
+    const ports = nodes.map((node) => node.port);
+    const stop = stir(await Promise.all(ports.map((port) => connected(t, port))));
+    await compareAll(t, redis, await targetOf(t, ports, PIPELINE));
     await stop();
   });
 });

@@ -1,5 +1,6 @@
 import type { ClientSession, ReplyMode } from '../../lib/commands/client-session.js';
 import { CommandOrder } from '../../lib/commands/command-order.js';
+import type { Transaction, WatchedKeys } from '../../lib/commands/transaction.js';
 import { ReplyWriter } from '../../lib/protocol/reply-writer.js';
 import { Request } from '../../lib/protocol/request.js';
 import { type ReplyOutput, ReplyQueue } from '../../lib/server/reply-queue.js';
@@ -29,6 +30,8 @@ export class Connection implements ClientSession, ReplyOutput {
   noEvict = false;
   readonly subscriptions = null;
   replyMode: ReplyMode = 'on';
+  transaction: Transaction | null = null;
+  watched: WatchedKeys | null = null;
   lastCommand = '';
   commandsRun = 0;
   readonly queryBufferBytes = 0;

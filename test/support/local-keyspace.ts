@@ -1,3 +1,4 @@
+import type { Key } from '../../lib/cluster/key.js';
 import { KEEP_EXPIRY, type Keyspace } from '../../lib/cluster/keyspace-contract.js';
 import { KeyspaceEvents } from '../../lib/cluster/keyspace-events.js';
 import type {
@@ -7,6 +8,7 @@ import type {
   ReplySink,
   Router,
 } from '../../lib/cluster/operation.js';
+import type { Step, WatchMark } from '../../lib/cluster/step.js';
 import type { WriteBarrier } from '../../lib/cluster/write-barrier.js';
 import { matchesGlob } from '../../lib/protocol/glob.js';
 import { ReplyWriter } from '../../lib/protocol/reply-writer.js';
@@ -17,6 +19,8 @@ import type { Attachment } from '../../lib/store/large-payloads.js';
 
 interface Entry {
   readonly key: string;
+  /** Of the last change. */
+  version: number;
   value: Buffer;
   expireAt: number;
   usedAt: number;
@@ -58,6 +62,8 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
   /** Databases of #refs: an entry has none of its own, since SWAPDB moves it. */
   #refDatabases: number[] = [0];
   #count = 0;
+  #lastVersion = 0;
+  readonly #deletes = new Map<string, number>();
 
   // --- WriteBarrier
 
@@ -97,10 +103,31 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
 
   #execute(operation: Operation): void {
     this.begin();
+    if (operation.step !== undefined) {
+      operation.sink.complete(operation.token, this.#runStep(operation, operation.step));
+      return;
+    }
     const reply = new ReplyWriter();
     reply.proto = operation.proto;
     this.executor!.execute(operation.request, operation.db, reply);
     operation.sink.complete(operation.token, Buffer.from(reply.buffer.subarray(0, reply.length)));
+  }
+
+  #runStep({ request, databases }: Operation, step: Step): Buffer {
+    const hasChanged = step.watched.some(
+      ({ number, mark }) => this.#markOf(databases![number]!, request.latin1(number + 1)) !== mark,
+    );
+    return hasChanged ? step.changedReply : step.run(Number.POSITIVE_INFINITY)!;
+  }
+
+  watch({ db, bytes }: Key, done: (mark: WatchMark | null) => void): void {
+    done(this.#markOf(db, bytes.latin1Slice(0, bytes.length)));
+  }
+
+  #markOf(db: number, key: string): WatchMark {
+    const entry = this.databases[db]!.get(key);
+    const isThere = entry !== undefined && (entry.expireAt === 0 || entry.expireAt > this.now);
+    return isThere ? entry.version : `absent, ${this.#deletes.get(key) ?? 0} deletes`;
   }
 
   refusal(): string | null {
@@ -255,6 +282,7 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
 
   edited(ref: Ref, encoding: number): void {
     this.#refs[ref]!.encoding = encoding;
+    this.#refs[ref]!.version = ++this.#lastVersion;
     this.#changed();
   }
 
@@ -281,6 +309,7 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
     const kept = this.databases[db]!.get(key)?.expireAt ?? 0;
     this.databases[db]!.set(key, {
       key,
+      version: ++this.#lastVersion,
       value,
       expireAt: expireAt === KEEP_EXPIRY ? kept : expireAt,
       usedAt: this.now,
@@ -312,11 +341,14 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
 
   setExpiry(ref: Ref, expireAt: number): void {
     this.#refs[ref]!.expireAt = expireAt;
+    this.#refs[ref]!.version = ++this.#lastVersion;
     this.#changed();
   }
 
   remove(ref: Ref): void {
-    this.databases[this.#refDatabases[ref]!]!.delete(this.#refs[ref]!.key);
+    const { key } = this.#refs[ref]!;
+    this.databases[this.#refDatabases[ref]!]!.delete(key);
+    this.#deletes.set(key, (this.#deletes.get(key) ?? 0) + 1);
     this.#changed();
   }
 
@@ -325,7 +357,8 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
     const entry = keys.get(request.latin1(fromIndex))!;
     keys.delete(entry.key);
     const key = request.latin1(toIndex);
-    keys.set(key, { ...entry, key });
+    keys.set(key, { ...entry, key, version: ++this.#lastVersion });
+    this.#deletes.set(entry.key, (this.#deletes.get(entry.key) ?? 0) + 1);
     this.#changed();
   }
 

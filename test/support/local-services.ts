@@ -15,6 +15,7 @@ import type {
 } from '../../lib/commands/services.js';
 import { Statistics } from '../../lib/commands/statistics.js';
 import { type ClientSubscriptions, Subscriptions } from '../../lib/commands/subscriptions.js';
+import type { Transaction, WatchedKeys } from '../../lib/commands/transaction.js';
 import { keySlot } from '../../lib/protocol/crc16.js';
 import { ReplyWriter } from '../../lib/protocol/reply-writer.js';
 import { Request } from '../../lib/protocol/request.js';
@@ -44,12 +45,14 @@ export class FakeClient implements ClientSession {
   noEvict = false;
   subscriptions: ClientSubscriptions | null = null;
   replyMode: ReplyMode = 'on';
+  transaction: Transaction | null = null;
+  watched: WatchedKeys | null = null;
   lastCommand = '';
   commandsRun = 0;
   readonly queryBufferBytes = 0;
   readonly outputBytes = 0;
   readonly reply = new ReplyWriter();
-  readonly order = new CommandOrder(() => undefined);
+  readonly order = new CommandOrder(() => this.release());
   readonly held: Request[] = [];
   closed: 'no' | 'after replies' | 'killed' = 'no';
   readonly #queue: { token: number; acks: number; bytes: Buffer | null }[] = [];
