@@ -5,7 +5,7 @@ import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { cString, Errors } from './errors.js';
 import { helpHandler } from './help.js';
-import type { CommandContext, Handlers } from './spec.js';
+import { type CommandContext, type Handlers, QueueMode } from './spec.js';
 
 const hasGlob = (pattern: string) => /[*?[]/.test(pattern);
 
@@ -93,6 +93,6 @@ export const configHandlers: Handlers = {
   'config|get': { run: get },
   'config|set': { run: set },
   'config|resetstat': { run: resetstat },
-  'config|rewrite': { run: rewrite },
+  'config|rewrite': { run: rewrite, queueMode: QueueMode.NotAlone },
   'config|help': { run: helpHandler(HELP) },
 };

@@ -96,8 +96,8 @@ class Context implements CommandContext {
 
   #takeExit(): Exit {
     assert(!this.deferred, 'a reply is deferred once');
-    assert(!this.isInStep, 'a step waits for nothing');
     this.deferred = true;
+    if (this.isInStep) return SILENCE;
     if (this.exit !== null) return this.exit;
     return { sink: this.client, token: this.client.deferReply() };
   }
@@ -261,10 +261,16 @@ export class Dispatcher implements Executor, StepCommands {
     context.current = spec;
     context.request = request;
     context.db = db;
+    context.deferred = false;
     context.isInStep = true;
     spec.run!(context, request, reply);
     context.isInStep = false;
     context.muted = false;
+    // A step waits for nothing. Commands that do were refused when they were queued; a script has called this one.
+    if (context.deferred) {
+      reply.truncate(start);
+      reply.error(notInStep(spec.name));
+    }
     this.#noteError(reply, start);
   }
 

@@ -79,9 +79,9 @@ export function execAbortedBy(error: string): string {
   return `EXECABORT Transaction discarded because of: ${error.replace(/^ERR /, '')}`;
 }
 
-/** For commands whose reply is not this node's alone, which no step of a transaction can wait for. */
+/** For commands whose reply comes later or from others, which no step can wait for. */
 export function notInStep(name: string): string {
-  return `ERR '${name}' is not allowed inside a transaction: it concerns the whole cluster`;
+  return `ERR '${name}' is not allowed inside a transaction: its reply does not come at once`;
 }
 
 export function invalidExpireTime(name: string): string {
