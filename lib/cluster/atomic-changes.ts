@@ -61,7 +61,7 @@ export class AtomicChanges {
     const refs = new Set(changed.map((key) => this.#find(key)));
     if (this.#frames.lengthOf(refs) > FRAME_BYTES_MAX) return this.#appendEach(refs);
     for (const ref of refs) {
-      if (this.#isBlank(ref)) this.#changes.bury(ref, this.#store.version(ref), 0);
+      if (this.#isBlank(ref)) this.#bury(ref);
     }
     const sent = this.#frames.append(refs);
     if (sent !== null) {
@@ -70,6 +70,12 @@ export class AtomicChanges {
     }
     this.#endDeletes(changed, sent !== null && isTicket(sent.offset));
     return sent;
+  }
+
+  /** Something was there: of a tombstone that is told by its type. */
+  #bury(ref: Ref): void {
+    this.#store.setType(ref, ValueType.String);
+    this.#changes.bury(ref, this.#store.version(ref), 0);
   }
 
   /**

@@ -1,7 +1,7 @@
 import { type Ref, Role, type Store } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
-import { appendKeyFrame, FrameType } from './frames.js';
+import { appendKeyFrame, FrameType, typeFlags } from './frames.js';
 import { type Key, keyOf } from './key.js';
 import type { Waiter } from './move.js';
 import type { ReplySink } from './operation.js';
@@ -21,6 +21,8 @@ interface Forget extends PendingForget {
   /** The version of the delete as sides of a partition compare it. */
   readonly deletedAt: number;
   readonly also: Peer | null;
+  /** Of which type the key was: None where it was only reserved. */
+  readonly flags: number;
   readonly waiters: Waiter[];
   isSent: boolean;
   acksMissing: number;
@@ -63,6 +65,7 @@ export class Forgets implements ReplySink {
       version,
       deletedAt: this.#store.expireAt(ref),
       also,
+      flags: typeFlags(this.#store, ref),
       waiters,
       isSent: false,
       acksMissing: 0,
@@ -153,7 +156,7 @@ export class Forgets implements ReplySink {
     appendKeyFrame(
       log,
       FrameType.Forget,
-      0,
+      forget.flags,
       key.db,
       key.bytes,
       0,

@@ -71,6 +71,9 @@ export function valueFlags(store: Store, ref: Ref): number {
   return (store.type(ref) << TYPE_SHIFT) | (store.encodingFlags(ref) << ENCODING_SHIFT);
 }
 
+/** The same of an entry that has none any more: of which type it was. */
+export const typeFlags = (store: Store, ref: Ref): number => store.type(ref) << TYPE_SHIFT;
+
 /**
  * The common form of every frame about one key: flags u8, db u8, key length u32, version f64, expiry f64, key, value.
  * 27 bytes more than key and value with its header.

@@ -226,7 +226,9 @@ export class MirrorReceiver {
     const store = this.#store;
     const { db, buffer, keyStart, keyEnd } = frame;
     const deletedAt = Math.max(this.#deletedAt(found), frame.expireAt);
-    this.#countDelete(frame, found);
+    if (frame.type !== ValueType.None) {
+      this.#state.absences.count(store.hashOf(buffer, keyStart, keyEnd));
+    }
     const ref =
       found === 0
         ? store.create(db, buffer, keyStart, keyEnd, ValueType.None, 0)
@@ -237,16 +239,6 @@ export class MirrorReceiver {
     store.setPeer(ref, NOBODY);
     store.setChangeOffset(ref, 0);
     store.setVersion(ref, frame.version);
-  }
-
-  /** What was reserved here, and is let go with the delete that was before it, or none, was not there. */
-  #countDelete(frame: KeyFrame, found: Ref): void {
-    const store = this.#store;
-    const isCopy = found !== 0 && store.role(found) === Role.Backup;
-    const isReserved = isCopy && store.type(found) === ValueType.None;
-    if (isReserved && frame.expireAt < frame.version) return;
-    const { buffer, keyStart, keyEnd } = frame;
-    this.#state.absences.count(store.hashOf(buffer, keyStart, keyEnd));
   }
 
   #keepRecord(peer: Peer, frame: KeyFrame, found: Ref): void {

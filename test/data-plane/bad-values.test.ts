@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Absences } from '../../lib/cluster/absences.js';
 import type { ClusterState } from '../../lib/cluster/cluster-state.js';
 import { FrameType, valueFlags } from '../../lib/cluster/frames.js';
 import { FramesAhead } from '../../lib/cluster/frames-ahead.js';
@@ -43,6 +44,7 @@ class Receiver {
     const state = {
       store,
       clock: { observe() {}, wall: 1e12 },
+      absences: new Absences(),
       floors: [],
       config: { stepKeys: 1000 },
       livePeer: () => peer,
