@@ -15,6 +15,8 @@ const ENTRIES_PER_ROUND = 8000;
 const TICKS_PER_ROUND = 4;
 /** Slot u16, entries u32, sum f64. */
 const DIGEST_BYTES = 14;
+/** First slot u16, a bit for each slot of a round u32. */
+const EMPTY_BYTES = 6;
 const ALL_RIGHTS = Flag.Full | Flag.Reads;
 const SUM_MODULUS = 2 ** 50;
 const PRIMARY_IN_CHANGE = Flag.Busy | Flag.Moving | Flag.Held | Flag.Sending;
@@ -68,17 +70,21 @@ export class Digests {
   tick(): void {
     this.#ticks = (this.#ticks + 1) % TICKS_PER_ROUND;
     if (this.#ticks !== 0) return;
-    let seen = 0;
-    for (let i = 0; i < SLOTS_PER_ROUND && seen < ENTRIES_PER_ROUND; i++) {
-      const slot = this.#slot;
-      this.#slot = (slot + 1) % SLOTS;
-      seen += this.#store.countInSlot(slot);
-      for (const peer of this.#state.livePeers()) this.#send(peer, slot);
+    const first = this.#slot;
+    let slots = 0;
+    for (let seen = 0; slots < SLOTS_PER_ROUND && seen < ENTRIES_PER_ROUND; slots++) {
+      seen += this.#store.countInSlot(this.#slot);
+      this.#slot = (this.#slot + 1) % SLOTS;
     }
+    for (const peer of this.#state.livePeers()) this.#sendRound(peer, first, slots);
   }
 
-  /** DIGEST: slot, count and sum over the sender's primaries whose backup is the receiver. */
+  /**
+   * DIGEST: slot, count and sum over the sender's primaries whose backup is the receiver. Or, of the slots where it has
+   * none: the first one of the round, and a bit for each.
+   */
   receiveDigest(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
+    if (end - start === EMPTY_BYTES) return this.#receiveEmpty(peer, buffer, start);
     if (end - start !== DIGEST_BYTES) return false;
     const slot = u16At(buffer, start);
     if (slot >= SLOTS) return false;
@@ -154,13 +160,47 @@ export class Digests {
     this.#repairs.delete(peer);
   }
 
-  #send(peer: Peer, slot: number): void {
+  #receiveEmpty(peer: Peer, buffer: Buffer, start: number): boolean {
+    const first = u16At(buffer, start);
+    const bits = u32At(buffer, start + 2);
+    if (first >= SLOTS) return false;
+    for (let i = 0; i < SLOTS_PER_ROUND; i++) {
+      const slot = (first + i) % SLOTS;
+      if (((bits >>> i) & 1) === 0) continue;
+      const { count } = this.#digest(slot, (ref) => this.#isBackupOf(peer, ref));
+      if (count > 0) this.differs(peer, slot);
+    }
+    return true;
+  }
+
+  /**
+   * Few pairs of members share keys of a slot: its anchor is the backup of all others, and one more of the anchor. What
+   * the rest has to say of the slot is one bit, so what is sent grows with the members and hardly with their square.
+   */
+  #sendRound(peer: Peer, first: number, slots: number): void {
+    if (peer.stream.isFull) return;
+    let empty = 0;
+    for (let i = 0; i < slots; i++) {
+      if (!this.#send(peer, (first + i) % SLOTS)) empty |= 1 << i;
+    }
+    if (empty === 0) return;
+    const { log } = peer.stream;
+    log.begin(FrameType.Digest, EMPTY_BYTES);
+    log.u16(first);
+    log.u32(empty >>> 0);
+    this.#state.statistics.framesSent[FrameType.Digest]!++;
+    this.#streams.appended(peer);
+  }
+
+  /** False when nothing of the slot is the peer's to have; nothing is sent of a slot in change. */
+  #send(peer: Peer, slot: number): boolean {
     let isChanging = false;
     const { count, sum } = this.#digest(slot, (ref) => {
       if (this.#isInChange(ref)) isChanging = true;
       return this.#isPrimaryFor(peer, ref);
     });
-    if (isChanging || peer.stream.isFull) return;
+    if (isChanging) return true;
+    if (count === 0) return false;
     const { log } = peer.stream;
     log.begin(FrameType.Digest, DIGEST_BYTES);
     log.u16(slot);
@@ -168,6 +208,7 @@ export class Digests {
     log.f64(sum);
     this.#state.statistics.framesSent[FrameType.Digest]!++;
     this.#streams.appended(peer);
+    return true;
   }
 
   #appendSlot(peer: Peer, type: number, slot: number): void {

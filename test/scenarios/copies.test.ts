@@ -168,6 +168,25 @@ mustNotHappen(
   4,
 );
 
+// Of a slot in which it has nothing for a backup, a primary says only that: what the backup has left over goes.
+mustNotHappen(
+  26,
+  'A copy whose primary knows nothing of it stays for ever',
+  { nodes: 3, repairs: true },
+  (t, cluster) => {
+    // As many as are watched for having two copies: the one that is spoiled is none of them.
+    const keys = keysOf(8);
+    for (const key of [...keys, 'left']) cluster.ask(0, 'SET', key, `${key} is set`);
+    cluster.settled();
+    const [first, second] = cluster.pair('left');
+    const [primary, backup] = [cluster.process(first), cluster.process(second)];
+    primary.store.remove(cluster.refOf(primary, 'left'));
+    cluster.until('it is gone', () => cluster.refOf(backup, 'left') === 0, 300_000);
+    for (const key of keys) t.equal(cluster.ask(0, 'GET', key), `${key} is set`);
+    t.equal(backup.node.state.statistics.slotsRepaired, 1, 'and no other slot was taken for it');
+  },
+);
+
 // The same with sessions of 20 parts, whose new copies come long after the end of the repair.
 mustNotHappen(
   26,
