@@ -1,18 +1,23 @@
 /** Compares Tandis with its peers: see README.md in this directory. */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { CASES, type Case, type ServerName } from './compare/cases.js';
 import { compareLoad, type Progress, type Side } from './compare/compare-load.js';
 import { compareMemory } from './compare/compare-memory.js';
+import { compareWear } from './compare/compare-wear.js';
 import { describeMachine } from './compare/machine.js';
+import { ratioChart } from './compare/ratio-chart.js';
 import {
   type CaseReport,
   format,
   reportFailure,
   reportLoad,
   reportMemory,
+  reportWear,
 } from './compare/report.js';
 import { FULL, PAIRS_TO_QUOTE, QUICK, type Settings } from './compare/settings.js';
+import { formatTargets } from './compare/targets.js';
 import { GeneratorProcess } from './load/generator-process.js';
 import { endChildrenOnExit } from './servers/children.js';
 import { redisLauncher } from './servers/redis.js';
@@ -28,6 +33,8 @@ interface Options {
   readonly seconds?: number;
   readonly connections?: number;
   readonly json?: string;
+  readonly charts?: string;
+  readonly node?: string;
   readonly without: string[];
   readonly serverArgs: string[];
 }
@@ -45,8 +52,10 @@ function parseOptions(): Options {
     .option('--pairs <n>', 'runs of each server', positive)
     .option('--seconds <n>', 'counted time of each run', positive)
     .option('--connections <n>', 'connections of the load generator', positive)
+    .option('--node <binary>', 'another version of Node: Tandis runs on that too, beside')
     .option('--without <server...>', 'leave these servers out', [])
     .option('--server-args <option...>', 'further options for tandis server (after =)', [])
+    .option('--charts <directory>', 'write the charts there')
     .option('--json <file>', 'write everything measured to this file')
     .parse()
     .opts<Options>();
@@ -81,11 +90,30 @@ function selectCases(patterns: readonly string[] | undefined): readonly Case[] {
   return CASES.filter((one) => patterns.some((pattern) => matches(pattern, one.name)));
 }
 
-type Launchers = Readonly<Record<ServerName, Launcher>>;
+/** Without the other version of Node where none was given. */
+type Launchers = Readonly<Partial<Record<ServerName, Launcher>>>;
 
 function missingReason(launcher: Launcher, without: readonly string[]): string | null {
   if (without.includes(launcher.name)) return 'left out by --without';
   return launcher.version === null ? 'not installed' : null;
+}
+
+async function compare(
+  generator: GeneratorProcess,
+  one: Case,
+  sides: readonly Side[],
+  settings: Settings,
+  progress: Progress,
+): Promise<CaseReport> {
+  const task = [generator, one, sides, settings, progress] as const;
+  switch (one.kind) {
+    case 'memory':
+      return reportMemory(one, sides, await compareMemory(...task));
+    case 'wear':
+      return reportWear(one, sides, await compareWear(...task));
+    case 'load':
+      return reportLoad(one, sides, await compareLoad(...task));
+  }
 }
 
 async function runCase(
@@ -95,9 +123,10 @@ async function runCase(
   settings: Settings,
   without: readonly string[],
 ): Promise<CaseReport> {
-  const all = one.subjects.map(
-    (subject): Side => ({ subject, launcher: launchers[subject.server] }),
-  );
+  const all = one.subjects.flatMap((subject): Side[] => {
+    const launcher = launchers[subject.server];
+    return launcher === undefined ? [] : [{ subject, launcher }];
+  });
   const reasonOf = (side: Side) => missingReason(side.launcher, without);
   const missing = all
     .filter((side) => reasonOf(side) !== null)
@@ -106,10 +135,7 @@ async function runCase(
   const progress: Progress = (text) => console.error(`  ${one.name}: ${text}`);
   try {
     if (sides.length === 0) throw new Error('none of its servers is there');
-    const result =
-      one.kind === 'memory'
-        ? reportMemory(one, sides, await compareMemory(generator, one, sides, settings, progress))
-        : reportLoad(one, sides, await compareLoad(generator, one, sides, settings, progress));
+    const result = await compare(generator, one, sides, settings, progress);
     return { ...result, missing };
   } catch (error) {
     return { ...reportFailure(one, (error as Error).message), missing };
@@ -124,8 +150,11 @@ async function main(): Promise<void> {
     return;
   }
   const settings = settingsFrom(options);
+  const tandis = { nodeArgs: [], serverArgs: options.serverArgs };
+  const { node } = options;
   const launchers: Launchers = {
-    tandis: tandisLauncher({ nodeArgs: [], serverArgs: options.serverArgs }),
+    tandis: tandisLauncher(tandis),
+    ...(node === undefined ? {} : { 'tandis-on': tandisLauncher({ ...tandis, node }) }),
     redis: redisLauncher('redis', 'redis-server'),
     valkey: redisLauncher('valkey', 'valkey-server'),
   };
@@ -144,11 +173,17 @@ async function main(): Promise<void> {
     console.log(format(reports.at(-1)!));
   }
   generator.stop();
+  console.log(formatTargets(reports));
   if (options.json !== undefined)
     writeFileSync(
       options.json,
       `${JSON.stringify({ machine, settings, cases: reports }, null, 1)}\n`,
     );
+  const chart = ratioChart(reports);
+  if (options.charts !== undefined && chart !== '') {
+    mkdirSync(options.charts, { recursive: true });
+    writeFileSync(join(options.charts, 'throughput.svg'), chart);
+  }
   if (reports.some((report) => report.failure !== null)) process.exitCode = 1;
 }
 

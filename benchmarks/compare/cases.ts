@@ -1,6 +1,7 @@
 import type { Waits, WorkloadName } from '../load/run-spec.js';
 
-export type ServerName = 'tandis' | 'redis' | 'valkey';
+/** `tandis-on` is Tandis on another version of Node, where one was given. */
+export type ServerName = 'tandis' | 'tandis-on' | 'redis' | 'valkey';
 
 /** One of the sides of a comparison. */
 export interface Subject {
@@ -14,11 +15,15 @@ export interface Subject {
 export interface Case {
   readonly name: string;
   readonly title: string;
-  readonly kind: 'load' | 'memory';
+  readonly kind: 'load' | 'memory' | 'wear';
   readonly workload: WorkloadName;
   readonly depth: number;
   /** Open loop at so many operations per second; 0 is the closed loop. */
   readonly ratePerSecond: number;
+  /** Where they are not those of the settings. */
+  readonly connections?: number;
+  /** As many sessions as `largeKeys` of the settings. */
+  readonly isLarge?: true;
   readonly subjects: readonly Subject[];
 }
 
@@ -32,11 +37,11 @@ const WAIT_LABELS: Record<Waits, string> = {
   batch: 'one WAIT per batch',
 };
 
-const tandis = (nodes: number): Subject => ({
-  server: 'tandis',
+const tandis = (nodes: number, server: 'tandis' | 'tandis-on' = 'tandis'): Subject => ({
+  server,
   nodes,
   waits: 'none',
-  label: nodes === 1 ? 'tandis alone' : `tandis, ${nodes} nodes`,
+  label: nodes === 1 ? `${server} alone` : `${server}, ${nodes} nodes`,
 });
 
 const peer = (server: ServerName, nodes: number, waits: Waits): Subject => ({
@@ -46,10 +51,15 @@ const peer = (server: ServerName, nodes: number, waits: Waits): Subject => ({
   label: nodes === 1 ? `${server} alone` : `${server} + replica, ${WAIT_LABELS[waits]}`,
 });
 
-const alone = (): Subject[] => [tandis(1), ...PEERS.map((name) => peer(name, 1, 'none'))];
+const alone = (): Subject[] => [
+  tandis(1),
+  ...PEERS.map((name) => peer(name, 1, 'none')),
+  tandis(1, 'tandis-on'),
+];
 const onTwo = (waits: Waits): Subject[] => [
   tandis(2),
   ...PEERS.map((name) => peer(name, 2, waits)),
+  tandis(2, 'tandis-on'),
 ];
 
 function load(
@@ -63,6 +73,7 @@ function load(
   return { name, title, kind: 'load', workload, depth, ratePerSecond, subjects };
 }
 
+const HASHES = 'hash sessions (HGETALL, then HSET and EXPIRE)';
 const SESSION = 'session traffic (GET, then EXPIRE or one of five times SET)';
 
 export const CASES: readonly Case[] = [
@@ -124,6 +135,43 @@ export const CASES: readonly Case[] = [
     16,
     onTwo('none'),
   ),
+  load('set-64', 'SET, 64 deep, one node alone', 'set', 64, alone()),
+  load('get-64', 'GET, 64 deep, one node alone', 'get', 64, alone()),
+  load('hash-1', `${HASHES}, 1 deep, one node alone`, 'hash', 1, alone()),
+  load('hash-16', `${HASHES}, 16 deep, one node alone`, 'hash', 16, alone()),
+  load('hash-acked-16', `${HASHES}, acknowledged on two nodes, 16 deep`, 'hash', 16, onTwo('each')),
+  load('mixed-1', 'GET, half of them of missing keys, 1 deep, one node alone', 'mixed', 1, alone()),
+  load('mixed-16', 'GET, half of them of missing keys, 16 deep', 'mixed', 16, alone()),
+  ...[1, 1000].flatMap((connections): Case[] => [
+    {
+      ...load(
+        `set-1-c${connections}`,
+        `SET, 1 deep, ${connections} connections`,
+        'set',
+        1,
+        alone(),
+      ),
+      connections,
+    },
+    {
+      ...load(
+        `get-1-c${connections}`,
+        `GET, 1 deep, ${connections} connections`,
+        'get',
+        1,
+        alone(),
+      ),
+      connections,
+    },
+  ]),
+  {
+    ...load('session-1-large', `${SESSION}, 2 million sessions, 1 deep`, 'session', 1, alone()),
+    isLarge: true,
+  },
+  {
+    ...load('session-16-large', `${SESSION}, 2 million sessions, 16 deep`, 'session', 16, alone()),
+    isLarge: true,
+  },
   load(
     'set-rate',
     `SET at ${FIXED_RATE}/s (open loop), one node alone`,
@@ -165,6 +213,16 @@ export const CASES: readonly Case[] = [
     depth: 16,
     ratePerSecond: 0,
     subjects: onTwo('none'),
+  },
+  {
+    name: 'wear',
+    title: 'memory and longest pause: 2 million sessions loaded, updated, shrunk',
+    kind: 'wear',
+    workload: 'update',
+    depth: 16,
+    ratePerSecond: 0,
+    isLarge: true,
+    subjects: alone(),
   },
   load('noise', 'SET, 1 deep: redis against itself, what a ratio of 1 looks like here', 'set', 1, [
     { ...peer('redis', 1, 'none'), label: 'redis alone (A)' },

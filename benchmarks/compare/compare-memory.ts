@@ -8,7 +8,7 @@ import { checkedRun, fillSpec, type Progress, type Side } from './compare-load.j
 import type { Settings } from './settings.js';
 
 /** Expiry of the sessions: one that does not run out meanwhile. */
-const TTL_SECONDS = 86_400;
+export const TTL_SECONDS = 86_400;
 
 export interface MemoryResult {
   /** Resident bytes of all processes before and after the keys were written. */
@@ -64,6 +64,6 @@ async function measureOne(
   }
 }
 
-function residentBytes(servers: RunningServers): number {
+export function residentBytes(servers: RunningServers): number {
   return servers.children.reduce((sum, child) => sum + residentBytesOf(child.pid), 0);
 }

@@ -2,6 +2,7 @@ import type { RunResult } from '../load/run-spec.js';
 import type { Case } from './cases.js';
 import { isDisturbed, type Round, type Side } from './compare-load.js';
 import type { MemoryResult } from './compare-memory.js';
+import type { WearResult } from './compare-wear.js';
 import { ratioOf, type Summary, summarize } from './statistics.js';
 import { number, table } from './table.js';
 
@@ -18,14 +19,18 @@ type LoadFigure =
   | 'p999Us'
   | 'serverCpuSecondsPerMillion'
   | 'serverCores'
-  | 'generatorCores';
+  | 'generatorCores'
+  | 'longestMs';
 type MemoryFigure =
   | 'residentPerLiveByte'
   | 'grownPerLiveByte'
   | 'residentBytes'
   | 'fillOperationsPerSecond';
+type WearFigure = keyof WearResult;
+export type FigureName = LoadFigure | MemoryFigure | WearFigure;
+type Result = RunResult | MemoryResult | WearResult;
 /** Those of the case's kind are there. */
-type Summaries = Readonly<Partial<Record<LoadFigure | MemoryFigure, Summary>>>;
+type Summaries = Readonly<Partial<Record<FigureName, Summary>>>;
 
 /** Figures of one side over all its runs. */
 export interface SideReport {
@@ -45,10 +50,10 @@ export interface CaseReport {
   readonly sides: readonly SideReport[];
   /** First side over each other: ratio of medians with the range of the ratios within pairs. */
   readonly ratios: readonly { readonly to: string; readonly figures: Summaries }[];
-  readonly runs: readonly (readonly (RunResult | MemoryResult)[])[];
+  readonly runs: readonly (readonly Result[])[];
 }
 
-type Figures<Name extends string, Result> = Readonly<Record<Name, (result: Result) => number>>;
+type Figures<Name extends string, R> = Readonly<Record<Name, (result: R) => number>>;
 
 const LOAD_FIGURES: Figures<LoadFigure, RunResult> = {
   operationsPerSecond: (run) => run.operationsPerSecond,
@@ -58,6 +63,7 @@ const LOAD_FIGURES: Figures<LoadFigure, RunResult> = {
   serverCpuSecondsPerMillion: (run) => run.serverCpuSecondsPerMillion,
   serverCores: (run) => run.serverCores,
   generatorCores: (run) => run.generatorCores,
+  longestMs: (run) => run.latencyUs.max / 1000,
 };
 
 const MEMORY_FIGURES: Figures<MemoryFigure, MemoryResult> = {
@@ -66,6 +72,22 @@ const MEMORY_FIGURES: Figures<MemoryFigure, MemoryResult> = {
   residentBytes: (result) => result.residentBytes,
   fillOperationsPerSecond: (result) => result.fillOperationsPerSecond,
 };
+
+const WEAR_FIGURES: Figures<WearFigure, WearResult> = {
+  fresh: (result) => result.fresh,
+  updated: (result) => result.updated,
+  shrunk: (result) => result.shrunk,
+  longestLoadMs: (result) => result.longestLoadMs,
+  longestUpdateMs: (result) => result.longestUpdateMs,
+};
+
+export function reportWear(
+  one: Case,
+  sides: readonly Side[],
+  results: readonly (readonly WearResult[])[],
+): CaseReport {
+  return report(one, sides, results, WEAR_FIGURES);
+}
 
 export function reportLoad(
   one: Case,
@@ -91,15 +113,15 @@ export function reportFailure(one: Case, failure: string): CaseReport {
   return { name, title, failure, missing: [], disturbedPairs: 0, sides: [], ratios: [], runs: [] };
 }
 
-function report<Result extends RunResult | MemoryResult>(
+function report<R extends Result>(
   one: Case,
   sides: readonly Side[],
-  runs: readonly (readonly Result[])[],
-  figures: Figures<string, Result>,
+  runs: readonly (readonly R[])[],
+  figures: Figures<string, R>,
 ): CaseReport {
-  const values = (side: number, figure: (result: Result) => number) =>
+  const values = (side: number, figure: (result: R) => number) =>
     runs.map((row) => figure(row[side]!));
-  const mapped = (map: (figure: (result: Result) => number) => Summary) =>
+  const mapped = (map: (figure: (result: R) => number) => Summary) =>
     Object.fromEntries(Object.entries(figures).map(([name, figure]) => [name, map(figure)]));
   return {
     ...reportFailure(one, ''),
@@ -123,9 +145,13 @@ export function format(report: CaseReport): string {
   for (const missing of report.missing) lines.push(`  missing: ${missing}`);
   if (report.failure !== null) lines.push(`  FAILED: ${report.failure}`);
   if (report.sides.length > 0) {
-    const isMemory = 'residentBytes' in report.sides[0]!.figures;
-    lines.push(isMemory ? memoryTable(report) : loadTable(report));
-    lines.push(...report.ratios.map((ratio) => ratioLine(report, ratio, isMemory)));
+    const { figures } = report.sides[0]!;
+    if ('fresh' in figures) lines.push(wearTable(report));
+    else {
+      const isMemory = 'residentBytes' in figures;
+      lines.push(isMemory ? memoryTable(report) : loadTable(report));
+      lines.push(...report.ratios.map((ratio) => ratioLine(report, ratio, isMemory)));
+    }
   }
   if (report.disturbedPairs > 0)
     lines.push(`  ! other processes took CPU during ${report.disturbedPairs} of the pairs`);
@@ -141,7 +167,7 @@ const isGeneratorBound = (report: CaseReport) =>
   report.sides.some((side) => (side.figures.generatorCores?.median ?? 0) > GENERATOR_CORES_MAX);
 
 function loadTable(report: CaseReport): string {
-  const heads = ['server', 'operations/s (range)', 'p50 us', 'p99 us', 'p99.9 us'];
+  const heads = ['server', 'operations/s (range)', 'p50 us', 'p99 us', 'p99.9 us', 'longest ms'];
   const rows = [[...heads, 'CPU s/million', 'server cores', 'generator cores']];
   for (const { label, version, figures } of report.sides) {
     const generator = figures.generatorCores!.median;
@@ -152,9 +178,23 @@ function loadTable(report: CaseReport): string {
       number(figures.p50Us!.median),
       number(figures.p99Us!.median),
       number(figures.p999Us!.median),
+      number(figures.longestMs!.median),
       number(figures.serverCpuSecondsPerMillion!.median),
       number(figures.serverCores!.median),
       number(generator) + mark,
+    ]);
+  }
+  return table(rows);
+}
+
+function wearTable(report: CaseReport): string {
+  const heads = ['fresh', 'after ten rounds', 'all to 300 bytes'];
+  const rows = [['server, resident/live byte', ...heads, 'longest ms: loading', 'updating']];
+  for (const { label, version, figures } of report.sides) {
+    rows.push([
+      `${label} (${version})`,
+      ...[withRange(figures.fresh!), withRange(figures.updated!), withRange(figures.shrunk!)],
+      ...[withRange(figures.longestLoadMs!), withRange(figures.longestUpdateMs!)],
     ]);
   }
   return table(rows);
@@ -180,7 +220,7 @@ function ratioLine(
   isMemory: boolean,
 ): string {
   const to = `  ${report.sides[0]!.label} / ${ratio.to}:`;
-  const of = (name: LoadFigure | MemoryFigure) => ratio.figures[name]!;
+  const of = (name: FigureName) => ratio.figures[name]!;
   if (isMemory) return `${to} resident ${withRange(of('residentPerLiveByte'))}`;
   const rest = `p50 ${number(of('p50Us').median)}, p99 ${number(of('p99Us').median)}`;
   const cpu = `CPU per operation ${number(of('serverCpuSecondsPerMillion').median)}`;

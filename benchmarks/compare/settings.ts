@@ -8,6 +8,10 @@ export interface Settings {
   readonly keys: number;
   readonly valueBytes: number;
   readonly memoryKeys: number;
+  /** Sessions of the cases with very many. */
+  readonly largeKeys: number;
+  /** Runs of each server in the case `wear`, which takes minutes and varies little. */
+  readonly wearPairs: number;
   /** Time between the last write and reading the resident memory. */
   readonly memorySettleMs: number;
   /**
@@ -26,6 +30,8 @@ export const FULL: Settings = {
   keys: 100_000,
   valueBytes: 500,
   memoryKeys: 1_000_000,
+  largeKeys: 2_000_000,
+  wearPairs: 2,
   memorySettleMs: 2000,
   wantsQuiet: true,
   seed: 1,
@@ -38,6 +44,8 @@ export const QUICK: Settings = {
   durationMs: 700,
   warmUpMs: 1000,
   memoryKeys: 200_000,
+  largeKeys: 200_000,
+  wearPairs: 1,
   memorySettleMs: 500,
 };
 

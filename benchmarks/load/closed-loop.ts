@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { BatchSource } from './batch-source.js';
 import { LoadConnection } from './load-connection.js';
 import { LoadRun } from './load-run.js';
-import type { Endpoint, RunResult, RunSpec } from './run-spec.js';
+import { type Endpoint, isFill, type RunResult, type RunSpec } from './run-spec.js';
 import { sourcesFor } from './workloads.js';
 
 /** State that all connections of one closed run share. */
@@ -80,12 +80,12 @@ export async function runClosed(spec: RunSpec): Promise<RunResult> {
     );
     for (const loop of loops) load.add(loop.connection);
     await load.opened();
-    const isFill = spec.workload === 'fill' || spec.workload === 'fill-sessions';
-    if (isFill) load.measurement.begin(performance.now());
+    const fills = isFill(spec.workload);
+    if (fills) load.measurement.begin(performance.now());
     for (const loop of loops) loop.sendBatch(performance.now());
-    if (!isFill) await load.orFailure(timedPart(spec, run));
+    if (!fills) await load.orFailure(timedPart(spec, run));
     await load.orFailure(drained);
-    if (isFill) load.measurement.end(performance.now());
+    if (fills) load.measurement.end(performance.now());
     return load.result();
   } finally {
     load.close();

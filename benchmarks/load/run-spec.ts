@@ -7,9 +7,19 @@ import type { LatencySummary } from './latency.js';
 export type Waits = 'none' | 'each' | 'batch';
 
 /**
- * What is sent. The fills write every key once, in order; the others go on until the time is up.
+ * What is sent. The fills write every key once, in order, and an update writes as many keys, drawn; the others go on
+ * until the time is up.
  */
-export type WorkloadName = 'fill' | 'fill-sessions' | 'set' | 'get' | 'session';
+export type WorkloadName = FillName | 'set' | 'get' | 'session' | 'hash' | 'mixed' | 'unknown';
+export type FillName = 'fill' | 'fill-sessions' | 'fill-hashes' | 'update' | 'delete';
+
+/** Replies that say "not there" are no failure of these. */
+export const MAY_MISS: ReadonlySet<WorkloadName> = new Set(['mixed', 'unknown']);
+/** Zeros are no failure of these: HSET answers how many fields are new. */
+export const MAY_ANSWER_ZERO: ReadonlySet<WorkloadName> = new Set(['hash']);
+
+export const isFill = (workload: WorkloadName): workload is FillName =>
+  workload.startsWith('fill') || workload === 'update' || workload === 'delete';
 
 export interface Endpoint {
   readonly host: string;
@@ -32,6 +42,8 @@ export interface RunSpec {
   readonly depth: number;
   readonly keys: number;
   readonly valueBytes: number;
+  /** Numbers of the only keys to use, each as often as any other; absent: all below `keys`. */
+  readonly only?: readonly number[];
   /** Expiry given with SET and EXPIRE; 0 gives none with SET. */
   readonly ttlSeconds: number;
   readonly waits: Waits;

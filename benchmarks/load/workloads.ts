@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { type BatchSource, KeyWalk } from './batch-source.js';
 import { FillBatch } from './fill-batch.js';
 import { EMPTY_KEY, encode, printableText } from './request-bytes.js';
-import type { RunSpec } from './run-spec.js';
-import { randomFrom, uniformSequence, zipfSequence } from './sequence.js';
-import { SessionBatch } from './session-batch.js';
+import { type FillName, isFill, type RunSpec } from './run-spec.js';
+import { randomFrom, SEQUENCE_LENGTH, uniformSequence, zipfSequence } from './sequence.js';
+import { SessionBatch, type SessionCommands } from './session-batch.js';
 import { TemplateBatch } from './template-batch.js';
+import { UpdateBatch } from './update-batch.js';
 
 /** Sizes of session values, evenly spread between these in so many steps. */
 const SESSION_BYTES_MIN = 200;
@@ -19,9 +20,12 @@ const SESSION_ZIPF_EXPONENT = 0.99;
  */
 const SEQUENCE_STEP = 15_485_863;
 
+/** Numbers from here on are those of keys that nobody has. */
+const UNKNOWN_FROM = 1_000_000_000;
+
 /** Mean bytes of the values that a workload writes. */
 export function meanValueBytes(spec: Pick<RunSpec, 'workload' | 'valueBytes'>): number {
-  const isSession = spec.workload === 'session' || spec.workload === 'fill-sessions';
+  const isSession = ['session', 'fill-sessions', 'update'].includes(spec.workload);
   return isSession ? (SESSION_BYTES_MIN + SESSION_BYTES_MAX) / 2 : spec.valueBytes;
 }
 
@@ -40,30 +44,87 @@ export function sourcesFor(spec: RunSpec): BatchSource[] {
 
 function sourceFactory(spec: RunSpec): (connection: number) => BatchSource {
   const random = randomFrom(spec.seed);
-  const sessionSets = () => sessionValues(random).map((value) => setCommand(spec, value));
-  if (spec.workload === 'fill' || spec.workload === 'fill-sessions') {
-    const sets =
-      spec.workload === 'fill'
-        ? [setCommand(spec, printableText(spec.valueBytes, random))]
-        : sessionSets();
-    return (i) => new FillBatch(sets, spec.depth, spec.keys, i, spec.connections);
+  if (spec.workload === 'update') return updates(spec, random);
+  if (isFill(spec.workload)) {
+    const commands = fillCommands(spec, spec.workload, random);
+    return (i) => new FillBatch(commands, spec.depth, spec.keys, i, spec.connections);
   }
-  const sequence =
-    spec.workload === 'session'
-      ? zipfSequence(spec.keys, SESSION_ZIPF_EXPONENT, spec.seed)
-      : uniformSequence(spec.keys, spec.seed);
+  const sequence = sequenceOf(spec);
   const classes = spec.endpoints.length;
   const walk = (i: number) => new KeyWalk(sequence, i * SEQUENCE_STEP, classes, i % classes);
-  if (spec.workload === 'session') {
-    const sets = sessionSets();
-    const expire = encode('EXPIRE', EMPTY_KEY, String(spec.ttlSeconds));
-    return (i) => new SessionBatch(sets, expire, spec.depth, spec.waits, walk(i), spec.seed + i);
+  if (spec.workload === 'session' || spec.workload === 'hash') {
+    const commands = spec.workload === 'hash' ? hashes(spec, random) : strings(spec, random);
+    return (i) => new SessionBatch(commands, spec.depth, spec.waits, walk(i), spec.seed + i);
   }
   const command =
     spec.workload === 'set'
       ? setCommand(spec, printableText(spec.valueBytes, random))
       : encode('GET', EMPTY_KEY);
   return (i) => new TemplateBatch(command, spec.depth, spec.waits, walk(i));
+}
+
+function updates(spec: RunSpec, random: () => number): (connection: number) => BatchSource {
+  const sets = sessionValues(random).map((value) => setCommand(spec, value));
+  const sequence = uniformSequence(spec.keys, spec.seed, Math.max(spec.keys, SEQUENCE_LENGTH));
+  const batches = Math.ceil(spec.keys / (spec.connections * spec.depth));
+  const share = batches * spec.depth;
+  return (i) => {
+    const walk = new KeyWalk(sequence, i * share, 1, 0);
+    return new UpdateBatch(sets, spec.depth, batches, walk, spec.seed + i);
+  };
+}
+
+function fillCommands(
+  spec: RunSpec,
+  workload: Exclude<FillName, 'update'>,
+  random: () => number,
+): string[] {
+  switch (workload) {
+    case 'fill':
+      return [setCommand(spec, printableText(spec.valueBytes, random))];
+    case 'fill-sessions':
+      return sessionValues(random).map((value) => setCommand(spec, value));
+    case 'fill-hashes':
+      return [hashOf(printableText(spec.valueBytes, random))];
+    case 'delete':
+      return [encode('DEL', EMPTY_KEY)];
+  }
+}
+
+function sequenceOf({ workload, keys, seed, only }: RunSpec): Int32Array {
+  if (only !== undefined) return uniformSequence(only.length, seed).map((i) => only[i]!);
+  if (workload === 'session' || workload === 'hash')
+    return zipfSequence(keys, SESSION_ZIPF_EXPONENT, seed);
+  if (workload === 'mixed') return uniformSequence(2 * keys, seed);
+  const uniform = uniformSequence(keys, seed);
+  return workload === 'unknown' ? uniform.map((key) => key + UNKNOWN_FROM) : uniform;
+}
+
+function strings(spec: RunSpec, random: () => number): SessionCommands {
+  return {
+    read: encode('GET', EMPTY_KEY),
+    writes: sessionValues(random).map((value) => [setCommand(spec, value)]),
+    touch: [encode('EXPIRE', EMPTY_KEY, String(spec.ttlSeconds))],
+  };
+}
+
+/** What a session holds besides its attributes: times in Unix milliseconds, seconds. */
+const TIMES = ['creationTime', '1700000000000', 'maxInactiveInterval', '1800'];
+const ACCESSED = ['lastAccessedTime', '1700000000001'];
+const ATTRIBUTE = 'sessionAttr:user';
+
+const hashOf = (value: string): string =>
+  encode('HSET', EMPTY_KEY, ...TIMES, ...ACCESSED, ATTRIBUTE, value);
+
+/** As Spring Session keeps them: the whole is read, what has changed is written, and the expiry each time. */
+function hashes(spec: RunSpec, random: () => number): SessionCommands {
+  const expire = encode('EXPIRE', EMPTY_KEY, String(spec.ttlSeconds));
+  const value = printableText(spec.valueBytes, random);
+  return {
+    read: encode('HGETALL', EMPTY_KEY),
+    writes: [[encode('HSET', EMPTY_KEY, ...ACCESSED, ATTRIBUTE, value), expire]],
+    touch: [encode('HSET', EMPTY_KEY, ...ACCESSED), expire],
+  };
 }
 
 function setCommand(spec: RunSpec, value: string): string {

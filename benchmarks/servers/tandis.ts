@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Endpoint } from '../load/run-spec.js';
@@ -13,6 +14,8 @@ export interface TandisOptions {
   readonly nodeArgs: readonly string[];
   /** More options for `tandis server`. */
   readonly serverArgs: readonly string[];
+  /** The binary of Node that runs it; absent: the one that runs this. */
+  readonly node?: string;
 }
 
 /**
@@ -20,13 +23,21 @@ export interface TandisOptions {
  * machine.
  */
 export function tandisLauncher(options: TandisOptions): Launcher {
-  return { name: 'tandis', version: version(), start: (nodes) => start(options, nodes) };
+  return {
+    name: 'tandis',
+    version: version(options.node),
+    start: (nodes) => start(options, nodes),
+  };
 }
 
-function version(): string | null {
+function version(node: string | undefined): string | null {
   if (!existsSync(COMMAND)) return null;
   const text = existsSync(PACKAGE) ? readFileSync(PACKAGE, 'utf8') : '{}';
-  return (JSON.parse(text) as { version?: string }).version ?? 'unknown';
+  const own = (JSON.parse(text) as { version?: string }).version ?? 'unknown';
+  if (node === undefined) return `${own}, Node ${process.version}`;
+  const found = spawnSync(node, ['--version'], { encoding: 'utf8' });
+  if (found.status !== 0) throw new Error(`${node} is no Node: ${found.error?.message ?? ''}`);
+  return `${own}, Node ${found.stdout.trim()}`;
 }
 
 function start(options: TandisOptions, nodes: number) {
@@ -44,7 +55,7 @@ function start(options: TandisOptions, nodes: number) {
         HOST,
       ];
       const args = [...options.nodeArgs, COMMAND, 'server', ...own, ...join, ...options.serverArgs];
-      children.push(new Child(process.execPath, args));
+      children.push(new Child(options.node ?? process.execPath, args));
       await untilReady(children, 'tandis', () => answersPing(endpoints[i]!));
     }
     await untilReady(children, 'tandis cluster', async () => {

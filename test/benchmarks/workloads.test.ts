@@ -135,3 +135,48 @@ t.test('sequences have the distribution they say, and repeat from their seed', a
   t.same(uniformSequence(10, 1, 100), uniformSequence(10, 1, 100));
   t.notSame(uniformSequence(10, 1, 100), uniformSequence(10, 2, 100));
 });
+
+t.test('hash sessions are read whole, and written field by field with an expiry', async (t) => {
+  const all = batches({ ...SPEC, workload: 'hash', ttlSeconds: 60 }, 200);
+  for (let i = 0; i < all.length; i += 2) {
+    const [reads, writes] = [all[i]!, all[i + 1]!];
+    const users = reads.commands.map((command) => command[1]);
+    if (reads.commands.some(([name]) => name !== 'HGETALL')) t.fail('not read whole');
+    if (writes.operations !== 6 || writes.replies !== 6) t.fail(`${writes.replies} replies`);
+    const expected = users.flatMap((user) => [`HSET ${user}`, `EXPIRE ${user}`]);
+    const sent = writes.commands.map((command) => command.slice(0, 2).join(' '));
+    if (sent.join() !== expected.join()) t.fail(`${sent} instead of ${expected}`);
+  }
+});
+
+t.test('half of mixed reads, and all of unknown ones, are of keys that nobody wrote', async (t) => {
+  const missing = (workload: 'mixed' | 'unknown') => {
+    const commands = batches({ ...SPEC, workload }, 1000).flatMap((batch) => batch.commands);
+    const numbers = commands.map((command) => Number(command[1]!.slice(5)));
+    return numbers.filter((key) => key >= SPEC.keys).length / numbers.length;
+  };
+  const share = missing('mixed');
+  t.ok(share > 0.45 && share < 0.55, `${share}`);
+  t.equal(missing('unknown'), 1);
+});
+
+t.test('a round of updates writes as many keys as there are, of any size', async (t) => {
+  const sizes = new Set<number>();
+  let count = 0;
+  for (const source of sourcesFor({ ...SPEC, workload: 'update' })) {
+    for (let bytes = source.next(); bytes !== null; bytes = source.next())
+      for (const [, key, value] of commandsIn(bytes)) {
+        if (Number(key!.slice(5)) >= SPEC.keys) t.fail(`${key} was never written`);
+        sizes.add(value!.length);
+        count++;
+      }
+  }
+  t.ok(count >= SPEC.keys && count < SPEC.keys * 1.1, `${count} updates of ${SPEC.keys} keys`);
+  t.equal(sizes.size, 64);
+});
+
+t.test('only the keys asked for are used', async (t) => {
+  const commands = batches({ ...SPEC, workload: 'get', only: [3, 7, 500] }, 100);
+  const seen = new Set(commands.flatMap((batch) => batch.commands.map((command) => command[1])));
+  t.same([...seen].map((key) => Number(key!.slice(5))).sort(), [3, 500, 7]);
+});
