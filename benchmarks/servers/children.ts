@@ -69,6 +69,11 @@ export class Child {
     this.forget();
   }
 
+  /** Sends a signal and waits for nothing. */
+  signal(name: NodeJS.Signals): void {
+    this.process.kill(name);
+  }
+
   /** The same at once, for the exit of this process. */
   kill(): void {
     if (!this.hasEnded) this.process.kill('SIGKILL');

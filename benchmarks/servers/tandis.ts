@@ -3,7 +3,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Endpoint } from '../load/run-spec.js';
 import { Child, freePorts } from './children.js';
-import { answersPing, infoOf, type Launcher, startOrStop, untilReady } from './server.js';
+import {
+  answersPing,
+  infoOf,
+  type Launcher,
+  type RunningServers,
+  startOrStop,
+  untilReady,
+} from './server.js';
 
 const HOST = '127.0.0.1';
 const COMMAND = fileURLToPath(new URL('../../bin/tandis.js', import.meta.url));
@@ -40,6 +47,17 @@ function version(node: string | undefined): string | null {
   return `${own}, Node ${found.stdout.trim()}`;
 }
 
+/** One more node, which joins the cluster of a running one; resolves when it answers, long before all is settled. */
+export async function startJoiner(busPort: number): Promise<RunningServers> {
+  return startOrStop(async (children) => {
+    const [port, own] = (await freePorts(2)) as [number, number];
+    const ports = ['--port', `${port}`, '--cluster-port', `${own}`, '--bind', HOST];
+    const args = [COMMAND, 'server', ...ports, '--join', `${HOST}:${busPort}`];
+    children.push(new Child(process.execPath, args));
+    return [{ host: HOST, port }];
+  });
+}
+
 function start(options: TandisOptions, nodes: number) {
   return startOrStop(async (children) => {
     const ports = await freePorts(2 * nodes);
@@ -66,6 +84,6 @@ function start(options: TandisOptions, nodes: number) {
   });
 }
 
-function isWhole(info: Map<string, string>, nodes: number): boolean {
+export function isWhole(info: Map<string, string>, nodes: number): boolean {
   return info.get('members') === String(nodes) && info.get('keys_without_backup') === '0';
 }
