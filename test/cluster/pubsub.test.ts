@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { encodeCommand } from '../support/resp.js';
 import { clientOf, type NodeProcess, TestCluster } from '../support/test-cluster.js';
 
-t.setTimeout(60_000);
+t.setTimeout(180_000);
 
 /** Messages as they come, and whoever waits for the next ones. */
 class Mailbox {

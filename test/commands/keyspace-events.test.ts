@@ -9,13 +9,13 @@ import { RandomCollections } from './random-collections.js';
 import { RandomCommands } from './random-commands.js';
 
 /** Commands per seed; another first seed with SEED. */
-const { EVENT_COMMANDS = 250, SEED = Math.floor(Math.random() * 1e9) } = process.env;
+const { EVENT_COMMANDS = 150, SEED = Math.floor(Math.random() * 1e9) } = process.env;
 const COMMANDS = Number(EVENT_COMMANDS);
 const FIRST_SEED = Number(SEED);
 /** An event that is not there by then never comes. */
 const EVENT_MS = 3000;
 
-t.setTimeout(120_000);
+t.setTimeout(180_000);
 
 const itemsOf = (reply: Reply): readonly Reply[] => ('items' in reply ? reply.items : []);
 const textOf = (reply: Reply | undefined): string =>
