@@ -49,8 +49,6 @@ export class Stream {
   frameEnd = 0;
   /** Something was processed since the last ACK. */
   ackDue = false;
-  /** The last ACK said less than was processed, or a HELD is to be told. */
-  held = false;
   /** Ended for good: one of the two was left out. */
   closed = false;
   /** Monotonic time since which nothing was acked although something is outstanding; 0 when nothing is. */

@@ -25,6 +25,21 @@ t.test('a killed node is left out within tens of milliseconds', async () => {
   t.ok(took[50]! < 30);
 });
 
+t.test('the log of a view change names each member that is dead once', async (t) => {
+  eachSeed(5, {}, (net) => {
+    const nodes = net.form(3);
+    const victim = nodes[2]!;
+    const dead = [victim.id.slice(0, 8)];
+    net.crash(victim);
+    net.within(120, 'left out', () => net.agree(without(nodes, victim)));
+    const changes = nodes
+      .flatMap(({ log }) => log)
+      .filter((line) => line.includes(' view-change {'))
+      .map((line) => JSON.parse(line.slice(line.indexOf('{'))) as { dead: string[] });
+    t.same(changes.filter((change) => change.dead.length > 0)[0]?.dead, dead);
+  });
+});
+
 t.test('two nodes killed together are left out together', async () => {
   eachSeed(60, {}, (net) => {
     const nodes = net.form(3 + (net.seed % 3));

@@ -163,7 +163,7 @@ export const VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'links',
-    seed: 1,
+    seed: 3,
   },
   {
     name: 'read-without-grant',
@@ -302,7 +302,7 @@ export const VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'roam',
-    seed: 3,
+    seed: 2,
   },
   {
     name: 'two-winners',
@@ -378,7 +378,7 @@ export const VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'crash',
-    seed: 1,
+    seed: 2,
   },
   {
     name: 'flush-forgets-transit',
@@ -392,7 +392,7 @@ export const VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'keyspace',
-    seed: 9,
+    seed: 2,
   },
   {
     name: 'sleep-keeps-leases',
@@ -466,7 +466,7 @@ export const VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'collections',
-    seed: 1,
+    seed: 3,
   },
   {
     name: 'large-step-let-go',
@@ -480,7 +480,7 @@ export const VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'large',
-    seed: 1,
+    seed: 3,
   },
   {
     name: 'zones-ignored',
@@ -503,7 +503,7 @@ export const VARIANTS: readonly Variant[] = [
     ],
     profile: 'zones',
     options: { partBytes: 60, kinds: 'rH', largeShare: 1, stickyShare: 0.2, takeOverAfter: 1 },
-    seed: 1,
+    seed: 2,
   },
   {
     name: 'edit-before-copy',

@@ -328,9 +328,8 @@ export class Coordination {
       .filter(({ id }) => stay.has(id))
       .map((member) => ({ ...member, leaving: this.#isLeaving(member) }));
     const isSettled = sameViewId(participant.installed?.id ?? null, base.id);
-    const out = [...base.members, ...(participant.installed?.members ?? [])]
-      .map(({ id }) => id)
-      .filter((id) => !stay.has(id));
+    const known = new Set([...idsOf(base), ...idsOf(participant.installed)]);
+    const out = [...known].filter((id) => !stay.has(id));
     const electors = participant.electorates.flat().filter((id) => !stay.has(id));
     const isAnswering = (id: Incarnation): boolean => {
       const peer = peers.get(id);
