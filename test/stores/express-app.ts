@@ -1,8 +1,7 @@
-import { once } from 'node:events';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import express, { type ErrorRequestHandler, type Request, type Response } from 'express';
 import session, { type Store } from 'express-session';
+import { listsOf } from './connect-redis-lists.js';
+import { listening } from './listening.js';
 import type { WebApplication } from './web-life.js';
 
 declare module 'express-session' {
@@ -10,19 +9,6 @@ declare module 'express-session' {
     user: string;
     views: number;
   }
-}
-
-/** A server's address, once it listens, and its end. */
-export async function listening(server: Server): Promise<{ url: string; close(): Promise<void> }> {
-  if (!server.listening) await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
 }
 
 function answer(request: Request, response: Response): void {
@@ -67,26 +53,12 @@ function pages(store: Store): express.Express {
   return app;
 }
 
-/** connect-redis answers by callback or promise, by its version. */
-interface ListingStore {
-  ids(done: (error: Error | null, ids: string[]) => void): unknown;
-  clear(done: (error: Error | null) => void): unknown;
-}
-
 /** An Express application that keeps its sessions in this store; `disconnect` ends the store's client. */
 export async function expressApp(store: Store, disconnect: () => unknown): Promise<WebApplication> {
   const { url, close } = await listening(pages(store).listen(0, '127.0.0.1'));
-  const listing = store as Store & ListingStore;
   return {
     url,
-    list: () =>
-      new Promise((resolve, reject) =>
-        listing.ids((error, ids) => (error ? reject(error) : resolve(ids))),
-      ),
-    clear: () =>
-      new Promise<void>((resolve, reject) =>
-        listing.clear((error) => (error ? reject(error) : resolve())),
-      ),
+    ...listsOf(store),
     close: async () => {
       await close();
       await disconnect();

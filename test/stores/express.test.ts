@@ -3,70 +3,22 @@ import connectRedis6 from 'connect-redis-6';
 import RedisStore7 from 'connect-redis-7';
 import { RedisStore as RedisStore8 } from 'connect-redis-8';
 import session, { type Store } from 'express-session';
-import { Redis } from 'ioredis';
-import Redis4 from 'ioredis-4';
-import { Redis as Redis5 } from 'ioredis-5';
-import { createClient } from 'redis';
-import { createClient as createClient3 } from 'redis-3';
-import { createClient as createClient4 } from 'redis-4';
-import { createClient as createClient5 } from 'redis-5';
 import t from 'tap';
+import {
+  type Connect,
+  ioredis4,
+  ioredis5,
+  ioredis6,
+  redis3,
+  redis4,
+  redis4Legacy,
+  redis5,
+  redis6,
+} from './clients.js';
 import { expressApp } from './express-app.js';
 import { type WebKit, webLives } from './web-life.js';
 
 /** express-session with connect-redis, each version over the clients that it takes. */
-
-const host = '127.0.0.1';
-
-/** A client that is connected, and how to end it at once, also when its node is dead. */
-interface Connected {
-  readonly client: unknown;
-  disconnect(): unknown;
-}
-type Connect = (port: number) => Promise<Connected>;
-
-/** Errors of connections are told to whoever listens; requests fail of themselves. */
-const ignore = () => undefined;
-
-const redis3: Connect = async (port) => {
-  const client = createClient3({ host, port });
-  client.on('error', ignore);
-  return { client, disconnect: () => client.end(false) };
-};
-const redis4: Connect = async (port) => {
-  const client = createClient4({ socket: { host, port } });
-  client.on('error', ignore);
-  await client.connect();
-  return { client, disconnect: () => client.disconnect() };
-};
-const redis4Legacy: Connect = async (port) => {
-  const client = createClient4({ socket: { host, port }, legacyMode: true });
-  client.on('error', ignore);
-  await client.connect();
-  return { client, disconnect: () => client.disconnect() };
-};
-const redis5: Connect = async (port) => {
-  const client = createClient5({ socket: { host, port } });
-  client.on('error', ignore);
-  await client.connect();
-  return { client, disconnect: () => client.destroy() };
-};
-const redis6: Connect = async (port) => {
-  const client = createClient({ socket: { host, port } });
-  client.on('error', ignore);
-  await client.connect();
-  return { client, disconnect: () => client.destroy() };
-};
-const ioredisOf =
-  (create: (port: number) => Redis | Redis4 | Redis5): Connect =>
-  async (port) => {
-    const client = create(port);
-    client.on('error', ignore);
-    return { client, disconnect: () => client.disconnect() };
-  };
-const ioredis4 = ioredisOf((port) => new Redis4({ host, port }));
-const ioredis5 = ioredisOf((port) => new Redis5({ host, port }));
-const ioredis6 = ioredisOf((port) => new Redis({ host, port }));
 
 const ConnectRedis6 = connectRedis6(session);
 /** The stores' types name one version of one client; what they take is what their documentation says. */
