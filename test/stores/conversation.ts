@@ -26,8 +26,15 @@ export class Conversation {
   readonly #socket: Socket;
   readonly #reader = new ReplyReader();
 
+  /** Called when more has come: messages come unasked, and also while nobody waits. */
+  #onMore: () => void = () => undefined;
+
   private constructor(socket: Socket) {
     this.#socket = socket;
+    socket.on('data', (chunk: Buffer) => {
+      this.#reader.feed(chunk);
+      this.#onMore();
+    });
   }
 
   static async open(port: number): Promise<Conversation> {
@@ -47,8 +54,9 @@ export class Conversation {
     for (;;) {
       const read = this.#reader.next();
       if (read !== null) return show(read.reply);
-      const [chunk] = (await once(this.#socket, 'data')) as [Buffer];
-      this.#reader.feed(chunk);
+      await new Promise<void>((resolve) => {
+        this.#onMore = resolve;
+      });
     }
   }
 

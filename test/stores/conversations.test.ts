@@ -233,6 +233,30 @@ t.test('recorded conversations', async (t) => {
     });
   }
 
+  await t.test('Spring Session, RedisIndexedSessionRepository: events of keys', async (t) => {
+    const [first, second, third] = await Promise.all(
+      cluster.nodes.map(({ port }) => Conversation.open(port)),
+    );
+    t.teardown(() => {
+      for (const conversation of [first!, second!, third!]) conversation.close();
+    });
+    t.equal(await first!.ask(['CONFIG', 'SET', 'notify-keyspace-events', 'Egx']), OK);
+    const get = ['CONFIG', 'GET', 'notify-keyspace-events'];
+    t.equal(await second!.ask(get), '["notify-keyspace-events", "gxE"]', 'of all nodes');
+    const channels = ['__keyevent@0__:del', '__keyevent@0__:expired'];
+    t.equal(
+      await first!.ask(['SUBSCRIBE', ...channels]),
+      '["subscribe", "__keyevent@0__:del", :1]',
+    );
+    t.equal(await first!.next(), '["subscribe", "__keyevent@0__:expired", :2]');
+    const key = 'spring:session:sessions:expires:a';
+    t.equal(await second!.ask(['APPEND', key, '']), ':0');
+    t.equal(await third!.ask(['DEL', key]), ':1');
+    t.equal(await first!.next(), `["message", "__keyevent@0__:del", "${key}"]`);
+    t.equal(await second!.ask(['SET', key, '', 'PX', '100']), OK);
+    t.equal(await first!.next(), `["message", "__keyevent@0__:expired", "${key}"]`);
+  });
+
   await t.test('Lettuce and Jedis: fallbacks and subscriptions', async (t) => {
     const [first, second] = cluster.nodes;
     const subscriber = await Conversation.open(first!.port);
