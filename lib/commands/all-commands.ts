@@ -6,6 +6,7 @@ import { commandHandlers } from './command.js';
 import { configHandlers } from './config.js';
 import { connectionHandlers } from './connection.js';
 import { copyHandlers } from './copies.js';
+import { dumpHandlers } from './dumps.js';
 import { bitmapFacts } from './facts/bitmap-facts.js';
 import { clusterFacts } from './facts/cluster-facts.js';
 import { connectionFacts } from './facts/connection-facts.js';
@@ -35,6 +36,7 @@ import { setHandlers } from './sets.js';
 import { sortedSetOperationHandlers } from './sorted-set-operations.js';
 import { sortedSetRangeHandlers } from './sorted-set-ranges.js';
 import { sortedSetHandlers } from './sorted-sets.js';
+import { sortHandlers } from './sorting.js';
 import type { CommandFacts } from './spec.js';
 import { stringHandlers } from './strings.js';
 import { CommandTable } from './table.js';
@@ -71,6 +73,8 @@ export function createCommandTable(): CommandTable {
     bitfieldHandlers,
     lcsHandlers,
     copyHandlers,
+    dumpHandlers,
+    sortHandlers,
     hashHandlers,
     setHandlers,
     setOperationHandlers,

@@ -97,19 +97,19 @@ export class OpenSortedSet {
     this.members.insert(score, member, start, end);
   }
 
-  commitResult(): void {
+  commitResult(expireAt = 0): void {
     const { members } = this;
     this.#isListpack = this.#longest <= this.#bytesMax && members.count <= this.#entriesMax;
     if (this.#isListpack) members.dropNegativeZeros();
-    this.commit();
+    this.commit(expireAt);
   }
 
-  commit(): void {
+  commit(expireAt = 0): void {
     const { value, members } = this;
     members.close();
     const { Listpack, Skiplist } = SortedSetEncoding;
     const encoding = this.#isListpack ? Listpack : Skiplist;
     value.encoding = encoding | (members.isSorted ? 0 : UNSORTED);
-    value.commit(members.count === 0);
+    value.commit(members.count === 0, expireAt);
   }
 }

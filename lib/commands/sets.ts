@@ -73,13 +73,13 @@ export class OpenSet {
     return true;
   }
 
-  commit(context: CommandContext): void {
+  commit(context: CommandContext, expireAt = 0): void {
     const { value, members } = this;
     members.close();
     if (members.count > context.services.config.get('set-max-intset-entries')) {
       value.encoding = SetEncoding.Hashtable;
     }
-    value.commit(members.count === 0);
+    value.commit(members.count === 0, expireAt);
   }
 }
 

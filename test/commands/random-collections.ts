@@ -63,6 +63,8 @@ export class RandomCollections {
   constructor(random: Random, families: Families) {
     this.#random = random;
     const generators = [...this.#keyspace(families)];
+    // In Redis SORT changes the encoding of a sorted set.
+    if (!families.includes('z')) generators.push(...this.#sorts());
     if (families.includes('h')) generators.push(...this.#hashes());
     if (families.includes('s')) generators.push(...this.#sets());
     if (families.includes('l')) generators.push(...this.#lists());
@@ -141,6 +143,21 @@ export class RandomCollections {
       () => (this.#chance(0.05) ? ['FLUSHALL'] : ['COMMAND', 'COUNT', families]),
       () => ['COMMAND', 'GETKEYS', ...this.#pick(this.#generators)()],
     ];
+  }
+
+  #sorts(): Generator[] {
+    const name = () => this.#pick(['SORT', 'SORT', 'SORT_RO']);
+    const sort = () => [name(), this.#key(), ...this.#sortOptions()];
+    return [sort, sort];
+  }
+
+  #sortOptions(): string[] {
+    const store = ['STORE', this.#key()];
+    // Of a set that is not sorted no order is promised.
+    const some = [['ALPHA'], ['DESC'], ['asc'], ['LIMIT', this.#index(), this.#index()], store];
+    const options = this.#chance(0.7) ? [['ALPHA']] : [];
+    while (this.#chance(0.5)) options.push(this.#pick([...some, ['GET', '#'], ['LIMIT', '1']]));
+    return options.flat();
   }
 
   #hashes(): Generator[] {
