@@ -352,6 +352,22 @@ export const OPTIONS = {
     mutable: true,
     summary: 'kept for clients that ask: lists are packed whole, whatever it says',
   },
+  'slowlog-log-slower-than': {
+    type: 'integer',
+    default: 10_000,
+    min: -1,
+    max: Number.MAX_SAFE_INTEGER,
+    mutable: true,
+    summary: 'microseconds from which on SLOWLOG keeps a command; -1 keeps none',
+  },
+  'slowlog-max-len': {
+    type: 'integer',
+    default: 128,
+    min: 0,
+    max: 100_000,
+    mutable: true,
+    summary: 'commands that SLOWLOG keeps',
+  },
   loglevel: {
     type: 'choice',
     default: 'notice',

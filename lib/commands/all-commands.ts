@@ -12,6 +12,7 @@ import { clusterFacts } from './facts/cluster-facts.js';
 import { connectionFacts } from './facts/connection-facts.js';
 import { genericFacts } from './facts/generic-facts.js';
 import { hashFacts } from './facts/hash-facts.js';
+import { hyperLogLogFacts } from './facts/hyperloglog-facts.js';
 import { listFacts } from './facts/list-facts.js';
 import { observationFacts } from './facts/observation-facts.js';
 import { pubsubFacts } from './facts/pubsub-facts.js';
@@ -24,10 +25,12 @@ import { additionalSubcommands } from './facts/tandis-facts.js';
 import { transactionFacts } from './facts/transaction-facts.js';
 import { valueFacts } from './facts/value-facts.js';
 import { hashHandlers } from './hashes.js';
+import { hyperLogLogHandlers } from './hyperloglogs.js';
 import { keyHandlers } from './keys.js';
 import { lcsHandlers } from './lcs.js';
 import { listHandlers } from './lists.js';
 import { memoryHandlers } from './memory.js';
+import { observationHandlers } from './observation.js';
 import { pubsubHandlers } from './pubsub.js';
 import { scanHandlers } from './scan.js';
 import { serverHandlers } from './server.js';
@@ -46,6 +49,7 @@ const REDIS_FACTS = [
   ...stringFacts,
   ...bitmapFacts,
   ...valueFacts,
+  ...hyperLogLogFacts,
   ...hashFacts,
   ...setFacts,
   ...listFacts,
@@ -72,6 +76,7 @@ export function createCommandTable(): CommandTable {
     bitmapHandlers,
     bitfieldHandlers,
     lcsHandlers,
+    hyperLogLogHandlers,
     copyHandlers,
     dumpHandlers,
     sortHandlers,
@@ -89,6 +94,7 @@ export function createCommandTable(): CommandTable {
     pubsubHandlers,
     serverHandlers,
     memoryHandlers,
+    observationHandlers,
     configHandlers,
     commandHandlers,
     clusterHandlers,

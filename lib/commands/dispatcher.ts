@@ -29,6 +29,7 @@ import {
 } from './errors.js';
 import { PauseGate } from './pause-gate.js';
 import type { NodeServices } from './services.js';
+import { SlowLog } from './slow-log.js';
 import { type CommandContext, type CommandSpec, QueueMode, type StepCommands } from './spec.js';
 import { arityFits, type CommandTable, keyCount, keyIndex, keyIndexes } from './table.js';
 import { endTransaction } from './transactions.js';
@@ -60,6 +61,7 @@ class Context implements CommandContext {
   readonly keyspace: Keyspace;
   readonly services: NodeServices;
   readonly table: CommandTable;
+  readonly slowLog: SlowLog;
   readonly #router: Router;
   readonly #gate: PauseGate;
   session: ClientSession | null = null;
@@ -77,6 +79,7 @@ class Context implements CommandContext {
     this.keyspace = parts.keyspace;
     this.services = parts.services;
     this.table = parts.table;
+    this.slowLog = new SlowLog(parts.services.config);
     this.#router = parts.router;
     this.#gate = gate;
   }
@@ -239,7 +242,7 @@ export class Dispatcher implements Executor, StepCommands {
     context.db = db;
     const start = reply.length;
     if (spec.denyOom && this.#barrier.outOfMemory()) reply.error(Errors.outOfMemory);
-    else spec.run(context, request, reply);
+    else this.#run(context, request, spec, reply);
     this.#noteError(reply, start);
   }
 
@@ -384,7 +387,7 @@ export class Dispatcher implements Executor, StepCommands {
     const start = reply.length;
     barrier.begin();
     if (spec.denyOom && barrier.outOfMemory()) reply.error(Errors.outOfMemory);
-    else spec.run!(context, request, reply);
+    else this.#run(context, request, spec, reply);
     this.#noteError(reply, start);
     const acks = barrier.count();
     const token = client.endReply(acks);
@@ -395,10 +398,24 @@ export class Dispatcher implements Executor, StepCommands {
     const context = this.#enter(client, request, spec);
     const { reply } = client;
     const start = reply.length;
-    spec.run!(context, request, reply);
+    this.#run(context, request, spec, reply);
     if (context.deferred) return;
     this.#noteError(reply, start);
     client.endReply(0);
+  }
+
+  /** Runs the handler, and keeps what took long. */
+  #run(context: Context, request: Request, spec: CommandSpec, reply: ReplyWriter): void {
+    const { slowLog, session } = context;
+    // Those that need no authentication may bring a password.
+    if (spec.noAuth || !slowLog.times(spec.isQuick)) {
+      spec.run!(context, request, reply);
+      return;
+    }
+    const before = performance.now();
+    spec.run!(context, request, reply);
+    const tookMs = performance.now() - before;
+    slowLog.note(request, tookMs, this.#services, session?.address ?? '', session?.name ?? '');
   }
 
   /** `exit` null: the reply takes the next place in the client's order. */
@@ -442,7 +459,7 @@ export class Dispatcher implements Executor, StepCommands {
     const context = this.#enter(client, request, spec);
     context.muted = true;
     context.exit = SILENCE;
-    spec.run!(context, request, scratch);
+    this.#run(context, request, spec, scratch);
     context.exit = null;
     // CLIENT REPLY ON answers although its client was silent up to now.
     const isAnswered = !context.muted;

@@ -8,6 +8,7 @@ import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import type { ClientSession } from './client-session.js';
 import type { NodeServices } from './services.js';
+import type { SlowLog } from './slow-log.js';
 import type { CommandTable } from './table.js';
 
 /** An argument as COMMAND DOCS shows it. */
@@ -116,6 +117,7 @@ export interface CommandContext {
   readonly keyspace: Keyspace;
   readonly services: NodeServices;
   readonly table: CommandTable;
+  readonly slowLog: SlowLog;
   /** The command that runs. */
   readonly spec: CommandSpec;
   readonly db: number;
@@ -189,6 +191,8 @@ export interface CommandSpec extends CommandTraits {
   readonly firstKey: number;
   readonly lastKey: number;
   readonly keyStep: number;
+  /** Takes no longer than any other of its kind: it is not timed unless all are. */
+  readonly isQuick: boolean;
   readonly keyDatabases: KeyDatabases | null;
   readonly movableKey: MovableKey | null;
   readonly queueMode: QueueMode;

@@ -164,6 +164,7 @@ function specOf(
     observes: entry?.observes ?? false,
     keyMode: entry?.keyMode ?? KeyMode.Single,
     pairs: entry?.pairs ?? Pairs.None,
+    isQuick: flags.includes('fast') || name === 'set',
     keyDatabases: entry?.keyDatabases ?? null,
     movableKey: entry?.movableKey ?? null,
     queueMode: entry?.queueMode ?? queueModeOf(facts, flags),

@@ -42,6 +42,7 @@ const VALUES = [
   '-9223372036854775808',
   'x',
 ];
+const HYPER_LOG_LOGS = ['h1', '{t}h2', '{t}h3'];
 const JUNK = ['', 'x', '-1', '0', '1', 'BIT', 'BYTE', 'LEN', 'NX', '2'];
 
 /** Random commands on bitmaps and on what strings have in common, valid and nearly valid. */
@@ -51,7 +52,12 @@ export class RandomBits {
 
   constructor(random: Random) {
     this.#random = random;
-    this.#generators = [...this.#strings(), ...this.#bits(), ...this.#fields()];
+    this.#generators = [
+      ...this.#strings(),
+      ...this.#bits(),
+      ...this.#fields(),
+      ...this.#counters(),
+    ];
   }
 
   next(): string[] {
@@ -96,14 +102,20 @@ export class RandomBits {
       () => ['GET', key()],
       () => ['GET', key()],
       () => ['APPEND', key(), this.#text()],
-      () => ['SETRANGE', key(), this.#offset(), this.#text()],
+      () => ['SETRANGE', key(), String(this.#below(200)), this.#text()],
       () => (this.#chance(0.3) ? ['DEL', key()] : ['OBJECT', 'ENCODING', key()]),
       () => (this.#chance(0.2) ? ['RPUSH', 'list', 'x'] : ['STRLEN', key()]),
       () => (this.#chance(0.05) ? ['FLUSHALL'] : ['EXISTS', key()]),
-      () => ['COMMAND', 'GETKEYS', ...this.#pick(this.#generators)()],
+      () => this.#getKeys(),
       () => ['LCS', key(), key(), ...this.#lcsOptions()],
       () => ['LCS', key(), key(), ...this.#lcsOptions()],
     ];
+  }
+
+  /** Redis does not find the key of a PFMERGE without sources. */
+  #getKeys(): string[] {
+    const command = this.#pick(this.#generators)();
+    return command[0] === 'PFMERGE' ? ['PING'] : ['COMMAND', 'GETKEYS', ...command];
   }
 
   #lcsOptions(): string[] {
@@ -115,6 +127,26 @@ export class RandomBits {
       ['IDX', 'MINMATCHLEN', '2', 'WITHMATCHLEN'],
       ['IDX', 'LEN'],
     ]);
+  }
+
+  /** HyperLogLogs: their bytes are not compared, as their registers can be packed in several ways. */
+  #counters(): Generator[] {
+    const key = () => this.#pick(HYPER_LOG_LOGS);
+    const any = () => (this.#chance(0.1) ? this.#key() : key());
+    const elements = () =>
+      Array.from(
+        { length: this.#chance(0.1) ? 300 : this.#below(4) },
+        () => `e${this.#below(9000)}`,
+      );
+    const anyKeys = () => Array.from({ length: 1 + this.#below(3) }, any);
+    return [
+      () => ['PFADD', key(), ...elements()],
+      () => ['PFADD', key(), ...elements()],
+      () => ['PFCOUNT', any()],
+      () => ['PFCOUNT', ...anyKeys()],
+      () => ['PFMERGE', key(), ...anyKeys()],
+      () => (this.#chance(0.1) ? ['DEL', key()] : ['TYPE', key()]),
+    ];
   }
 
   #bits(): Generator[] {

@@ -1,0 +1,92 @@
+import type { Config } from '../base/config.js';
+import type { Request } from '../protocol/request.js';
+import type { NodeServices } from './services.js';
+
+/** Arguments of a command that are kept, and bytes of each. */
+const ARGUMENTS_MAX = 32;
+const ARGUMENT_BYTES_MAX = 128;
+/** Below this threshold even commands that take no time are timed: to read the clock twice takes a tenth of GET. */
+const TIME_ALL_BELOW_MICROSECONDS = 1000;
+
+export interface SlowEntry {
+  readonly id: number;
+  /** Unix seconds. */
+  readonly at: number;
+  readonly microseconds: number;
+  readonly args: readonly Buffer[];
+  readonly address: string;
+  readonly name: string;
+}
+
+/** The slowest commands of late, latest first; at most `slowlog-max-len`. */
+export class SlowLog {
+  entries: SlowEntry[] = [];
+  /** Commands that take longer are kept, microseconds; negative for none. */
+  #threshold = -1;
+  #lengthMax = 0;
+  #nextId = 0;
+
+  constructor(config: Config) {
+    config.watch(['slowlog-log-slower-than', 'slowlog-max-len'], () => {
+      this.#threshold = config.get('slowlog-log-slower-than');
+      this.#lengthMax = config.get('slowlog-max-len');
+      this.entries.length = Math.min(this.entries.length, this.#lengthMax);
+    });
+  }
+
+  /** Whether to time a command; one that is `quick` takes no longer than any other of its kind. */
+  times(isQuick: boolean): boolean {
+    if (this.#threshold < 0) return false;
+    return !isQuick || this.#threshold < TIME_ALL_BELOW_MICROSECONDS;
+  }
+
+  /** A command of this client took so long. */
+  note(
+    request: Request,
+    milliseconds: number,
+    services: NodeServices,
+    address: string,
+    name: string,
+  ): void {
+    const microseconds = Math.round(milliseconds * 1000);
+    if (microseconds < this.#threshold || this.#lengthMax === 0) return;
+    this.entries.unshift({
+      id: this.#nextId++,
+      at: Math.floor(services.now() / 1000),
+      microseconds,
+      args: keptArguments(request),
+      address,
+      name,
+    });
+    this.entries.length = Math.min(this.entries.length, this.#lengthMax);
+  }
+}
+
+function keptArguments(request: Request): Buffer[] {
+  const { argc } = request;
+  const kept: Buffer[] = [];
+  for (let i = 0; i < Math.min(argc, ARGUMENTS_MAX); i++) {
+    if (argc > ARGUMENTS_MAX && i === ARGUMENTS_MAX - 1) {
+      kept.push(Buffer.from(`... (${argc - ARGUMENTS_MAX + 1} more arguments)`));
+      break;
+    }
+    const start = request.start[i]!;
+    const bytes = request.length(i);
+    const shown = Math.min(bytes, ARGUMENT_BYTES_MAX);
+    const text = request.buffer.subarray(start, start + shown);
+    const more = bytes > shown ? `... (${bytes - shown} more bytes)` : '';
+    kept.push(Buffer.concat([text, Buffer.from(more)]));
+  }
+  return isSecret(request) ? hidden(kept) : kept;
+}
+
+/** What follows the name of an option that holds a password. */
+function hidden(args: readonly Buffer[]): Buffer[] {
+  return args.map((arg, i) => {
+    const isPassword = args[i - 1]?.toString('latin1').toLowerCase() === 'requirepass';
+    return isPassword ? Buffer.from('(redacted)') : arg;
+  });
+}
+
+const isSecret = (request: Request): boolean =>
+  request.argc > 3 && request.is(0, 'CONFIG') && request.is(1, 'SET');
