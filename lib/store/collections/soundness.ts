@@ -12,6 +12,7 @@ const SCORE_BYTES = 8;
 /** Bit of a sorted set's encoding: its records do not lie in their order. */
 const UNSORTED = 2;
 const DEAD = 1;
+const ONE_BYTE_MAX = 0x7f;
 /** The highest encoding of each type, as encodings.ts of the commands has them. */
 const ENCODING_MAX: Readonly<Record<number, number>> = {
   [ValueType.List]: 0,
@@ -67,14 +68,24 @@ function areRecords(kind: RecordKind, buffer: Buffer, start: number, end: number
   if (records === 0) return false;
   for (let at = start + HEADER_BYTES; at < end; ) {
     const begin = at;
-    const headBytes = numberIn(buffer, at, end);
-    if (headBytes === 0) return false;
-    const head = numberAt(buffer, at);
-    at += headBytes + (head >>> 1);
+    let head = buffer[at]!;
+    let bytes = 1;
+    // Most numbers are one byte; their functions are called for the others only.
+    if (head > ONE_BYTE_MAX) {
+      bytes = numberIn(buffer, at, end);
+      if (bytes === 0) return false;
+      head = numberAt(buffer, at);
+    }
+    at += bytes + (head >>> 1);
     if (kind === RecordKind.KeyValue) {
-      const lengthBytes = at < end ? numberIn(buffer, at, end) : 0;
-      if (lengthBytes === 0) return false;
-      at += lengthBytes + numberAt(buffer, at);
+      if (at >= end) return false;
+      const length = buffer[at]!;
+      if (length <= ONE_BYTE_MAX) at += 1 + length;
+      else {
+        bytes = numberIn(buffer, at, end);
+        if (bytes === 0) return false;
+        at += bytes + numberAt(buffer, at);
+      }
     } else if (kind === RecordKind.KeyScore) {
       if (at + SCORE_BYTES > end || Number.isNaN(f64At(buffer, at))) return false;
       at += SCORE_BYTES;
