@@ -33,6 +33,7 @@ const SEEDS: Readonly<Record<string, number>> = {
   sessions: 12,
   races: 10,
   locks: 16,
+  transfers: 6,
   wide: 10,
   frozen: 12,
   drain: 16,

@@ -5,6 +5,7 @@ import { linearize } from './linearizability.js';
 import { checkPairs, PAIR_KEYS } from './pairs.js';
 import { STEADY_KEYS } from './scans.js';
 import type { Tally } from './tally.js';
+import { checkTransfers, TRANSFER_KEYS } from './transfers.js';
 import { throwFound, Violation } from './violation.js';
 import type { Workload } from './workload.js';
 
@@ -70,8 +71,16 @@ export class HistoryChecks {
     const { calls, scans } = this.#workload;
     this.#tally.check('scans', scans.count);
     throwFound(scans.check(calls));
-    const keysMax = this.#workload.keys.length + PAIR_KEYS.length + STEADY_KEYS.length;
+    const keysMax =
+      this.#workload.keys.length + PAIR_KEYS.length + STEADY_KEYS.length + TRANSFER_KEYS.length;
     if (this.#facts.isEvicting) return;
+    const users = this.#workload.clients.map(({ transfers }) => transfers);
+    this.#tally.check(
+      'transfers',
+      users.reduce((sum, user) => sum + user.seen, 0),
+    );
+    const found = checkTransfers(users);
+    if (found !== null) throw new Violation(found, TRANSFER_KEYS[0]);
     throwFound(scans.checkSizes(calls, keysMax));
     this.#tally.check('histories');
     const pairs = checkPairs(calls);

@@ -65,6 +65,8 @@ export interface Profile {
   readonly scansWhole: boolean;
   /** Share of commands on keys of pairs. */
   readonly pairShare: number;
+  /** Share of transactions. */
+  readonly transferShare: number;
   /** A client gives a command up after so long, and goes elsewhere; 0: never. */
   readonly patienceMs: number;
 }
@@ -107,6 +109,7 @@ const BASE: Profile = {
   scanShare: 0,
   scansWhole: false,
   pairShare: 0.05,
+  transferShare: 0,
   patienceMs: 0,
 };
 
@@ -327,6 +330,20 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     routing: 'round-robin',
     faults: { crash: 1, reset: 0.5 },
     durationMs: 6000,
+  },
+  /** Transactions by clients that go to any node, so that accounts and counters move all the time. */
+  transfers: {
+    ...BASE,
+    nodes: 4,
+    kinds: 'r',
+    keys: 2,
+    clients: 8,
+    thinkMsMax: 15,
+    takeOverAfter: 1,
+    stickyShare: 0.3,
+    transferShare: 0.8,
+    faults: { crash: 1, reset: 0.5, leave: 0.2 },
+    spares: 1,
   },
   locks: {
     ...BASE,

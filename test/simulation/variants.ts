@@ -528,4 +528,27 @@ export const VARIANTS: readonly Variant[] = [
     profile: 'collections-split',
     seed: 1,
   },
+  {
+    name: 'watch-compares-nothing',
+    breaks: 'EXEC does not look whether what was watched has changed on another node',
+    invariant: 'I8',
+    edits: [
+      edit(
+        'watching.js',
+        "return typeof mark === 'number' ? version !== mark : version !== 0 || check.hasChanged;",
+        'return version === -1;',
+      ),
+    ],
+    profile: 'transfers',
+    seed: 1,
+  },
+  {
+    name: 'step-in-pieces',
+    breaks: 'what a transaction changes goes to the backup key by key',
+    invariant: 'I8',
+    edits: [edit('atomic-changes.js', '> FRAME_BYTES_MAX', '> 0')],
+    profile: 'transfers',
+    options: { delayMsMax: 15, partBytes: 20 },
+    seed: 11,
+  },
 ];

@@ -11,6 +11,7 @@ import { Scans } from './scans.js';
 import type { Scheduler } from './scheduler.js';
 import { SessionUser } from './sessions.js';
 import type { Trace } from './trace.js';
+import { TransferUser } from './transfers.js';
 
 export interface WorkloadOptions {
   readonly clients: number;
@@ -35,6 +36,8 @@ export interface WorkloadOptions {
   readonly scansWhole: boolean;
   /** Share of commands on keys of pairs (`pairs.ts`). */
   readonly pairShare: number;
+  /** Share of transactions (`transfers.ts`). */
+  readonly transferShare: number;
   /** A client gives a command up after so long, and goes elsewhere; 0: never. */
   readonly patienceMs: number;
 }
@@ -144,6 +147,7 @@ export class Client {
   readonly #random: Random;
   readonly #session: SessionUser | null;
   readonly #lock: LockUser | null;
+  readonly transfers = new TransferUser();
   #home = -1;
   #turn = 0;
   #connection: Connection | null = null;
@@ -170,6 +174,7 @@ export class Client {
       if (!this.#workload.isRunning) return;
       const process = this.#choose();
       if (process === null) return this.think();
+      if (this.#random.next() < options.transferShare) return this.#transact(process);
       this.run(process, this.#makeCommand(), (call) => {
         this.#workload.scans.answered(this.#number, call);
         this.#session?.answered(call);
@@ -177,6 +182,28 @@ export class Client {
         this.think();
       });
     });
+  }
+
+  /** One transaction, command by command on one connection; a connection on which one was broken off is closed. */
+  #transact(process: Process): void {
+    const { transfers } = this;
+    const answered = (call: Call): void => {
+      if (!transfers.answered(call) || this.#connection?.process !== process) {
+        transfers.drop();
+        this.#connection?.close();
+        this.#connection = null;
+        return this.think();
+      }
+      if (!transfers.isOpen) return this.think();
+      this.#workload.nodes.scheduler.at(this.#random.below(5), () => {
+        if (this.#connection?.process === process) this.run(process, transfers.next(), answered);
+        else {
+          transfers.drop();
+          this.think();
+        }
+      });
+    };
+    this.run(process, transfers.begin(this.#random), answered);
   }
 
   /** Sends one command to that process; `done` is called when its outcome is known, or known to be unknown. */
