@@ -32,6 +32,7 @@ interface Options {
   readonly pairs?: number;
   readonly seconds?: number;
   readonly connections?: number;
+  readonly large?: number;
   readonly json?: string;
   readonly charts?: string;
   readonly node?: string;
@@ -55,6 +56,7 @@ function parseOptions(): Options {
     .option('--node <binary>', 'another version of Node: Tandis runs on that too, beside')
     .option('--without <server...>', 'leave these servers out', [])
     .option('--server-args <option...>', 'further options for tandis server (after =)', [])
+    .option('--large <n>', 'sessions of the cases with very many', positive)
     .option('--charts <directory>', 'write the charts there')
     .option('--json <file>', 'write everything measured to this file')
     .parse()
@@ -73,6 +75,8 @@ function settingsFrom(options: Options): Settings {
     ...base,
     wantsQuiet: options.busy !== true,
     pairs: options.pairs ?? base.pairs,
+    wearPairs: Math.min(options.pairs ?? base.wearPairs, base.wearPairs),
+    largeKeys: options.large ?? base.largeKeys,
     durationMs: options.seconds === undefined ? base.durationMs : options.seconds * 1000,
     connections: options.connections ?? base.connections,
   };
