@@ -58,9 +58,11 @@ function server(services: NodeServices): Fields {
 function clients(services: NodeServices): Fields {
   let input = 0;
   let output = 0;
+  let blocked = 0;
   for (const client of services.clients.all()) {
     input = Math.max(input, client.queryBufferBytes);
     output = Math.max(output, client.outputBytes);
+    if (client.blocked?.isBlocked) blocked++;
   }
   return [
     ['connected_clients', services.clients.size],
@@ -68,7 +70,7 @@ function clients(services: NodeServices): Fields {
     ['maxclients', services.config.get('maxclients')],
     ['client_recent_max_input_buffer', input],
     ['client_recent_max_output_buffer', output],
-    ['blocked_clients', 0],
+    ['blocked_clients', blocked],
     ['tracking_clients', 0],
     ['clients_in_timeout_table', 0],
   ];
@@ -222,6 +224,9 @@ function tandis(services: NodeServices): Fields {
     ['merging_slots', facts.mergingSlots],
     ['merge_dropped_copies', facts.mergeDropped],
     ['published_messages_dropped', facts.messagesDropped],
+    ['awaited_keys', facts.awaitedKeys],
+    ['wait_hints', facts.waitHints],
+    ['wait_hints_refused', facts.waitHintsRefused],
     ['bus_input_bytes', facts.busInputBytes],
     ['bus_output_bytes', facts.busOutputBytes],
     ...[...facts.busMessages].map(([kind, count]) => [`bus_messages_${kind}`, count] as const),

@@ -42,6 +42,8 @@ export const SUBSCRIPTIONS_PER_NODE = 1_000_000;
 
 /** Bytes of the name of a channel, or of a pattern, to subscribe to; messages are published to longer ones as well. */
 export const CHANNEL_BYTES_MAX = 16 * 1024;
+/** Bytes that a client may send behind a command that waits; past these its socket is no longer read. */
+export const BLOCKED_INPUT_BYTES = 1024 * 1024;
 
 /** Milliseconds between two looks for idle clients and soft output limits. */
 export const CLIENT_SWEEP_MS = 1000;

@@ -1,5 +1,6 @@
 import { f64At } from '../protocol/bytes.js';
 import { type Ref, Role, type Store } from '../store/store.js';
+import type { AwaitedKeys } from './awaited-keys.js';
 import type { Claim, DeferredClaim } from './claim.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
@@ -42,6 +43,7 @@ interface ClaimsParts {
   readonly mirrorSender: MirrorSender;
   readonly mirrorReceiver: MirrorReceiver;
   readonly moves: Moves;
+  readonly awaitedKeys: AwaitedKeys;
 }
 
 /** Creating keys whose anchor is another member, and granting that to others (docs/data-plane.md, "Creating a key"). */
@@ -57,6 +59,7 @@ export class Claims implements ReplySink, ProvisionalKeys {
   readonly #mirrorReceiver: MirrorReceiver;
   readonly #moves: Moves;
   readonly #records: Records;
+  readonly #awaitedKeys: AwaitedKeys;
   readonly #claims = new Map<string, Claim>();
   readonly #steps = new Map<number, Claim>();
   readonly #lost = new LostClaims();
@@ -75,6 +78,7 @@ export class Claims implements ReplySink, ProvisionalKeys {
     this.#mirrorReceiver = parts.mirrorReceiver;
     this.#moves = parts.moves;
     this.#records = parts.records;
+    this.#awaitedKeys = parts.awaitedKeys;
     this.#records.provisional = this;
   }
 
@@ -288,6 +292,7 @@ export class Claims implements ReplySink, ProvisionalKeys {
     if (verdict === 'grant') {
       this.#mirrorReceiver.adopt(peer, frame);
       peer.unconfirmed.push({ offset, db: key.db, key: key.bytes });
+      this.#awaitedKeys.granted(frame.type, key);
     } else if (verdict === 'defer' || verdict === 'wait') {
       this.#notify(peer, FrameType.Defer, key, frame.version, '');
       const copy = new KeyFrame();
@@ -420,6 +425,7 @@ export class Claims implements ReplySink, ProvisionalKeys {
   #grantDeferred(deferred: DeferredClaim): void {
     this.#deferred.splice(this.#deferred.indexOf(deferred), 1);
     this.#mirrorReceiver.adopt(deferred.peer, deferred.frame);
+    this.#awaitedKeys.granted(deferred.frame.type, deferred.key);
     this.#notify(deferred.peer, FrameType.Granted, deferred.key, deferred.frame.version, '');
   }
 

@@ -1,5 +1,6 @@
 import { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
+import type { KeyWaits } from './awaited-keys.js';
 import { type ClusterState, SLOTS } from './cluster-state.js';
 import { Counting, type CountQuestion } from './counting.js';
 import type { Flushing, FlushQuestion } from './flushing.js';
@@ -36,6 +37,7 @@ export interface RouterHost {
   wantFlush(): void;
   /** Runs a command here and now. */
   run(operation: Operation): void;
+  readonly keyWaits: KeyWaits;
 }
 
 /** The cluster as the dispatcher sees it: single keys, several keys, and questions to the whole keyspace. */
@@ -43,6 +45,7 @@ export class ClusterRouter implements Router {
   readonly locating: Locating;
   readonly gathering: Gathering;
   readonly scattering: Scattering;
+  readonly keyWaits: KeyWaits;
   readonly #state: ClusterState;
   readonly #routing: Routing;
   readonly #scanning: Scanning;
@@ -71,6 +74,7 @@ export class ClusterRouter implements Router {
     this.#swapping = swapping;
     this.#counting = new Counting(state, queries);
     this.gathering = gathering;
+    this.keyWaits = host.keyWaits;
     this.locating = new Locating(state, queries);
     this.scattering = new Scattering(
       {

@@ -55,6 +55,7 @@ export const FrameType = {
   Edit: 53,
   Announce: 54,
   Publish: 55,
+  Awaited: 58,
 } as const;
 
 export const FIRST_STREAM_TYPE = 16;

@@ -1,4 +1,5 @@
 import type { Announcements } from './announcements.js';
+import type { AwaitedKeys } from './awaited-keys.js';
 import type { Claims } from './claims.js';
 import type { Digests } from './digests.js';
 import type { Forwarding } from './forwarding.js';
@@ -27,6 +28,7 @@ interface Receivers {
   readonly merging: Merging;
   readonly announcements: Announcements;
   readonly publishing: Publishing;
+  readonly awaitedKeys: AwaitedKeys;
 }
 
 /** Hands every frame of a stream to the mechanism that it is for. */
@@ -103,6 +105,8 @@ export class Inbox implements FrameHandler {
         return to.merging.receiveVerdict(peer, buffer, start, end);
       case FrameType.Resolved:
         return to.merging.receiveResolved(buffer, start, end);
+      case FrameType.Awaited:
+        return to.awaitedKeys.receive(peer, buffer, start, end);
       default:
         return this.#beside(peer, type, buffer, start, end);
     }

@@ -1,4 +1,5 @@
-import type { Ref } from '../store/store.js';
+import type { Request } from '../protocol/request.js';
+import type { Ref, ValueType } from '../store/store.js';
 import type { ChangeHooks } from './changes.js';
 import type { Peer } from './peer.js';
 
@@ -8,6 +9,8 @@ export interface KeyspaceHooks extends ChangeHooks {
   created(ref: Ref): void;
   /** Evicts by policy; true when memory is still full. */
   makeRoom(): boolean;
+  /** The running command has made a list or sorted set of what was absent or of another type; `isClaimed`: provisionally. */
+  came(type: ValueType, db: number, request: Request, keyIndex: number, isClaimed: boolean): void;
   /** Whether a member that seems full may be sent more, perhaps after evicting by policy what it holds. */
   admits(backup: Peer): boolean;
 }

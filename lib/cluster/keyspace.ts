@@ -3,6 +3,7 @@ import type { Request } from '../protocol/request.js';
 import { type Attachment, type Ref, Role, type Store, ValueType } from '../store/store.js';
 import { AtomicChanges, type ChangedKey } from './atomic-changes.js';
 import type { Appended, AtomicFrames } from './atomic-frames.js';
+import { isAwaitable } from './awaited-keys.js';
 import { Changes } from './changes.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
@@ -234,6 +235,9 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     if (expireAt === KEEP_EXPIRY) until = this.#hasValue(ref) ? store.expireAt(ref) : 0;
     if (this.events.classes !== 0) this.#notes.value(db, request, keyIndex, ref, expireAt > 0);
     const isNew = ref === 0 || store.role(ref) !== Role.Primary;
+    if (isAwaitable(type) && (isNew || store.type(ref) !== type || this.#isOver(ref))) {
+      this.#hooks.came(type, db, request, keyIndex, this.provisional !== null);
+    }
     if (isNew) ref = this.#create(db, request, keyIndex, ref, end - start);
     else ref = this.#room(ref, end - start);
     if (store.type(ref) !== type) store.setType(ref, type);

@@ -1,6 +1,7 @@
 import type { Store } from '../store/store.js';
 import { Announcements } from './announcements.js';
 import { AtomicFrames } from './atomic-frames.js';
+import { AwaitedKeys } from './awaited-keys.js';
 import { Claims } from './claims.js';
 import { ClockWarning } from './clock-warning.js';
 import type { ClusterConfig } from './cluster-config.js';
@@ -101,6 +102,7 @@ export class NodeParts {
   readonly largeSender: LargeSender;
   readonly largeReceiver: LargeReceiver;
   readonly departure: Departure;
+  readonly awaitedKeys: AwaitedKeys;
   readonly locations = new Locations();
   /** A change-over is over, or a command has more keys to gather: who waits for that is told at the end of the turn. */
   gathersGoOn = false;
@@ -120,6 +122,7 @@ export class NodeParts {
     this.announcements = new Announcements(state, this.streams);
     this.publishing = new Publishing(state, this.streams, this.announcements);
     this.sharedSettings = new SharedSettings(this.announcements, state.clock);
+    this.awaitedKeys = new AwaitedKeys(state, this.streams);
     this.forgets = new Forgets(state, this.streams);
     this.records = new Records(state, this.streams, this.forgets, {
       apply: (floors) => this.flushing.apply(floors),
@@ -169,7 +172,11 @@ export class NodeParts {
     this.departure = new Departure(state, this.settling);
     this.queries = new Queries(state, this.streams, this.largeSender);
     this.flushing = this.#makeFlushing();
-    this.swapping = new Swapping(state, () => this.#isAtRest());
+    this.swapping = new Swapping(
+      state,
+      () => this.#isAtRest(),
+      () => this.awaitedKeys.lookAtAll(),
+    );
     this.handovers = new Handovers(state, this.moves, this.routing, this.keyspace, this.headroom);
     this.watching = new Watching(state, this.keyspace, this.routing, this.queries);
     this.gathering = this.#makeGathering();
@@ -183,7 +190,7 @@ export class NodeParts {
 
   #makeClaims(): Claims {
     const { state, records, streams, keyspace, runner, lookups } = this;
-    const { mirrorSender, mirrorReceiver, moves } = this;
+    const { mirrorSender, mirrorReceiver, moves, awaitedKeys } = this;
     return new Claims({
       state,
       records,
@@ -194,6 +201,7 @@ export class NodeParts {
       mirrorSender,
       mirrorReceiver,
       moves,
+      awaitedKeys,
     });
   }
 
@@ -252,6 +260,7 @@ export class NodeParts {
         random: () => this.#host.random(),
         wantFlush: () => this.streams.wantFlush(),
         run: (operation) => this.runner.run(operation),
+        keyWaits: this.awaitedKeys,
       },
     );
   }
@@ -274,6 +283,8 @@ export class NodeParts {
       created: (ref) => this.records.announce(ref),
       makeRoom: () => this.reclaiming.makeRoom(),
       admits: (backup) => this.headroom.admits(backup, 1),
+      came: (type, db, { buffer, start, end }, index, isClaimed) =>
+        this.awaitedKeys.came(type, db, buffer, start[index]!, end[index]!, isClaimed),
     };
   }
 
@@ -293,6 +304,7 @@ export class NodeParts {
       merging: this.merging,
       announcements: this.announcements,
       publishing: this.publishing,
+      awaitedKeys: this.awaitedKeys,
     });
   }
 

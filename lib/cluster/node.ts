@@ -120,6 +120,7 @@ export class ClusterNode implements MembershipListener {
     this.#parts.flushing.step();
     this.#parts.forgets.step();
     this.#parts.routing.step();
+    this.#parts.awaitedKeys.step();
     if (this.#parts.mirrorReceiver.atomic.step()) this.#parts.streams.resumePaused();
     const scattersGoOn = this.router.scattering.step();
     const questionsGoOn = this.#parts.queries.step();
@@ -232,6 +233,8 @@ export class ClusterNode implements MembershipListener {
     this.#parts.gathering.installed();
     this.#parts.lookups.restart();
     this.#parts.queries.restart();
+    // Before anything is read that the others say in this view.
+    this.#parts.awaitedKeys.installed();
     this.#parts.streams.resumePaused();
     this.#parts.routing.retryParked();
     this.#parts.streams.wantFlush();
@@ -262,6 +265,7 @@ export class ClusterNode implements MembershipListener {
     this.#parts.records.clear();
     this.#parts.largeSender.clear();
     this.#parts.merging.clear();
+    this.#parts.awaitedKeys.excluded();
     this.state.store.clear();
     for (const task of tasks) this.#parts.routing.route(task);
     for (const answer of answers) answer([]);

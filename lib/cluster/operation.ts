@@ -1,5 +1,6 @@
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
+import type { KeyWaits } from './awaited-keys.js';
 import type { Key } from './key.js';
 import type { Step, WatchMark } from './step.js';
 
@@ -102,6 +103,8 @@ export interface Router {
   watch(key: Key, done: (mark: WatchMark | null) => void): void;
   /** Cluster-wide commands; each answers through the sink with a finished reply. */
   clusterWide(command: ClusterWideCommand, operation: Operation): void;
+  /** Whoever waits for keys is told by it. */
+  readonly keyWaits: KeyWaits;
   /** Null when the node is in a cluster; else the error text for every command that needs one (LOADING). */
   refusal(): string | null;
 }

@@ -20,6 +20,8 @@ export class ClusterStatistics {
   slotsRepaired = 0;
   /** Bytes taken by frames whose parts are coming in; not a count, but what they take now. */
   assemblyBytes = 0;
+  /** Members that wait for a key were not remembered here, for want of room. */
+  hintsRefused = 0;
   evicted = 0;
   expired = 0;
   keyspaceHits = 0;

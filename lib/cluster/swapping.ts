@@ -25,11 +25,14 @@ export class Swapping {
   readonly #state: ClusterState;
   /** Nothing is under way for any key. */
   readonly #isAtRest: () => boolean;
+  /** Keys go by other names now. */
+  readonly #swapped: () => void;
   #waiting: Swap[] = [];
 
-  constructor(state: ClusterState, isAtRest: () => boolean) {
+  constructor(state: ClusterState, isAtRest: () => boolean, swapped: () => void) {
     this.#state = state;
     this.#isAtRest = isAtRest;
+    this.#swapped = swapped;
   }
 
   /** `done` gets the error text, null when the databases are swapped. False when too many wait. */
@@ -67,6 +70,7 @@ export class Swapping {
     const floor = floors[first]!;
     floors[first] = floors[second]!;
     floors[second] = floor;
+    this.#swapped();
     done(null);
   }
 }

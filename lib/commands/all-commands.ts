@@ -1,5 +1,6 @@
 import { bitfieldHandlers } from './bitfields.js';
 import { bitmapHandlers } from './bitmaps.js';
+import { blockingHandlers } from './blocking-handlers.js';
 import { clientHandlers } from './client.js';
 import { clusterHandlers } from './cluster.js';
 import { commandHandlers } from './command.js';
@@ -8,6 +9,7 @@ import { connectionHandlers } from './connection.js';
 import { copyHandlers } from './copies.js';
 import { dumpHandlers } from './dumps.js';
 import { bitmapFacts } from './facts/bitmap-facts.js';
+import { blockingFacts } from './facts/blocking-facts.js';
 import { clusterFacts } from './facts/cluster-facts.js';
 import { connectionFacts } from './facts/connection-facts.js';
 import { genericFacts } from './facts/generic-facts.js';
@@ -55,6 +57,7 @@ const REDIS_FACTS = [
   ...listFacts,
   ...sortedSetFacts,
   ...sortedSetRangeFacts,
+  ...blockingFacts,
   ...genericFacts,
   ...connectionFacts,
   ...pubsubFacts,
@@ -87,6 +90,7 @@ export function createCommandTable(): CommandTable {
     sortedSetHandlers,
     sortedSetRangeHandlers,
     sortedSetOperationHandlers,
+    blockingHandlers,
     keyHandlers,
     scanHandlers,
     connectionHandlers,

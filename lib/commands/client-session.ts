@@ -4,6 +4,7 @@ import type { Request } from '../protocol/request.js';
 import type { CommandOrder } from './command-order.js';
 import type { ClientSubscriptions } from './subscriptions.js';
 import type { Transaction, WatchedKeys } from './transaction.js';
+import type { BlockedClient } from './waiter.js';
 
 /** Which replies a client wants: CLIENT REPLY ON, OFF, SKIP (the next command's is left out). */
 export type ReplyMode = 'on' | 'off' | 'skip';
@@ -40,6 +41,8 @@ export interface ClientSession extends ReplySink {
   readonly reply: ReplyWriter;
   /** Which of its commands are on their way. */
   readonly order: CommandOrder;
+  /** Its blocking command that is under way: what comes behind that waits. */
+  blocked: BlockedClient | null;
   /** Keeps a command, which owns its bytes, until `release`; nothing that comes behind it is dispatched before. */
   hold(request: Request): void;
   /** What is held is dispatched again, later in this turn; nothing happens when nothing is. */

@@ -15,12 +15,14 @@ const CLIENT_TYPES = ['normal', 'master', 'replica', 'slave', 'pubsub'];
 /** A later end of a pause, Unix milliseconds, is this one: timers take no larger delay. */
 const PAUSE_MS_MAX = 2 ** 31 - 1;
 const INT64_MAX = 2n ** 63n - 1n;
+const UNBLOCKED = 'UNBLOCKED client unblocked via CLIENT UNBLOCK';
 
 const seconds = (fromMs: number, toMs: number) => Math.max(Math.floor((toMs - fromMs) / 1000), 0);
 
 function flagsOf(client: ClientSession): string {
-  const { subscriptions, transaction, noEvict } = client;
-  const flags = [subscriptions && 'P', transaction && 'x', noEvict && 'e'];
+  const { subscriptions, transaction, blocked, noEvict } = client;
+  const isBlocked = blocked?.isBlocked;
+  const flags = [subscriptions && 'P', transaction && 'x', isBlocked && 'b', noEvict && 'e'];
   return flags.filter(Boolean).join('') || 'N';
 }
 
@@ -261,6 +263,24 @@ function unpause(context: CommandContext, _request: Request, reply: ReplyWriter)
   reply.ok();
 }
 
+function unblock(context: CommandContext, request: Request, reply: ReplyWriter): void {
+  if (request.argc > 4) {
+    reply.error(unknownSubcommandOrArity(request));
+    return;
+  }
+  const isError = request.argc === 4 && request.is(3, 'ERROR');
+  if (request.argc === 4 && !isError && !request.is(3, 'TIMEOUT')) {
+    reply.error('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR');
+    return;
+  }
+  const wanted = integerOrReply(request, 2, reply);
+  if (wanted === undefined) return;
+  const blocked = byId(context, wanted)?.blocked;
+  const isBlocked = blocked?.isBlocked ?? false;
+  if (isBlocked) blocked!.unblock(isError ? UNBLOCKED : null);
+  reply.integer(isBlocked ? 1 : 0);
+}
+
 /** ON or OFF at argument 2; undefined after an error reply. */
 function switchOrReply(request: Request, reply: ReplyWriter): boolean | undefined {
   if (request.is(2, 'ON')) return true;
@@ -352,6 +372,8 @@ const HELP = [
   '    Set client meta attr. Options are:',
   '    * LIB-NAME: the client lib name.',
   '    * LIB-VER: the client lib version.',
+  'UNBLOCK <clientid> [TIMEOUT|ERROR]',
+  '    Unblock the specified blocked client.',
   'TRACKINGINFO',
   '    Report tracking status for the current connection.',
   'NO-EVICT (ON|OFF)',
@@ -370,6 +392,7 @@ export const clientHandlers: Handlers = {
   'client|kill': { run: kill },
   'client|pause': { run: pause },
   'client|unpause': { run: unpause },
+  'client|unblock': { run: unblock },
   'client|no-evict': { run: noEvict },
   'client|no-touch': { run: noTouch },
   'client|reply': { run: replyMode },

@@ -17,6 +17,7 @@ import type { WriteBarrier } from '../cluster/write-barrier.js';
 import { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { KEY_LENGTH_MAX } from '../store/entry.js';
+import { Blocking } from './blocking.js';
 import type { ClientSession } from './client-session.js';
 import { hashesOf, hashesOfKeys, type KeyHashes } from './command-order.js';
 import {
@@ -175,6 +176,7 @@ export class Dispatcher implements Executor, StepCommands {
   readonly #services: NodeServices;
   readonly #context: Context;
   readonly #gate: PauseGate;
+  readonly #blocking: Blocking;
   /** Replies that do not go straight into a connection's own writer. */
   readonly #scratch = new ReplyWriter();
 
@@ -185,6 +187,7 @@ export class Dispatcher implements Executor, StepCommands {
     this.#services = parts.services;
     this.#gate = new PauseGate(parts.services);
     this.#context = new Context(parts, this.#gate, this);
+    this.#blocking = new Blocking(parts.table, parts.router, parts.services, this.#gate);
   }
 
   /**
@@ -193,7 +196,7 @@ export class Dispatcher implements Executor, StepCommands {
    */
   dispatch(client: ClientSession, request: Request): void {
     const spec = this.#table.find(request);
-    if (spec !== null && this.#mustWait(client, request, spec)) {
+    if (client.blocked !== null || (spec !== null && this.#mustWait(client, request, spec))) {
       client.hold(request.copy());
       return;
     }
@@ -220,6 +223,7 @@ export class Dispatcher implements Executor, StepCommands {
       return;
     }
     if (runsByItself(spec)) this.#runKeyless(client, request, spec);
+    else if (spec.blocking !== null) this.#block(client, request, spec, null);
     else if (this.#mayRun(client.db, request, spec)) this.#runHere(client, request, spec);
     else this.#submit(client, request, spec, null);
   }
@@ -392,6 +396,8 @@ export class Dispatcher implements Executor, StepCommands {
     const acks = barrier.count();
     const token = client.endReply(acks);
     if (acks > 0) barrier.register(client, token);
+    // Whoever waits for what came is served before the next command, as in Redis.
+    if (this.#blocking.isDue) this.#blocking.run();
   }
 
   #runKeyless(client: ClientSession, request: Request, spec: CommandSpec): void {
@@ -439,6 +445,22 @@ export class Dispatcher implements Executor, StepCommands {
     });
   }
 
+  /** The way of commands that may wait. `exit` as for `#submit`. */
+  #block(client: ClientSession, request: Request, spec: CommandSpec, exit: Exit | null): void {
+    const reply = exit === null ? client.reply : this.#startScratch(client);
+    const start = reply.length;
+    const refusal = this.#router.refusal();
+    if (refusal !== null) reply.error(refusal);
+    const timeoutMs = refusal ?? spec.blocking!.timeoutOrReply(request, reply);
+    if (typeof timeoutMs === 'number') {
+      const place = exit ?? { sink: client, token: client.deferReply() };
+      this.#blocking.begin(client, request.copy(), spec, timeoutMs, place);
+      return;
+    }
+    this.#noteError(reply, start);
+    if (exit === null) client.endReply(0);
+  }
+
   /** The way of commands whose reply nobody wants. */
   #runMuted(client: ClientSession, request: Request, spec: CommandSpec | null): void {
     if (client.replyMode === 'skip') client.replyMode = 'on';
@@ -453,7 +475,8 @@ export class Dispatcher implements Executor, StepCommands {
       return;
     }
     if (!runsByItself(spec)) {
-      this.#submit(client, request, spec, SILENCE);
+      if (spec.blocking !== null) this.#block(client, request, spec, SILENCE);
+      else this.#submit(client, request, spec, SILENCE);
       return;
     }
     const context = this.#enter(client, request, spec);

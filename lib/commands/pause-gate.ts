@@ -8,6 +8,8 @@ export class PauseGate {
   #until = 0;
   #writesOnly = false;
   readonly #waiting = new Set<ClientSession>();
+  /** Called when a pause is over. */
+  ended: () => void = () => undefined;
 
   constructor(services: Pick<NodeServices, 'now' | 'after'>) {
     this.#services = services;
@@ -42,6 +44,7 @@ export class PauseGate {
     const clients = [...this.#waiting];
     this.#waiting.clear();
     for (const client of clients) client.release();
+    this.ended();
   }
 
   stops(write: boolean): boolean {

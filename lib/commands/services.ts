@@ -64,6 +64,11 @@ export interface TandisFacts {
   readonly mergeDropped: number;
   /** Published messages that a member was not sent, as too much for it was waiting. */
   readonly messagesDropped: number;
+  /** Keys that clients of this node wait for. */
+  readonly awaitedKeys: number;
+  /** As anchor: pairs of a key and a member that waits for it, and how many more were refused. */
+  readonly waitHints: number;
+  readonly waitHintsRefused: number;
   /** Bytes sent and received on the bus, and messages sent by kind. */
   readonly busOutputBytes: number;
   readonly busInputBytes: number;

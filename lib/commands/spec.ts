@@ -6,6 +6,7 @@ import type { ClusterWideCommand, CommandTraits, KeyMode, Pairs } from '../clust
 import type { Step, WatchMark } from '../cluster/step.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
+import type { BlockingForm } from './blocking-forms.js';
 import type { ClientSession } from './client-session.js';
 import type { NodeServices } from './services.js';
 import type { SlowLog } from './slow-log.js';
@@ -172,6 +173,8 @@ export interface HandlerEntry {
   readonly movableKey?: MovableKey;
   /** Where it is not what the flags say. */
   readonly queueMode?: QueueMode;
+  /** How it waits, where it is one that does; `run` never waits. */
+  readonly blocking?: BlockingForm;
 }
 
 /** By name; subcommands as "client|list". */
@@ -183,6 +186,8 @@ export interface CommandSpec extends CommandTraits {
   readonly arity: number;
   /** Null for a container such as CLIENT that does nothing of its own. */
   readonly run: Handler | null;
+  /** How it waits for what its handler does not find; null for commands that do not wait. */
+  readonly blocking: BlockingForm | null;
   /** Whether there are keys among the arguments. */
   readonly hasKeys: boolean;
   /** Keys whose number is an argument, behind those of the range. */

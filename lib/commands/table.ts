@@ -168,6 +168,7 @@ function specOf(
     keyDatabases: entry?.keyDatabases ?? null,
     movableKey: entry?.movableKey ?? null,
     queueMode: entry?.queueMode ?? queueModeOf(facts, flags),
+    blocking: entry?.blocking ?? null,
     loading: flags.includes('loading'),
     noAuth: flags.includes('no_auth'),
     whileSubscribed: entry?.whileSubscribed ?? false,

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import {
+  BLOCKED_INPUT_BYTES,
   COMMANDS_PER_TURN,
   HELD_REPLIES_PAUSE,
   LINGER_MS,
@@ -12,6 +13,7 @@ import { CommandOrder } from '../commands/command-order.js';
 import type { Statistics } from '../commands/statistics.js';
 import type { ClientSubscriptions } from '../commands/subscriptions.js';
 import type { Transaction, WatchedKeys } from '../commands/transaction.js';
+import type { BlockedClient } from '../commands/waiter.js';
 import { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { ParseResult, type RequestLimits, RequestParser } from '../protocol/request-parser.js';
@@ -65,6 +67,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   watched: WatchedKeys | null = null;
   lastCommand = '';
   commandsRun = 0;
+  blocked: BlockedClient | null = null;
   readonly reply = new ReplyWriter();
   readonly order = new CommandOrder(() => this.release());
 
@@ -74,8 +77,9 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   readonly #replies = new ReplyQueue(this.reply);
   #closing: Closing = Closing.No;
   #closingSince = 0;
-  /** Commands may be left in the parser, and the socket is not read until they have run. */
+  /** Commands may be left in the parser, and the socket is not read until they have run, but for what `#mustHearEnd` says. */
   #stopped = false;
+  #isPaused = false;
   #inFlushList = false;
   /** Has commands that run at the end of this turn; how many may, and what the last look for one has found. */
   #isQueued = false;
@@ -103,12 +107,16 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
     socket.on('end', () => {
       if (this.#isQueued) host.inputs.run();
       this.closeAfterReplies();
+      // Whoever has hung up waits for nothing, but for what an attempt under way may bring.
+      this.blocked?.unblock(null);
     });
     // What went wrong with one client's socket is of no interest to others; 'close' follows.
     socket.on('error', () => undefined);
     socket.on('close', () => {
       if (this.#isQueued) host.inputs.run();
       this.#depart(Closing.Closed);
+      this.#closing = Closing.Closed;
+      this.blocked?.cancel();
     });
   }
 
@@ -224,13 +232,20 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   }
 
   #setStopped(stopped: boolean): void {
-    if (stopped !== this.#stopped) {
-      this.#stopped = stopped;
-      if (stopped) this.#socket.pause();
+    this.#stopped = stopped;
+    const isPaused = stopped && !this.#mustHearEnd();
+    if (isPaused !== this.#isPaused) {
+      this.#isPaused = isPaused;
+      if (isPaused) this.#socket.pause();
       else this.#socket.resume();
     }
     // A congested connection goes on when its output has drained, another one in its next turn.
     if (stopped && !this.#isCongested()) this.#flushLater();
+  }
+
+  /** A client that waits may hang up: that is only heard while its socket is read, so what it sends meanwhile is kept. */
+  #mustHearEnd(): boolean {
+    return this.blocked !== null && this.#parser.pendingBytes < BLOCKED_INPUT_BYTES;
   }
 
   #refuse(): void {
@@ -286,6 +301,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   failWaiting(error: string): void {
     if (this.#closing >= Closing.Ended) return;
     this.order.abandon();
+    this.blocked?.cancel();
     if (this.#replies.failAll(Buffer.from(`-${error}\r\n`))) this.#flushLater();
   }
 
@@ -368,12 +384,21 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
 
   /** Closes the connection if the client waits for nothing, and has sent nothing since then; Unix milliseconds. */
   closeInPause(since: number): void {
+    if (this.#waitsInVain()) return;
     if (this.lastActiveAt <= since && this.#replies.isEmpty) this.closeOnceRead();
   }
 
   /** Closes the connection behind the replies to all that was read; not yet while some of that is to be run. */
   closeOnceRead(): void {
+    if (this.#waitsInVain()) return;
     if (!this.#stopped && !this.#isQueued) this.closeAfterReplies();
+  }
+
+  /** A blocked client is sent away without a reply, unless something is on its way to it. */
+  #waitsInVain(): boolean {
+    if (this.blocked === null || this.blocked.isTrying) return false;
+    this.kill();
+    return true;
   }
 
   /** Says no more, and lets the client read what was said: input is dropped until it closes, or until it is swept. */
@@ -385,6 +410,8 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
 
   kill(): void {
     this.#depart(Closing.Closed);
+    this.#closing = Closing.Closed;
+    this.blocked?.cancel();
     this.#socket.destroy();
   }
 

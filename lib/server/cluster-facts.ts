@@ -108,6 +108,9 @@ export class NodeClusterFacts implements ClusterFacts {
       mergingSlots: this.#node.state.mergingSlots,
       mergeDropped: statistics.mergeDropped,
       messagesDropped: statistics.messagesDropped,
+      awaitedKeys: this.#node.router.keyWaits.awaited,
+      waitHints: this.#node.router.keyWaits.hints,
+      waitHintsRefused: statistics.hintsRefused,
       busOutputBytes: statistics.busBytesSent,
       busInputBytes: statistics.busBytesReceived,
       busMessages: new Map(

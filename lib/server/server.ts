@@ -8,7 +8,7 @@ import { VERSION } from '../base/version.js';
 import type { Address, Member, View } from '../cluster/member.js';
 import { ClusterNode } from '../cluster/node.js';
 import type { ClusterHost } from '../cluster/node-parts.js';
-import { OUTCOME_UNKNOWN } from '../cluster/runner.js';
+import { CLUSTER_DOWN, OUTCOME_UNKNOWN } from '../cluster/runner.js';
 import { createCommandTable } from '../commands/all-commands.js';
 import { Dispatcher } from '../commands/dispatcher.js';
 import type { ShutdownEnded, ShutdownRequest } from '../commands/services.js';
@@ -309,7 +309,11 @@ export class TandisServer {
     this.#logger.warn('too few members are reached to serve with', {
       members: this.#node.state.view?.members.length ?? 0,
     });
-    for (const client of this.#clients.all()) client.failWaiting(OUTCOME_UNKNOWN);
+    for (const client of this.#clients.all()) {
+      // Who waits, and tries nothing, knows that nothing was run.
+      if (client.blocked?.isTrying === false) client.blocked.unblock(CLUSTER_DOWN);
+      client.failWaiting(OUTCOME_UNKNOWN);
+    }
   }
 
   /** Told of others, and serving without any: the others may be a cluster of their own. */

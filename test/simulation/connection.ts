@@ -1,6 +1,7 @@
 import type { ClientSession, ReplyMode } from '../../lib/commands/client-session.js';
 import { CommandOrder } from '../../lib/commands/command-order.js';
 import type { Transaction, WatchedKeys } from '../../lib/commands/transaction.js';
+import type { BlockedClient } from '../../lib/commands/waiter.js';
 import { ReplyWriter } from '../../lib/protocol/reply-writer.js';
 import { Request } from '../../lib/protocol/request.js';
 import { type ReplyOutput, ReplyQueue } from '../../lib/server/reply-queue.js';
@@ -34,6 +35,7 @@ export class Connection implements ClientSession, ReplyOutput {
   watched: WatchedKeys | null = null;
   lastCommand = '';
   commandsRun = 0;
+  blocked: BlockedClient | null = null;
   readonly queryBufferBytes = 0;
   readonly outputBytes = 0;
   readonly reply = new ReplyWriter();
@@ -84,6 +86,7 @@ export class Connection implements ClientSession, ReplyOutput {
   close(): void {
     this.#isOpen = false;
     this.process.connections.delete(this);
+    this.blocked?.cancel();
   }
 
   // --- at the server

@@ -1,4 +1,5 @@
-import type { Key } from '../../lib/cluster/key.js';
+import { awaitedKey, type KeyWaits } from '../../lib/cluster/awaited-keys.js';
+import { type Key, keyOfArgument } from '../../lib/cluster/key.js';
 import { KEEP_EXPIRY, type Keyspace } from '../../lib/cluster/keyspace-contract.js';
 import { KeyspaceEvents } from '../../lib/cluster/keyspace-events.js';
 import type {
@@ -43,6 +44,35 @@ const TYPE_NAMES: Readonly<Record<string, number>> = {
   hash: ValueType.Hash,
 };
 
+/** Waits of a node without cluster: all that comes to be, comes to be here. */
+class LocalWaits implements KeyWaits {
+  listener: KeyWaits['listener'] = { look() {}, refused() {}, step() {} };
+  readonly hints = 0;
+  readonly #awaited = new Set<string>();
+
+  get awaited(): number {
+    return this.#awaited.size;
+  }
+
+  await({ id }: { id: string }): void {
+    this.#awaited.add(id);
+  }
+
+  forget({ id }: { id: string }): void {
+    this.#awaited.delete(id);
+  }
+
+  wantStep(): void {
+    setImmediate(() => this.listener.step());
+  }
+
+  came(id: string): void {
+    if (!this.#awaited.has(id)) return;
+    this.listener.look(id);
+    this.wantStep();
+  }
+}
+
 /** Keyspace, router and barrier of a node without cluster, over plain Maps: what dispatcher and handlers are tested on. */
 export class LocalNode implements Keyspace, Router, WriteBarrier {
   now = 0;
@@ -57,6 +87,7 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
   acksPerChange = 0;
   readonly registered: { sink: ReplySink; token: number }[] = [];
   readonly submitted: Operation[] = [];
+  readonly keyWaits = new LocalWaits();
   readonly databases = Array.from({ length: DATABASES }, () => new Map<string, Entry>());
   #refs: (Entry | null)[] = [null];
   /** Databases of #refs: an entry has none of its own, since SWAPDB moves it. */
@@ -267,6 +298,9 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
     expireAt: number,
   ): void {
     const key = request.latin1(keyIndex);
+    if (this.databases[db]!.get(key)?.type !== type) {
+      this.keyWaits.came(awaitedKey(type, keyOfArgument(db, request, keyIndex)).id);
+    }
     this.set(db, key, Buffer.from(value.subarray(start, end)), expireAt, type);
     this.databases[db]!.get(key)!.encoding = encoding;
   }

@@ -16,6 +16,7 @@ import type {
 import { Statistics } from '../../lib/commands/statistics.js';
 import { type ClientSubscriptions, Subscriptions } from '../../lib/commands/subscriptions.js';
 import type { Transaction, WatchedKeys } from '../../lib/commands/transaction.js';
+import type { BlockedClient } from '../../lib/commands/waiter.js';
 import { keySlot } from '../../lib/protocol/crc16.js';
 import { ReplyWriter } from '../../lib/protocol/reply-writer.js';
 import { Request } from '../../lib/protocol/request.js';
@@ -49,6 +50,7 @@ export class FakeClient implements ClientSession {
   watched: WatchedKeys | null = null;
   lastCommand = '';
   commandsRun = 0;
+  blocked: BlockedClient | null = null;
   readonly queryBufferBytes = 0;
   readonly outputBytes = 0;
   readonly reply = new ReplyWriter();
@@ -240,6 +242,9 @@ export class TestNode {
           mergingSlots: 0,
           mergeDropped: 0,
           messagesDropped: 0,
+          awaitedKeys: 0,
+          waitHints: 0,
+          waitHintsRefused: 0,
           busOutputBytes: 0,
           busInputBytes: 0,
           busMessages: new Map([['mirror', 2]]),

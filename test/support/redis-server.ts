@@ -120,6 +120,14 @@ export class RespConnection {
     });
   }
 
+  /** As `ask`, for a reply that may take as long as it likes. */
+  wait(...args: (string | Buffer)[]): Promise<{ reply: Reply; bytes: string }> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#socket.write(encodeCommand(args));
+    });
+  }
+
   /** Sends bytes as they are, without waiting for anything. */
   write(bytes: Buffer): void {
     this.#socket.write(bytes);

@@ -306,6 +306,28 @@ export const connectionFacts: readonly CommandFacts[] = [
         complexity: 'O(N) Where N is the number of paused clients',
       },
       {
+        name: 'unblock',
+        arity: -3,
+        flags: 'admin noscript loading stale',
+        categories: 'admin slow dangerous connection',
+        summary: 'Unblock a client blocked in a blocking command from a different connection',
+        since: '5.0.0',
+        group: 'connection',
+        complexity: 'O(log N) where N is the number of client connections',
+        arguments: [
+          { name: 'client-id', type: 'integer' },
+          {
+            name: 'timeout_error',
+            type: 'oneof',
+            flags: 'optional',
+            arguments: [
+              { name: 'timeout', type: 'pure-token', token: 'TIMEOUT' },
+              { name: 'error', type: 'pure-token', token: 'ERROR' },
+            ],
+          },
+        ],
+      },
+      {
         name: 'no-evict',
         arity: 3,
         flags: 'admin noscript loading stale',
