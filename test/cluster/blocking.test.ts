@@ -38,7 +38,7 @@ t.test('a client that hangs up waits no more', async (t) => {
 });
 
 t.test('waiting at one node for what comes through others, while nodes die', async (t) => {
-  const cluster = await TestCluster.start(t, 3, '--node-timeout', '500');
+  const cluster = await TestCluster.start(t, 3);
   const [first] = cluster.nodes as [NodeProcess, ...NodeProcess[]];
   for (let i = 0; i < 6; i++) {
     const key = `q${i}`;
@@ -104,7 +104,7 @@ async function work(nodes: readonly NodeProcess[], turn: number, got: (text: str
 }
 
 t.test('a queue that all nodes fill and empty, while nodes are restarted', async (t) => {
-  const cluster = await TestCluster.start(t, 3, '--node-timeout', '500');
+  const cluster = await TestCluster.start(t, 3);
   const { nodes } = cluster;
   const taken = new Map<string, number>();
   let unknown = 0;
