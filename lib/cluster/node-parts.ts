@@ -172,11 +172,7 @@ export class NodeParts {
     this.departure = new Departure(state, this.settling);
     this.queries = new Queries(state, this.streams, this.largeSender);
     this.flushing = this.#makeFlushing();
-    this.swapping = new Swapping(
-      state,
-      () => this.#isAtRest(),
-      () => this.awaitedKeys.lookAtAll(),
-    );
+    this.swapping = this.#makeSwapping();
     this.handovers = new Handovers(state, this.moves, this.routing, this.keyspace, this.headroom);
     this.watching = new Watching(state, this.keyspace, this.routing, this.queries);
     this.gathering = this.#makeGathering();
@@ -212,6 +208,11 @@ export class NodeParts {
       flushed: () => this.locations.clear(),
       flushEnded: () => this.routing.retryParked(),
     });
+  }
+
+  #makeSwapping(): Swapping {
+    const isAtRest = () => this.#isAtRest();
+    return new Swapping(this.state, isAtRest, () => this.awaitedKeys.lookAtAll());
   }
 
   #makeGathering(): Gathering {
