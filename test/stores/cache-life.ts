@@ -21,6 +21,9 @@ export interface SessionCache {
   /** The ids of all sessions. */
   list(): Promise<readonly string[]>;
   clear(): Promise<unknown>;
+  /** What it can do with several sessions in one transaction; absent where it makes none. */
+  readonly saveAll?: (ids: readonly string[], session: Session) => Promise<unknown>;
+  readonly removeAll?: (ids: readonly string[]) => Promise<unknown>;
   close(): unknown;
 }
 
@@ -53,6 +56,14 @@ async function livesThrough(t: Test, kit: CacheKit, cluster: TestCluster, owner:
   await home.remove('bob');
   t.notOk(await other.read('bob'), 'logged out');
   t.same(await home.list(), ['ann']);
+  if (home.saveAll !== undefined && home.removeAll !== undefined) {
+    const ids = ['fay', 'gil', 'hal'];
+    await home.saveAll(ids, { user: 'several', views: 0 });
+    t.same([...(await other.list())].sort(), ['ann', ...ids], 'several at once');
+    t.same(await other.read('gil'), { user: 'several', views: 0 });
+    await home.removeAll(ids);
+    t.same(await other.list(), ['ann']);
+  }
   await other.clear();
   t.same(await home.list(), [], 'cleared');
   t.notOk(await home.read('ann'));

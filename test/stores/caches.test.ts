@@ -29,6 +29,9 @@ const keyv: CacheKit = {
       read: (id) => keyv.get<Session>(id),
       remove: (id) => keyv.delete(id),
       list: () => idsOf(keyv),
+      saveAll: (ids, session) =>
+        keyv.setMany(ids.map((key) => ({ key, value: session, ttl: 60_000 }))),
+      removeAll: (ids) => keyv.delete([...ids]),
       clear: () => keyv.clear(),
       close: () => (keyv.store as KeyvRedis<unknown>).disconnect(true),
     };
@@ -48,6 +51,9 @@ const cacheManager: CacheKit = {
       read: (id) => cache.get<Session>(id),
       remove: (id) => cache.del(id),
       list: () => idsOf(keyv),
+      saveAll: (ids, session) =>
+        cache.mset(ids.map((key) => ({ key, value: session, ttl: 60_000 }))),
+      removeAll: (ids) => cache.mdel([...ids]),
       clear: () => cache.clear(),
       close: () => store.disconnect(true),
     };

@@ -257,6 +257,36 @@ t.test('recorded conversations', async (t) => {
     t.equal(await first!.next(), `["message", "__keyevent@0__:expired", "${key}"]`);
   });
 
+  await t.test('transactions: scs over redigo, redis-rack, Django, Laravel', async (t) => {
+    const conversation = await Conversation.open(cluster.nodes[1]!.port);
+    t.teardown(() => conversation.close());
+    const lines: readonly Line[] = [
+      ['MULTI', OK],
+      ['SET scs:session:1 data', '+QUEUED'],
+      ['PEXPIREAT scs:session:1 4102444800000', '+QUEUED'],
+      ['EXEC', '[+OK, :1]'],
+      ['MULTI', OK],
+      ['SETNX rack:session:1 data', '+QUEUED'],
+      ['EXPIRE rack:session:1 1800', '+QUEUED'],
+      ['EXEC', '[:1, :1]'],
+      ['MULTI', OK],
+      ['MSET django:1 a django:2 b', '+QUEUED'],
+      ['EXPIRE django:1 300', '+QUEUED'],
+      ['EXPIRE django:2 300', '+QUEUED'],
+      ['EXEC', '[+OK, :1, :1]'],
+      ['MULTI', OK],
+      ['SETEX laravel_cache:1 60 a', '+QUEUED'],
+      ['NOSUCHCOMMAND', UNKNOWN],
+      ['EXEC', '-EXECABORT Transaction discarded because of previous errors.'],
+      ['WATCH scs:session:1', OK],
+      ['UNWATCH', OK],
+      ['MULTI', OK],
+      ['DISCARD', OK],
+      ['DEL scs:session:1 rack:session:1 django:1 django:2 laravel_cache:1', ':4'],
+    ];
+    for (const line of lines) await hold(t, conversation, line);
+  });
+
   await t.test('Lettuce and Jedis: fallbacks and subscriptions', async (t) => {
     const [first, second] = cluster.nodes;
     const subscriber = await Conversation.open(first!.port);

@@ -42,6 +42,11 @@ if ($phase === 'before') {
     usleep(350_000);
     check('expired', $other->get('php:ida'), false);
     check('pipeline', $home->pipeline()->set('php:p', 1)->incr('php:p')->del('php:p')->exec(), [true, 2, 1]);
+    check('transaction', $home->multi()->set('php:t', 1)->incr('php:t')->del('php:t')->exec(), [true, 2, 1]);
+    $home->watch('php:t');
+    $other->set('php:t', 'other');
+    check('watched', $home->multi()->del('php:t')->exec(), false);
+    check('not deleted', $other->del('php:t'), 1);
     $other->setex('php:zoe', 3600, '0');
 } else {
     check('on a survivor', $home->get('php:zoe'), '0');

@@ -32,6 +32,11 @@ if ($phase eq 'before') {
     $home->set('perl:ida', '0', 'PX', 300);
     sleep 0.35;
     check('expired', $other->get('perl:ida'), undef);
+    $home->multi;
+    $home->set('perl:t', 1);
+    $home->incr('perl:t');
+    $home->del('perl:t');
+    check('transaction', join(' ', $home->exec), 'OK 2 1');
     check('version', $home->info->{redis_version}, '7.0.15');
     $other->setex('perl:zoe', 3600, '0');
 } else {

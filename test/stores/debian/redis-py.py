@@ -37,6 +37,19 @@ def before():
     with home.pipeline(transaction=False) as pipeline:
         replies = pipeline.set("py:p", "1").incr("py:p").delete("py:p").execute()
     check("pipeline", replies, [True, 2, 1])
+    replies = home.pipeline().set("py:t", "1").incr("py:t").execute()
+    check("transaction", replies, [True, 2])
+    with other.pipeline() as transaction:
+        transaction.watch("py:t")
+        home.incr("py:t")
+        transaction.multi()
+        transaction.delete("py:t")
+        try:
+            transaction.execute()
+            sys.exit("a watched key was changed, and the transaction went on")
+        except redis.WatchError:
+            pass
+    check("not deleted", home.getdel("py:t"), "3")
     messages = other.pubsub()
     messages.subscribe("py:news")
     check("subscribed", messages.get_message(timeout=5)["type"], "subscribe")

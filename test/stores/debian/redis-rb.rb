@@ -28,6 +28,12 @@ if phase == 'before'
   sleep 0.35
   check('expired', other.get('rb:ida'), nil)
   check('pipelined', home.pipelined { |p| p.set('rb:p', 1); p.incr('rb:p'); p.del('rb:p') }, ['OK', 2, 1])
+  check('transaction', home.multi { |m| m.set('rb:t', 1); m.incr('rb:t'); m.del('rb:t') }, ['OK', 2, 1])
+  home.watch('rb:t') do
+    other.set('rb:t', 'other')
+    check('watched', home.multi { |m| m.del('rb:t') }, nil)
+  end
+  check('not deleted', other.del('rb:t'), 1)
   store = Redis::Store.new(port: first.to_i)
   store.setex('rb:object', 3600, { user: 'ann' })
   check('an object', Redis::Store.new(port: second.to_i).get('rb:object'), { user: 'ann' })
