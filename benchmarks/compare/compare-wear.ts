@@ -12,6 +12,10 @@ import type { Settings } from './settings.js';
 /** In each round so many keys are drawn as there are, and get values of drawn sizes. */
 const ROUNDS = 10;
 const SHRUNK_BYTES = 300;
+/** A server may give memory back at its own pace: so long it may, while it still does. */
+const GIVE_BACK_MS_MAX = 600_000;
+const GIVE_BACK_CHECK_MS = 5000;
+const STILL_FALLING = 0.99;
 
 /** Resident bytes per byte of keys and values; the slowest reply to any command, milliseconds. */
 export interface WearResult {
@@ -68,9 +72,19 @@ async function wearOne(
     await delay(settings.memorySettleMs);
     const updated = perLiveByte(meanValueBytes({ ...base, workload: 'update' }));
     await run({ workload: 'fill', valueBytes: SHRUNK_BYTES });
-    await delay(settings.memorySettleMs);
+    await untilCalm(() => residentBytes(servers));
     return { fresh, updated, shrunk: perLiveByte(SHRUNK_BYTES), longestLoadMs, longestUpdateMs };
   } finally {
     await stopAll(servers.children);
+  }
+}
+
+/** Waits while the memory is shrinking. */
+async function untilCalm(resident: () => number): Promise<void> {
+  const giveUpAt = performance.now() + GIVE_BACK_MS_MAX;
+  for (let before = Infinity; resident() < before * STILL_FALLING; ) {
+    if (performance.now() > giveUpAt) return;
+    before = resident();
+    await delay(GIVE_BACK_CHECK_MS);
   }
 }
