@@ -5,6 +5,7 @@ import { join, posix } from 'node:path';
 const FLOORS = [
   'lib/base',
   'lib/protocol',
+  'lib/lua',
   'lib/store',
   'lib/cluster',
   'lib/commands',

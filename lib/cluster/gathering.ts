@@ -105,8 +105,9 @@ export class Gathering implements ReplySink {
     const isAlone = this.#state.isAlone && !this.#state.isChanging;
     const isWrite = operation.traits.write;
     if (isWrite && this.#state.lacksBackups) return refuse(operation, NO_REPLICAS);
-    const isFree = this.#holds.size === 0 && !isSliced(operation, this.#stepKeys);
-    if (operation.keys.length === 0 || (isAlone && isFree)) return this.#steps.runAlone(operation);
+    const isShort = !isSliced(operation, this.#stepKeys);
+    const isFree = operation.keys.length === 0 || (isAlone && this.#holds.size === 0);
+    if (isShort && isFree) return this.#steps.runAlone(operation);
     if (this.#gathers.size + this.#returning.size >= GATHERS_MAX) return refuse(operation);
     if (changeBytesMax(operation) > FRAME_BYTES_MAX) return refuse(operation, TOO_LARGE);
     const gather = new Gather(operation, ++this.#lastToken, this.#state.deadline());
@@ -333,7 +334,7 @@ export class Gathering implements ReplySink {
   #bringTogether(gather: Gather): boolean {
     if (this.#isOverdue(gather)) return false;
     if (this.#state.isChanging || this.#state.flushing || !this.#state.isServing) return false;
-    const first = this.#together.refAt(gather, 0);
+    const first = gather.count === 0 ? 0 : this.#together.refAt(gather, 0);
     const backup = first === 0 ? null : this.#state.livePeer(this.#store.peer(first));
     // Since the gather began all others may have gone.
     if (!this.#state.isAlone) {

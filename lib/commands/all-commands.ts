@@ -18,6 +18,7 @@ import { hyperLogLogFacts } from './facts/hyperloglog-facts.js';
 import { listFacts } from './facts/list-facts.js';
 import { observationFacts } from './facts/observation-facts.js';
 import { pubsubFacts } from './facts/pubsub-facts.js';
+import { scriptFacts } from './facts/script-facts.js';
 import { serverFacts } from './facts/server-facts.js';
 import { setFacts } from './facts/set-facts.js';
 import { sortedSetFacts } from './facts/sorted-set-facts.js';
@@ -35,6 +36,7 @@ import { memoryHandlers } from './memory.js';
 import { observationHandlers } from './observation.js';
 import { pubsubHandlers } from './pubsub.js';
 import { scanHandlers } from './scan.js';
+import { scriptHandlers } from './scripts.js';
 import { serverHandlers } from './server.js';
 import { setOperationHandlers } from './set-operations.js';
 import { setHandlers } from './sets.js';
@@ -65,6 +67,7 @@ const REDIS_FACTS = [
   ...observationFacts,
   ...clusterFacts,
   ...transactionFacts,
+  ...scriptFacts,
 ];
 
 function withAdditions(facts: CommandFacts): CommandFacts {
@@ -103,5 +106,6 @@ export function createCommandTable(): CommandTable {
     commandHandlers,
     clusterHandlers,
     transactionHandlers,
+    scriptHandlers,
   ]);
 }

@@ -6,6 +6,8 @@ export const Errors = {
   execAbort: 'EXECABORT Transaction discarded because of previous errors.',
   notInTransaction: 'ERR Command not allowed inside a transaction',
   transactionTooLarge: 'ERR transaction is too large',
+  noScript: 'NOSCRIPT No matching script. Please use EVAL.',
+  notDeclared: 'ERR Script attempted to access a key that is not among its KEYS',
   syntax: 'ERR syntax error',
   notInteger: 'ERR value is not an integer or out of range',
   notFloat: 'ERR value is not a valid float',
@@ -82,6 +84,11 @@ export function execAbortedBy(error: string): string {
 /** For commands whose reply comes later or from others, which no step can wait for. */
 export function notInStep(name: string): string {
   return `ERR '${name}' is not allowed inside a transaction: its reply does not come at once`;
+}
+
+/** The same for scripts. */
+export function notInScript(name: string): string {
+  return `ERR '${name}' is not allowed from script: it concerns the whole cluster`;
 }
 
 export function invalidExpireTime(name: string): string {

@@ -2,6 +2,7 @@ import type { Config } from '../base/config.js';
 import type { OptionName } from '../base/options.js';
 import type { Member, ViewId } from '../cluster/member.js';
 import type { ClientSession } from './client-session.js';
+import type { ScriptEngine } from './scripting/script-engine.js';
 import type { Statistics } from './statistics.js';
 import type { Subscriptions } from './subscriptions.js';
 
@@ -122,6 +123,7 @@ export interface NodeServices {
   readonly clients: ClientRegistry;
   readonly cluster: ClusterFacts;
   readonly subscriptions: Subscriptions;
+  readonly scripts: ScriptEngine;
   /** Version of Tandis. */
   readonly version: string;
   /** 40 hexadecimal characters, of this process life. */

@@ -4,6 +4,7 @@ import type { Logger } from '../base/logger.js';
 import type { OptionName } from '../base/options.js';
 import { VERSION } from '../base/version.js';
 import type { SharedSettings } from '../cluster/shared-settings.js';
+import { ScriptEngine } from '../commands/scripting/script-engine.js';
 import type {
   ClientRegistry,
   ClusterFacts,
@@ -51,6 +52,7 @@ export class ServerServices implements NodeServices {
   readonly clients: ClientRegistry;
   readonly cluster: ClusterFacts;
   readonly subscriptions: Subscriptions;
+  readonly scripts = new ScriptEngine(() => Date.now());
   readonly version = VERSION;
   readonly runId: string;
   readonly startedAt = Date.now();

@@ -7,6 +7,7 @@ import { createCommandTable } from '../../lib/commands/all-commands.js';
 import type { ClientSession, ReplyMode } from '../../lib/commands/client-session.js';
 import { CommandOrder } from '../../lib/commands/command-order.js';
 import { Dispatcher } from '../../lib/commands/dispatcher.js';
+import { ScriptEngine } from '../../lib/commands/scripting/script-engine.js';
 import type {
   NodeServices,
   ShutdownEnded,
@@ -254,6 +255,7 @@ export class TestNode {
       version: '0.1.0',
       runId: 'b'.repeat(40),
       startedAt: this.time,
+      scripts: new ScriptEngine(() => Date.now()),
       now: () => node.time,
       random: () => Math.random(),
       store: () => ({
