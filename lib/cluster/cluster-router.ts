@@ -19,6 +19,7 @@ import type { Routing } from './routing.js';
 import { CLUSTER_DOWN, errorReply, NO_REPLICAS, NOT_RUN, OUTCOME_UNKNOWN } from './runner.js';
 import type { Scanning, ScanQuestion } from './scanning.js';
 import { Scattering } from './scattering.js';
+import { isScriptQuestion, type ScriptQuestion, ScriptSharing } from './script-sharing.js';
 import type { WatchMark } from './step.js';
 import type { Swapping } from './swapping.js';
 import { taskOf } from './task.js';
@@ -29,7 +30,13 @@ const HASHES = 2 ** 32;
 const ENTRIES_PER_STEP = 1000;
 const DATABASES_MAX = 256;
 
-type Question = ScanQuestion | FlushQuestion | LocateQuestion | CountQuestion | AbsenceQuestion;
+type Question =
+  | ScanQuestion
+  | FlushQuestion
+  | LocateQuestion
+  | CountQuestion
+  | AbsenceQuestion
+  | ScriptQuestion;
 
 /** What the router needs of the rest of the node. */
 export interface RouterHost {
@@ -43,6 +50,7 @@ export interface RouterHost {
 /** The cluster as the dispatcher sees it: single keys, several keys, and questions to the whole keyspace. */
 export class ClusterRouter implements Router {
   readonly locating: Locating;
+  readonly scripts: ScriptSharing;
   readonly gathering: Gathering;
   readonly scattering: Scattering;
   readonly keyWaits: KeyWaits;
@@ -76,6 +84,7 @@ export class ClusterRouter implements Router {
     this.gathering = gathering;
     this.keyWaits = host.keyWaits;
     this.locating = new Locating(state, queries);
+    this.scripts = new ScriptSharing(queries);
     this.scattering = new Scattering(
       {
         mayRunHere: ({ db, request, keys, traits }) =>
@@ -130,6 +139,10 @@ export class ClusterRouter implements Router {
         return this.#counting.evaluate(question);
       case 'locate':
         return this.locating.evaluate(question);
+      case 'script-find':
+      case 'script-share':
+      case 'script-flush':
+        return this.scripts.evaluate(question);
       case 'absence':
         return this.#watching.evaluate(question);
       default:
@@ -271,6 +284,6 @@ function isQuestion(value: unknown): value is Question {
     case 'flush-end':
       return typeof fields['id'] === 'string';
     default:
-      return false;
+      return isScriptQuestion(fields);
   }
 }

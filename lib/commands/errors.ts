@@ -7,6 +7,7 @@ export const Errors = {
   notInTransaction: 'ERR Command not allowed inside a transaction',
   transactionTooLarge: 'ERR transaction is too large',
   noScript: 'NOSCRIPT No matching script. Please use EVAL.',
+  writesInReadOnly: 'ERR Can not execute a script with write flag using *_ro command.',
   notDeclared: 'ERR Script attempted to access a key that is not among its KEYS',
   syntax: 'ERR syntax error',
   notInteger: 'ERR value is not an integer or out of range',

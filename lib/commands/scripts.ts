@@ -1,6 +1,4 @@
-import { KeyList } from '../cluster/key-list.js';
 import { KeyMode } from '../cluster/operation.js';
-import { stepTraits } from '../cluster/step.js';
 import { parseInteger } from '../protocol/numbers.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
@@ -11,6 +9,8 @@ import { type ScriptParts, ScriptRun } from './scripting/script-run.js';
 import type { CommandContext, Handler, Handlers } from './spec.js';
 
 const FIRST_KEY = 3;
+/** Characters of a SHA-1 in hexadecimal. */
+const SHA_LENGTH = 40;
 
 /** KEYS that a command line declares; an error text where it does not say how many. */
 function keysIn(request: Request): number | string {
@@ -30,75 +30,142 @@ const evaluating =
       reply.error(count);
       return;
     }
-    const { scripts } = context.services;
-    const script = bySha
-      ? scripts.find(request.latin1(1).toLowerCase())
-      : scripts.learn(request.bytes(1));
-    if (script === null) reply.error(Errors.noScript);
-    else if (typeof script === 'string') reply.error(script);
-    else runScript(context, request, reply, script, count, readOnly);
+    if (bySha) evaluateBySha(context, request, reply, count, readOnly);
+    else {
+      const script = context.services.scripts.learn(request.bytes(1));
+      if (typeof script === 'string') reply.error(script);
+      else
+        runScript(
+          context,
+          reply,
+          new ScriptRun(partsOf(context, request, script, count, readOnly)),
+        );
+    }
   };
 
-function runScript(
+/** A script that this node does not know is asked for while its keys are gathered. */
+function evaluateBySha(
   context: CommandContext,
   request: Request,
   reply: ReplyWriter,
-  script: ScriptText,
   count: number,
   readOnly: boolean,
 ): void {
-  if (readOnly && script.hasHeader && !script.noWrites) {
-    reply.error('ERR Can not execute a script with write flag using *_ro command.');
+  const { scripts, sharing } = context.services;
+  const sha = request.latin1(1).toLowerCase();
+  const known = scripts.find(sha);
+  let isAsked = known === null && !context.isInStep && sha.length === SHA_LENGTH;
+  if (known === null && !isAsked) {
+    reply.error(Errors.noScript);
     return;
   }
-  const { client, db } = context;
+  const run = new ScriptRun(partsOf(context, request, known, count, readOnly));
+  if (isAsked) {
+    isAsked = sharing.find(sha, (source) => {
+      const script = source === null ? null : scripts.learn(source);
+      run.resolve(typeof script === 'string' ? null : script);
+    });
+    if (!isAsked) run.resolve(null);
+  }
+  runScript(context, reply, run);
+}
+
+function partsOf(
+  context: CommandContext,
+  request: Request,
+  script: ScriptText | null,
+  count: number,
+  readOnly: boolean,
+): ScriptParts {
   const all = Array.from({ length: request.argc - FIRST_KEY }, (_, i) =>
     request.bytes(FIRST_KEY + i),
   );
-  const parts: ScriptParts = {
+  return {
     engine: context.services.scripts,
     script,
-    client,
-    db,
+    client: context.client,
+    db: context.db,
     keys: all.slice(0, count),
     args: all.slice(count),
-    readOnly: readOnly || script.noWrites,
+    readOnly,
     table: context.table,
     services: context.services,
     commands: context.stepCommands,
   };
-  const keys = new KeyList();
-  for (const key of parts.keys) keys.add(db, key, 0, key.length);
-  const run = new ScriptRun(parts);
+}
+
+function runScript(context: CommandContext, reply: ReplyWriter, run: ScriptRun): void {
   if (context.isInStep) {
     const result = run.run(Number.POSITIVE_INFINITY)!;
     reply.raw(result, 0, result.length);
     return;
   }
-  const isWrite = !parts.readOnly;
-  context.runStep(keys, stepTraits('eval', isWrite, isWrite && !script.allowOom), run, false);
+  const { keys, traits } = run.declare();
+  context.runStep(keys, traits, run, false);
 }
 
+/** Tells all members before it replies; within a step it waits for nothing. */
 function load(context: CommandContext, request: Request, reply: ReplyWriter): void {
-  const script = context.services.scripts.learn(request.bytes(2));
-  if (typeof script === 'string') reply.error(script);
-  else reply.bulkLatin1(script.sha);
+  const { scripts, sharing } = context.services;
+  const script = scripts.learn(request.bytes(2));
+  if (typeof script === 'string') {
+    reply.error(script);
+    return;
+  }
+  const { sha, source } = script;
+  if (context.isInStep) {
+    sharing.share(source, () => undefined);
+    reply.bulkLatin1(sha);
+    return;
+  }
+  const write = context.defer();
+  const done = () => write((later) => later.bulkLatin1(sha));
+  if (!sharing.share(source, done)) done();
 }
 
+/** Asks the others for what is not known here. */
 function exists(context: CommandContext, request: Request, reply: ReplyWriter): void {
-  reply.array(request.argc - 2);
-  for (let i = 2; i < request.argc; i++) {
-    reply.integer(context.services.scripts.find(request.latin1(i).toLowerCase()) === null ? 0 : 1);
+  const { scripts, sharing } = context.services;
+  const shas = Array.from({ length: request.argc - 2 }, (_, i) =>
+    request.latin1(i + 2).toLowerCase(),
+  );
+  const writeAll = (writer: ReplyWriter): void => {
+    writer.array(shas.length);
+    for (const sha of shas) writer.integer(scripts.find(sha) === null ? 0 : 1);
+  };
+  const isAsked = (sha: string) => sha.length === SHA_LENGTH && scripts.find(sha) === null;
+  const unknown = context.isInStep ? [] : [...new Set(shas.filter(isAsked))];
+  if (unknown.length === 0) {
+    writeAll(reply);
+    return;
   }
+  const write = context.defer();
+  let missing = unknown.length;
+  const answered = (source: Buffer | null): void => {
+    if (source !== null) scripts.learn(source);
+    if (--missing === 0) write(writeAll);
+  };
+  for (const sha of unknown) if (!sharing.find(sha, answered)) answered(null);
 }
 
 function flush(context: CommandContext, request: Request, reply: ReplyWriter): void {
-  if (request.argc > 3 || (request.argc === 3 && !request.is(2, 'SYNC') && !request.is(2, 'ASYNC')))
+  const { scripts, sharing } = context.services;
+  if (
+    request.argc > 3 ||
+    (request.argc === 3 && !request.is(2, 'SYNC') && !request.is(2, 'ASYNC'))
+  ) {
     reply.error('ERR SCRIPT FLUSH only support SYNC|ASYNC option');
-  else {
-    context.services.scripts.flush();
-    reply.ok();
+    return;
   }
+  scripts.flush();
+  if (context.isInStep) {
+    sharing.flush(() => undefined);
+    reply.ok();
+    return;
+  }
+  const write = context.defer();
+  const done = () => write((later) => later.ok());
+  if (!sharing.flush(done)) done();
 }
 
 function kill(context: CommandContext, _request: Request, reply: ReplyWriter): void {

@@ -116,6 +116,13 @@ export interface ShutdownRequest {
 /** Called once: with an error text (its code included) when the node stays, with null when it is about to end. */
 export type ShutdownEnded = (error: string | null) => void;
 
+/** Scripts of all members: see ScriptSharing. */
+export interface Sharing {
+  find(sha: string, done: (source: Buffer | null) => void): boolean;
+  share(source: Buffer, done: () => void): boolean;
+  flush(done: () => void): boolean;
+}
+
 /** What commands need of their node besides keys. */
 export interface NodeServices {
   readonly config: Config;
@@ -124,6 +131,7 @@ export interface NodeServices {
   readonly cluster: ClusterFacts;
   readonly subscriptions: Subscriptions;
   readonly scripts: ScriptEngine;
+  readonly sharing: Sharing;
   /** Version of Tandis. */
   readonly version: string;
   /** 40 hexadecimal characters, of this process life. */

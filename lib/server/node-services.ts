@@ -4,6 +4,7 @@ import type { Logger } from '../base/logger.js';
 import type { OptionName } from '../base/options.js';
 import { VERSION } from '../base/version.js';
 import type { SharedSettings } from '../cluster/shared-settings.js';
+import type { ScriptSharing } from '../cluster/script-sharing.js';
 import { ScriptEngine } from '../commands/scripting/script-engine.js';
 import type {
   ClientRegistry,
@@ -34,6 +35,7 @@ export interface ServicesParts {
   readonly cluster: ClusterFacts;
   readonly subscriptions: Subscriptions;
   readonly settings: SharedSettings;
+  readonly sharing: ScriptSharing;
   readonly store: Store;
   readonly logger: Logger;
   readonly runId: string;
@@ -52,6 +54,7 @@ export class ServerServices implements NodeServices {
   readonly clients: ClientRegistry;
   readonly cluster: ClusterFacts;
   readonly subscriptions: Subscriptions;
+  readonly sharing: ScriptSharing;
   readonly scripts = new ScriptEngine(() => Date.now());
   readonly version = VERSION;
   readonly runId: string;
@@ -66,6 +69,8 @@ export class ServerServices implements NodeServices {
     this.clients = parts.clients;
     this.cluster = parts.cluster;
     this.subscriptions = parts.subscriptions;
+    this.sharing = parts.sharing;
+    parts.sharing.known = this.scripts;
     this.runId = parts.runId;
   }
 

@@ -212,6 +212,7 @@ export class TandisServer {
       cluster: new NodeClusterFacts(node, this.#store),
       subscriptions: this.#subscriptions,
       settings: node.sharedSettings,
+      sharing: node.router.scripts,
       store: this.#store,
       logger: this.#logger,
       runId: self.id,

@@ -65,3 +65,17 @@ t.test('an endless script is killed while others are served, and no member is lo
   t.match(await b.cluster('INFO'), 'cluster_known_nodes:3');
   await t.rejects(other.script('KILL'), /NOTBUSY/);
 });
+
+t.test('a script that one node has seen serves EVALSHA on all, until it is flushed', async (t) => {
+  const { clients } = await threeNodes(t);
+  const [a, b, c] = clients as [(typeof clients)[0], (typeof clients)[0], (typeof clients)[0]];
+  const sha = (await a.script('LOAD', 'return KEYS[1]')) as string;
+  t.equal(await b.evalsha(sha, 1, 'key'), 'key');
+  await b.eval('return 42', 0);
+  const seen = '1fa00e76656cc152ad327c13fe365858fd7be306';
+  t.same(await c.script('EXISTS', seen, sha, 'f'.repeat(40)), [1, 1, 0]);
+  t.equal(await a.evalsha(seen, 0), 42);
+  await t.rejects(c.evalsha('f'.repeat(40), 0), /^NOSCRIPT|NOSCRIPT No matching script/);
+  t.equal(await c.script('FLUSH'), 'OK');
+  for (const client of clients) await t.rejects(client.evalsha(sha, 1, 'key'), /NOSCRIPT/);
+});

@@ -255,6 +255,20 @@ export class TestNode {
       version: '0.1.0',
       runId: 'b'.repeat(40),
       startedAt: this.time,
+      sharing: {
+        find: (_sha, done) => {
+          done(null);
+          return true;
+        },
+        share: (_source, done) => {
+          done();
+          return true;
+        },
+        flush: (done) => {
+          done();
+          return true;
+        },
+      },
       scripts: new ScriptEngine(() => Date.now()),
       now: () => node.time,
       random: () => Math.random(),

@@ -9,6 +9,8 @@ const SCRIPTS_MAX = 10_000;
 const SCRIPT_BYTES_MAX = 16 * 1024 * 1024;
 /** Milliseconds that others get between two slices of suspended scripts. */
 const PAUSE_MS = 1;
+/** Milliseconds after which a suspended script that asks for no slice is forgotten. */
+const ABANDONED_MS = 5000;
 
 /** The scripts of a node: those it knows, and those that run. */
 export class ScriptEngine {
@@ -28,6 +30,10 @@ export class ScriptEngine {
   /** `now`: Unix milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
+  }
+
+  sourceOf(sha: string): Buffer | null {
+    return this.#known.peek(sha)?.source ?? null;
   }
 
   find(sha: string): ScriptText | null {
@@ -70,8 +76,14 @@ export class ScriptEngine {
     if (machine === this.#machine) this.#machine = null;
   }
 
-  begun(run: ScriptRun): void {
+  /** Whoever has not asked for long is not gone on with any more: its node was left out. */
+  asksForTurn(run: ScriptRun): void {
+    run.askedAt = this.#now();
     this.#running.add(run);
+    for (const other of this.#running) {
+      if (run.askedAt - other.askedAt < ABANDONED_MS) break;
+      this.#running.delete(other);
+    }
   }
 
   ended(run: ScriptRun): void {

@@ -1,4 +1,6 @@
-import type { Step } from '../../cluster/step.js';
+import { KeyList } from '../../cluster/key-list.js';
+import type { CommandTraits } from '../../cluster/operation.js';
+import { type Step, stepTraits } from '../../cluster/step.js';
 import { LuaType } from '../../lua/lua.js';
 import type { Ending, Run, ScriptMachine } from '../../lua/script-machine.js';
 import { ReplyWriter } from '../../protocol/reply-writer.js';
@@ -19,7 +21,8 @@ const SCRIPT_MS_MAX = 60_000;
 /** What a script works with. */
 export interface ScriptParts {
   readonly engine: ScriptEngine;
-  readonly script: ScriptText;
+  /** Null while other members are asked for it: see `resolve`. */
+  readonly script: ScriptText | null;
   readonly client: ClientSession;
   readonly db: number;
   readonly keys: readonly Buffer[];
@@ -37,6 +40,8 @@ export class ScriptRun implements Step, RunningScript {
   readonly bytes: number;
   readonly isLong = true;
   hasWritten = false;
+  /** When it last asked for a slice, Unix milliseconds. */
+  askedAt = 0;
   readonly #parts: ScriptParts;
   readonly #declared: ReadonlySet<string>;
   readonly #reply = new ReplyWriter();
@@ -47,44 +52,74 @@ export class ScriptRun implements Step, RunningScript {
   #db: number;
   #speaks: 2 | 3 = 2;
   #isKilled = false;
+  #script: ScriptText | null;
+  /** No member knows it. */
+  #isUnknown = false;
 
   constructor(parts: ScriptParts) {
     const { db, client, args, services } = parts;
     this.#parts = parts;
+    this.#script = parts.script;
     this.#db = db;
     this.#proto = client.reply.proto;
     this.#declared = new Set(parts.keys.map((key) => `${db}:${key.toString('latin1')}`));
     this.bytes = args.reduce((sum, arg) => sum + arg.length, 0);
     this.#startedAt = services.now();
-    parts.engine.begun(this);
+  }
+
+  /** What the other members have answered; null where none knows the script. */
+  resolve(script: ScriptText | null): void {
+    this.#script = script;
+    this.#isUnknown = script === null;
   }
 
   kill(): void {
     this.#isKilled = true;
   }
 
+  /** Its keys, and what is to be known of it, for those who gather them. */
+  declare(): { keys: KeyList; traits: CommandTraits } {
+    const { db, readOnly } = this.#parts;
+    const keys = new KeyList();
+    for (const key of this.#parts.keys) keys.add(db, key, 0, key.length);
+    const isWrite = !readOnly && this.#script?.noWrites !== true;
+    const denyOom = isWrite && this.#script?.allowOom !== true;
+    return { keys, traits: stepTraits('eval', isWrite, denyOom) };
+  }
+
   // --- Step
 
   run(room: number): Buffer | null {
     const { engine } = this.#parts;
+    engine.asksForTurn(this);
     const toTheEnd = !Number.isFinite(room);
+    const script = this.#script;
+    if (script === null) return this.#isUnknown || toTheEnd ? this.#refuse(Errors.noScript) : null;
+    if (this.#parts.readOnly && script.hasHeader && !script.noWrites)
+      return this.#refuse(Errors.writesInReadOnly);
     if (!toTheEnd && this.#run !== null && !this.#isKilled && !engine.isTurnOf(this)) return null;
     try {
-      const ending = engine.enter(this, () => this.#slice(toTheEnd));
+      const ending = engine.enter(this, () => this.#slice(script, toTheEnd));
       if (ending === 'yielded') return null;
       return this.#end(ending);
     } catch (error) {
       // The interpreter itself has failed: nobody knows what is left of it.
-      const { script, services } = this.#parts;
-      services.log('warn', 'lua interpreter discarded', { error: String(error), sha: script.sha });
+      this.#parts.services.log('warn', 'lua interpreter discarded', {
+        error: String(error),
+        sha: script.sha,
+      });
       if (this.#machine !== null) engine.discard(this.#machine);
-      engine.ended(this);
-      return this.#write((reply) => reply.error('ERR the script has crashed its interpreter'));
+      return this.#refuse('ERR the script has crashed its interpreter');
     }
   }
 
-  #slice(toTheEnd: boolean): Ending | 'killed' | 'overdue' {
-    const { engine, script, keys, args, services } = this.#parts;
+  #refuse(error: string): Buffer {
+    this.#parts.engine.ended(this);
+    return this.#write((reply) => reply.error(error));
+  }
+
+  #slice(script: ScriptText, toTheEnd: boolean): Ending | 'killed' | 'overdue' {
+    const { engine, keys, args, services } = this.#parts;
     if (this.#run === null) {
       this.#machine = engine.machine();
       const error = this.#machine.compile(script.sha, script.code);
@@ -120,7 +155,7 @@ export class ScriptRun implements Step, RunningScript {
   #errorOf(ending: Exclude<Ending, 'yielded' | 'done'> | 'killed' | 'overdue'): string {
     const line = this.#machine!.lineOf(this.#run!);
     const where = line === null ? '' : `, on @user_script:${line}.`;
-    return `${this.#messageOf(ending)} script: ${this.#parts.script.sha}${where}`;
+    return `${this.#messageOf(ending)} script: ${this.#script!.sha}${where}`;
   }
 
   #messageOf(ending: Exclude<Ending, 'yielded' | 'done'> | 'killed' | 'overdue'): string {
@@ -195,7 +230,8 @@ export class ScriptRun implements Step, RunningScript {
     if (spec.facts.flags.split(' ').includes('noscript'))
       return 'ERR This Redis command is not allowed from script';
     if (spec.queueMode === QueueMode.NotAlone) return notInScript(spec.name);
-    if (readOnly && spec.write) return 'ERR Write commands are not allowed from read-only scripts.';
+    if ((readOnly || this.#script!.noWrites) && spec.write)
+      return 'ERR Write commands are not allowed from read-only scripts.';
     return this.#isDeclared(spec, request) ? null : Errors.notDeclared;
   }
 
