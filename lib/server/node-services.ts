@@ -3,8 +3,8 @@ import type { Config } from '../base/config.js';
 import type { Logger } from '../base/logger.js';
 import type { OptionName } from '../base/options.js';
 import { VERSION } from '../base/version.js';
-import type { SharedSettings } from '../cluster/shared-settings.js';
 import type { ScriptSharing } from '../cluster/script-sharing.js';
+import type { SharedSettings } from '../cluster/shared-settings.js';
 import { ScriptEngine } from '../commands/scripting/script-engine.js';
 import type {
   ClientRegistry,
