@@ -70,3 +70,17 @@ declare module 'koa-redis' {
   function koaRedis(options: { host: string; port: number }): Store;
   export = koaRedis;
 }
+
+declare module 'redlock' {
+  import type { Redis } from 'ioredis';
+
+  interface Lock {
+    extend(ttlMs: number): Promise<Lock>;
+    unlock(): Promise<void>;
+  }
+  class Redlock {
+    constructor(clients: readonly Redis[], options: { readonly retryCount: number });
+    lock(resource: string, ttlMs: number): Promise<Lock>;
+  }
+  export = Redlock;
+}

@@ -55,6 +55,14 @@ def before():
     check("subscribed", messages.get_message(timeout=5)["type"], "subscribe")
     home.publish("py:news", "hello")
     check("published", messages.get_message(timeout=5)["data"], "hello")
+    lock = home.lock("py:lock", timeout=60)
+    check("locked", lock.acquire(blocking=False), True)
+    rival = other.lock("py:lock", timeout=60)
+    check("held", rival.acquire(blocking=False), False)
+    lock.extend(60)
+    lock.release()
+    check("free again", rival.acquire(blocking=False), True)
+    rival.release()
     other.set("py:zoe", "0", ex=3600)
 
 
