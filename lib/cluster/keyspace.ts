@@ -404,7 +404,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
 
   /**
    * A step goes on in a later turn. What it has met expired is deleted by others later: a delete by itself, of a key that it
-   * holds, could come before what it has changed.
+   * holds, could come before what it has changed. And what it has found may be elsewhere by then: entries move.
    */
   endSlice(): void {
     this.#expired.length = 0;

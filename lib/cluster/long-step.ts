@@ -74,6 +74,7 @@ export class LongStep implements SlicedStep {
       }
     }
     if (room > 0) this.#setSome(room);
+    keyspace.endSlice();
     if (this.#set < request.argc) return null;
     keyspace.events.give(this.#events);
     const reply = this.#operation.traits.pairs === Pairs.Set ? OK : YES;
@@ -107,8 +108,6 @@ export class LongStep implements SlicedStep {
     }
     // They are told of when the frame is acked.
     this.#events.push(...keyspace.events.take());
-    // What was found for the first pair is not to be taken for granted in a later turn.
-    keyspace.count();
     this.#set = until;
   }
 

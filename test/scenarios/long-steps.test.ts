@@ -121,3 +121,27 @@ t.test('FLUSHALL while MSET runs in slices: all keys are there afterwards, or no
     t.same(cluster.finish(), []);
   }
 });
+
+t.test('MSETNX in slices: entries of its keys move meanwhile, and all are set', async (t) => {
+  const count = 2 * STEP_KEYS + 1;
+  // The first argument is each of them in turn: one of them is the last one of its size, which is what moves.
+  for (let first = 0; first < count; first++) {
+    const cluster = loaded(1 + first);
+    const names = keysOf(count).map((key) => `new:${key}`);
+    const keys = [...names.slice(first), ...names.slice(0, first)];
+    // Backups as long as its keys, and without a value: they share their pages.
+    const others = keysOf(2 * OLD).map((key) => `big:${key}`);
+    for (const key of others) cluster.ask(1, 'SET', key, '');
+    const call = cluster.send(0, 'MSETNX', ...keys.flatMap((key) => [key, 'new']));
+    for (const key of others) {
+      // The backup's entry goes elsewhere, and the last one of that size into its place.
+      cluster.send(1, 'SET', key, 'x'.repeat(200));
+      cluster.run(0.3);
+    }
+    cluster.until('answered', () => call.outcome !== 'pending');
+    t.match(call.reply, { text: '1' });
+    const found = cluster.askEach(1, keys, 'GET').filter((value) => value === 'new').length;
+    t.equal(found, keys.length, `first argument ${first}`);
+    t.same(cluster.finish(), []);
+  }
+});
