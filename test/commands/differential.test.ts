@@ -10,8 +10,9 @@ import { KEYS, RandomCommands } from './random-commands.js';
 import { type Commands, OTHER_CLIENT, RandomTransactions } from './random-transactions.js';
 
 /** Commands per seed and protocol; more with DIFFERENTIAL_COMMANDS, and another first seed with SEED. */
-const { DIFFERENTIAL_COMMANDS = 1500, SEED = Math.floor(Math.random() * 1e9) } = process.env;
-const COMMANDS = Number(DIFFERENTIAL_COMMANDS);
+const isSample = process.env['TEST_SAMPLE'] === '1';
+const { DIFFERENTIAL_COMMANDS, SEED = Math.floor(Math.random() * 1e9) } = process.env;
+const COMMANDS = Number(DIFFERENTIAL_COMMANDS ?? (isSample ? 500 : 1500));
 const FIRST_SEED = Number(SEED);
 const SEEDS = 4;
 /** Commands that are sent on before the first of them is answered. */

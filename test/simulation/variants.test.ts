@@ -8,13 +8,16 @@ const SEEDS_MAX = 40;
 const RARE_SEED = 8;
 /** All of it runs in a minute and a half on an idle machine. */
 const TIMEOUT_MS = 240_000;
+/** With `run-tests.js --sample` so many: that code is broken as it is loaded, which each version of Node does its way. */
+const SAMPLE = 4;
 
 t.setTimeout(TIMEOUT_MS);
 
 t.test('the simulator finds every variant but the rare ones', async (t) => {
   const often = VARIANTS.filter(({ seed }) => seed <= RARE_SEED);
   t.ok(often.length >= 20, 'at least twenty are found soon');
-  for (const variant of often) {
+  const isSample = process.env['TEST_SAMPLE'] === '1';
+  for (const variant of isSample ? often.slice(0, SAMPLE) : often) {
     const { seed, what } = await runVariant(variant, 1, SEEDS_MAX);
     const hint = `npm run simulate:variants -- ${variant.name}`;
     const seeds = `${SEEDS_MAX} seeds of profile ${variant.profile}`;
