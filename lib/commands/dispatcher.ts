@@ -1,53 +1,27 @@
 import assert from 'node:assert';
 import { KEYS_PER_TURN } from '../base/limits.js';
-import type { Key } from '../cluster/key.js';
-import type { KeyList } from '../cluster/key-list.js';
 import type { Keyspace } from '../cluster/keyspace-contract.js';
 import type { CommandEvents } from '../cluster/keyspace-events.js';
-import {
-  type ClusterWideCommand,
-  type CommandTraits,
-  type Executor,
-  KeyMode,
-  type ReplySink,
-  type Router,
-} from '../cluster/operation.js';
-import type { Step, WatchMark } from '../cluster/step.js';
+import { type CommandTraits, type Executor, KeyMode, type Router } from '../cluster/operation.js';
 import type { WriteBarrier } from '../cluster/write-barrier.js';
-import { ReplyWriter } from '../protocol/reply-writer.js';
+import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
-import { KEY_LENGTH_MAX } from '../store/entry.js';
 import { Blocking } from './blocking.js';
 import type { ClientSession } from './client-session.js';
 import { hashesOf, hashesOfKeys, type KeyHashes } from './command-order.js';
-import {
-  Errors,
-  execAbortedBy,
-  notInStep,
-  onlyWhenNotSubscribed,
-  unknownCommand,
-  wrongArity,
-} from './errors.js';
+import { ErrorReplies } from './error-replies.js';
+import { Errors, notInStep } from './errors.js';
+import type { Exit } from './exit.js';
+import { MutedReplies } from './muted-replies.js';
 import { PauseGate } from './pause-gate.js';
+import { Queueing } from './queueing.js';
+import { isHttp, Refusals, runsByItself } from './refusals.js';
+import { RunningCommand } from './running-command.js';
 import type { NodeServices } from './services.js';
-import { SlowLog } from './slow-log.js';
-import { type CommandContext, type CommandSpec, QueueMode, type StepCommands } from './spec.js';
+import { type CommandSpec, QueueMode, type StepCommands } from './spec.js';
 import { arityFits, type CommandTable, keyCount, keyIndex, keyIndexes } from './table.js';
-import { endTransaction } from './transactions.js';
 
-/** First byte of an error reply. */
-const MINUS = 45;
 const NOTHING: KeyHashes = [];
-const OK = Buffer.from('+OK\r\n', 'latin1');
-
-/** How the reply of the running command goes out, where that is not by `client.endReply`. */
-interface Exit {
-  readonly sink: ReplySink;
-  readonly token: number;
-}
-
-/** For replies that nobody wants: CLIENT REPLY OFF and SKIP. */
-const SILENCE: Exit = { sink: { acknowledged() {}, complete() {}, fail() {} }, token: 0 };
 
 /** What a dispatcher works with. */
 export interface DispatcherParts {
@@ -58,127 +32,19 @@ export interface DispatcherParts {
   readonly services: NodeServices;
 }
 
-class Context implements CommandContext {
-  readonly keyspace: Keyspace;
-  readonly services: NodeServices;
-  readonly table: CommandTable;
-  readonly slowLog: SlowLog;
-  readonly #router: Router;
-  readonly #gate: PauseGate;
-  session: ClientSession | null = null;
-  current: CommandSpec | null = null;
-  request: Request | null = null;
-  db = 0;
-  muted = false;
-  deferred = false;
-  isInStep = false;
-  exit: Exit | null = null;
-  readonly stepCommands: StepCommands;
-
-  constructor(parts: DispatcherParts, gate: PauseGate, stepCommands: StepCommands) {
-    this.stepCommands = stepCommands;
-    this.keyspace = parts.keyspace;
-    this.services = parts.services;
-    this.table = parts.table;
-    this.slowLog = new SlowLog(parts.services.config);
-    this.#router = parts.router;
-    this.#gate = gate;
-  }
-
-  get spec(): CommandSpec {
-    return this.current!;
-  }
-
-  get client(): ClientSession {
-    assert(this.session !== null, 'a command for the cluster has no client');
-    return this.session;
-  }
-
-  get isInSubscriberMode(): boolean {
-    return this.session?.subscriptions != null && this.session.reply.proto === 2;
-  }
-
-  #takeExit(): Exit {
-    assert(!this.deferred, 'a reply is deferred once');
-    this.deferred = true;
-    if (this.isInStep) return SILENCE;
-    if (this.exit !== null) return this.exit;
-    return { sink: this.client, token: this.client.deferReply() };
-  }
-
-  defer(): (write: (reply: ReplyWriter) => void) => void {
-    const { sink, token } = this.#takeExit();
-    const { proto } = this.client.reply;
-    return (write) => {
-      const reply = new ReplyWriter();
-      reply.proto = proto;
-      write(reply);
-      sink.complete(token, Buffer.from(reply.buffer.subarray(0, reply.length)));
-    };
-  }
-
-  clusterWide(command: ClusterWideCommand): void {
-    const { sink, token } = this.#takeExit();
-    this.#router.clusterWide(command, {
-      request: this.request!.copy(),
-      traits: this.spec,
-      keys: [],
-      db: this.db,
-      proto: this.client.reply.proto,
-      sink: this.client.order.begin(null, sink),
-      token,
-    });
-  }
-
-  runStep(keys: KeyList, traits: CommandTraits, step: Step, changesClient: boolean): void {
-    const { sink, token } = this.#takeExit();
-    const { client, db } = this;
-    this.#router.submit({
-      request: keys.request(),
-      traits,
-      keys: keys.indexes,
-      databases: keys.databases,
-      db,
-      proto: client.reply.proto,
-      sink: client.order.begin(hashesOfKeys(keys), sink, changesClient),
-      token,
-      step,
-    });
-  }
-
-  watch(keys: readonly Key[], marked: (key: Key, mark: WatchMark | null) => void): void {
-    const exit = this.#takeExit();
-    const { client } = this;
-    const sink = client.order.begin(hashesOf(this.spec, this.request!), exit.sink);
-    let missing = keys.length;
-    for (const key of keys) {
-      this.#router.watch(key, (mark) => {
-        marked(key, mark);
-        if (--missing === 0) sink.complete(exit.token, OK);
-      });
-    }
-  }
-
-  pause(until: number, writesOnly: boolean): void {
-    this.#gate.pause(until, writesOnly);
-  }
-
-  unpause(): void {
-    this.#gate.end();
-  }
-}
-
 /** Runs the commands of clients, and those that the cluster hands to this node. */
 export class Dispatcher implements Executor, StepCommands {
   readonly #table: CommandTable;
   readonly #router: Router;
   readonly #barrier: WriteBarrier;
   readonly #services: NodeServices;
-  readonly #context: Context;
+  readonly #context: RunningCommand;
   readonly #gate: PauseGate;
   readonly #blocking: Blocking;
-  /** Replies that do not go straight into a connection's own writer. */
-  readonly #scratch = new ReplyWriter();
+  readonly #refusals: Refusals;
+  readonly #queueing: Queueing;
+  readonly #muted: MutedReplies;
+  readonly #errors: ErrorReplies;
 
   constructor(parts: DispatcherParts) {
     this.#table = parts.table;
@@ -186,8 +52,16 @@ export class Dispatcher implements Executor, StepCommands {
     this.#barrier = parts.barrier;
     this.#services = parts.services;
     this.#gate = new PauseGate(parts.services);
-    this.#context = new Context(parts, this.#gate, this);
+    this.#context = new RunningCommand(parts, this.#gate, this);
     this.#blocking = new Blocking(parts.table, parts.router, parts.services, this.#gate);
+    this.#errors = new ErrorReplies(parts.services.statistics);
+    this.#refusals = new Refusals(parts.table, parts.router);
+    this.#queueing = new Queueing(parts.barrier, parts.services, this.#errors);
+    this.#muted = new MutedReplies(this.#refusals, this.#queueing, this.#errors, {
+      enter: (...command) => this.#enter(...command),
+      submit: (...command) => this.#submit(...command),
+      block: (...command) => this.#block(...command),
+    });
   }
 
   /**
@@ -203,29 +77,29 @@ export class Dispatcher implements Executor, StepCommands {
     client.commandsRun++;
     this.#services.statistics.commandsProcessed++;
     if (client.replyMode !== 'on') {
-      this.#runMuted(client, request, spec);
+      this.#muted.run(client, request, spec);
       return;
     }
-    if (spec === null && this.#isHttp(request)) {
+    if (spec === null && isHttp(request)) {
       this.#services.log('warn', 'http request on client port', { client: client.address });
       client.kill();
       return;
     }
-    if (spec === null || this.#isRefused(client, request, spec)) {
-      this.#reject(client.reply, this.#refusal(client, request, spec));
+    if (spec === null || this.#refusals.isRefused(client, request, spec)) {
+      this.#errors.write(client.reply, this.#refusals.refuse(client, request, spec));
       client.endReply(0);
       return;
     }
     client.lastCommand = spec.name;
     if (client.transaction !== null && spec.queueMode !== QueueMode.RunAtOnce) {
-      this.#queue(client, request, spec, client.reply);
+      this.#queueing.queue(client, request, spec, client.reply);
       client.endReply(0);
       return;
     }
     if (runsByItself(spec)) this.#runKeyless(client, request, spec);
-    else if (spec.blocking !== null) this.#block(client, request, spec, null);
+    else if (spec.blocking !== null) this.#block(client, request, spec, client.reply, null);
     else if (this.#mayRun(client.db, request, spec)) this.#runHere(client, request, spec);
-    else this.#submit(client, request, spec, null);
+    else this.#submit(client, request, spec, client.reply, null);
   }
 
   classify(request: Request): { traits: CommandTraits; keys: readonly number[] } | null {
@@ -246,8 +120,8 @@ export class Dispatcher implements Executor, StepCommands {
     context.db = db;
     const start = reply.length;
     if (spec.denyOom && this.#barrier.outOfMemory()) reply.error(Errors.outOfMemory);
-    else this.#run(context, request, spec, reply);
-    this.#noteError(reply, start);
+    else context.run(request, spec, reply);
+    this.#errors.note(reply, start);
   }
 
   /** What the changes of the command that runs, or ran last, are called. */
@@ -278,31 +152,7 @@ export class Dispatcher implements Executor, StepCommands {
       reply.truncate(start);
       reply.error(notInStep(spec.name));
     }
-    this.#noteError(reply, start);
-  }
-
-  /** Between MULTI and EXEC: the command is kept, or refused, and then EXEC discards all of them. */
-  #queue(client: ClientSession, request: Request, spec: CommandSpec, reply: ReplyWriter): void {
-    const transaction = client.transaction!;
-    const error = this.#queueError(client, request, spec);
-    if (error === null) reply.queued();
-    else {
-      transaction.isDirty = true;
-      this.#reject(reply, error);
-    }
-  }
-
-  #queueError(client: ClientSession, request: Request, spec: CommandSpec): string | null {
-    if (spec.queueMode === QueueMode.NotAllowed) return Errors.notInTransaction;
-    if (spec.queueMode === QueueMode.NotAlone) return notInStep(spec.name);
-    if (spec.denyOom) {
-      this.#barrier.begin();
-      if (this.#barrier.outOfMemory()) return Errors.outOfMemory;
-    }
-    const { config } = this.#services;
-    const bytesMax = config.get('client-query-buffer-limit');
-    const isKept = client.transaction!.add(spec, request, bytesMax, config.get('databases'));
-    return isKept ? null : Errors.transactionTooLarge;
+    this.#errors.note(reply, start);
   }
 
   /** What a command touches now; what is queued touches nothing yet. */
@@ -322,44 +172,9 @@ export class Dispatcher implements Executor, StepCommands {
     if (order.open > 0 && order.mustWait(this.#touched(client, spec, request))) return true;
     // As in Redis a command that is refused anyway does not wait.
     const isWrite = spec.write || (spec.name === 'exec' && client.transaction?.writes === true);
-    if (!this.#gate.stops(isWrite) || this.#isRefused(client, request, spec)) return false;
+    if (!this.#gate.stops(isWrite) || this.#refusals.isRefused(client, request, spec)) return false;
     this.#gate.wait(client);
     return true;
-  }
-
-  /** A browser that was made to send a request here must not get as far as the commands in its body. */
-  #isHttp(request: Request): boolean {
-    return request.is(0, 'POST') || request.is(0, 'HOST:');
-  }
-
-  /** The hot check: whether anything speaks against the command; `#refusal` then says what. */
-  #isRefused(client: ClientSession, request: Request, spec: CommandSpec): boolean {
-    if (spec.run === null || !arityFits(spec, request.argc)) return true;
-    if (!client.authenticated && !spec.noAuth) return true;
-    if (client.subscriptions !== null && isOutOfPlace(client, spec)) return true;
-    if (request.end[request.argc - 1]! - request.start[0]! > KEY_LENGTH_MAX) {
-      if (hasTooLongKey(spec, request)) return true;
-    }
-    // For commands on keys the router is asked only when they may not run here: mayRun implies that the node serves.
-    return runsByItself(spec) && !spec.loading && this.#router.refusal() !== null;
-  }
-
-  /** Why a command is refused: the transaction that it is in, or that it would run, is discarded. */
-  #refusal(client: ClientSession, request: Request, spec: CommandSpec | null): string {
-    const error = this.#errorOf(client, request, spec);
-    if (client.transaction !== null) client.transaction.isDirty = true;
-    if (spec?.name !== 'exec') return error;
-    endTransaction(client);
-    return execAbortedBy(error);
-  }
-
-  #errorOf(client: ClientSession, request: Request, spec: CommandSpec | null): string {
-    if (spec === null) return unknownCommand(request, this.#table.base(request, 0));
-    if (spec.run === null || !arityFits(spec, request.argc)) return wrongArity(spec.name);
-    if (!client.authenticated && !spec.noAuth) return Errors.noAuth;
-    if (isOutOfPlace(client, spec)) return onlyWhenNotSubscribed(spec.name);
-    if (hasTooLongKey(spec, request)) return Errors.keyTooLong;
-    return this.#router.refusal()!;
   }
 
   #mayRun(db: number, request: Request, spec: CommandSpec): boolean {
@@ -374,7 +189,7 @@ export class Dispatcher implements Executor, StepCommands {
     return true;
   }
 
-  #enter(client: ClientSession, request: Request, spec: CommandSpec): Context {
+  #enter(client: ClientSession, request: Request, spec: CommandSpec): RunningCommand {
     const context = this.#context;
     context.session = client;
     context.current = spec;
@@ -391,8 +206,8 @@ export class Dispatcher implements Executor, StepCommands {
     const start = reply.length;
     barrier.begin();
     if (spec.denyOom && barrier.outOfMemory()) reply.error(Errors.outOfMemory);
-    else this.#run(context, request, spec, reply);
-    this.#noteError(reply, start);
+    else context.run(request, spec, reply);
+    this.#errors.note(reply, start);
     const acks = barrier.count();
     const token = client.endReply(acks);
     if (acks > 0) barrier.register(client, token);
@@ -404,31 +219,23 @@ export class Dispatcher implements Executor, StepCommands {
     const context = this.#enter(client, request, spec);
     const { reply } = client;
     const start = reply.length;
-    this.#run(context, request, spec, reply);
+    context.run(request, spec, reply);
     if (context.deferred) return;
-    this.#noteError(reply, start);
+    this.#errors.note(reply, start);
     client.endReply(0);
   }
 
-  /** Runs the handler, and keeps what took long. */
-  #run(context: Context, request: Request, spec: CommandSpec, reply: ReplyWriter): void {
-    const { slowLog, session } = context;
-    // Those that need no authentication may bring a password.
-    if (spec.noAuth || !slowLog.times(spec.isQuick)) {
-      spec.run!(context, request, reply);
-      return;
-    }
-    const before = performance.now();
-    spec.run!(context, request, reply);
-    const tookMs = performance.now() - before;
-    slowLog.note(request, tookMs, this.#services, session?.address ?? '', session?.name ?? '');
-  }
-
-  /** `exit` null: the reply takes the next place in the client's order. */
-  #submit(client: ClientSession, request: Request, spec: CommandSpec, exit: Exit | null): void {
+  /** `exit` null: the reply takes the next place in the client's order. What is said at once is appended to `reply`. */
+  #submit(
+    client: ClientSession,
+    request: Request,
+    spec: CommandSpec,
+    reply: ReplyWriter,
+    exit: Exit | null,
+  ): void {
     const refusal = this.#router.refusal();
     if (refusal !== null) {
-      this.#reject(exit === null ? client.reply : this.#startScratch(client), refusal);
+      this.#errors.write(reply, refusal);
       if (exit === null) client.endReply(0);
       return;
     }
@@ -445,9 +252,14 @@ export class Dispatcher implements Executor, StepCommands {
     });
   }
 
-  /** The way of commands that may wait. `exit` as for `#submit`. */
-  #block(client: ClientSession, request: Request, spec: CommandSpec, exit: Exit | null): void {
-    const reply = exit === null ? client.reply : this.#startScratch(client);
+  /** The way of commands that may wait. `reply` and `exit` as for `#submit`. */
+  #block(
+    client: ClientSession,
+    request: Request,
+    spec: CommandSpec,
+    reply: ReplyWriter,
+    exit: Exit | null,
+  ): void {
     const start = reply.length;
     const refusal = this.#router.refusal();
     if (refusal !== null) reply.error(refusal);
@@ -457,73 +269,7 @@ export class Dispatcher implements Executor, StepCommands {
       this.#blocking.begin(client, request.copy(), spec, timeoutMs, place);
       return;
     }
-    this.#noteError(reply, start);
+    this.#errors.note(reply, start);
     if (exit === null) client.endReply(0);
   }
-
-  /** The way of commands whose reply nobody wants. */
-  #runMuted(client: ClientSession, request: Request, spec: CommandSpec | null): void {
-    if (client.replyMode === 'skip') client.replyMode = 'on';
-    const scratch = this.#startScratch(client);
-    if (spec === null || this.#isRefused(client, request, spec)) {
-      this.#reject(scratch, this.#refusal(client, request, spec));
-      return;
-    }
-    client.lastCommand = spec.name;
-    if (client.transaction !== null && spec.queueMode !== QueueMode.RunAtOnce) {
-      this.#queue(client, request, spec, scratch);
-      return;
-    }
-    if (!runsByItself(spec)) {
-      if (spec.blocking !== null) this.#block(client, request, spec, SILENCE);
-      else this.#submit(client, request, spec, SILENCE);
-      return;
-    }
-    const context = this.#enter(client, request, spec);
-    context.muted = true;
-    context.exit = SILENCE;
-    this.#run(context, request, spec, scratch);
-    context.exit = null;
-    // CLIENT REPLY ON answers although its client was silent up to now.
-    const isAnswered = !context.muted;
-    context.muted = false;
-    if (context.deferred) return;
-    this.#noteError(scratch, 0);
-    if (!isAnswered) return;
-    client.reply.raw(scratch.buffer, 0, scratch.length);
-    client.endReply(0);
-  }
-
-  #startScratch(client: ClientSession): ReplyWriter {
-    this.#scratch.reset();
-    this.#scratch.proto = client.reply.proto;
-    return this.#scratch;
-  }
-
-  #reject(reply: ReplyWriter, text: string): void {
-    const start = reply.length;
-    reply.error(text);
-    this.#noteError(reply, start);
-  }
-
-  /** Counts the reply that begins at `start` if it is an error. */
-  #noteError(reply: ReplyWriter, start: number): void {
-    if (reply.buffer[start] !== MINUS || reply.length === start) return;
-    const end = reply.buffer.indexOf(13, start);
-    this.#services.statistics.countError(reply.buffer.latin1Slice(start + 1, end));
-  }
-}
-
-/** In RESP2 whoever is subscribed could not tell other replies from messages. */
-function isOutOfPlace(client: ClientSession, spec: CommandSpec): boolean {
-  return client.subscriptions !== null && client.reply.proto === 2 && !spec.whileSubscribed;
-}
-
-/** Commands that run where their client is: those without keys, and those that ask for their keys themselves. */
-function runsByItself(spec: CommandSpec): boolean {
-  return !spec.hasKeys || spec.keyMode === KeyMode.Handler;
-}
-
-function hasTooLongKey(spec: CommandSpec, request: Request): boolean {
-  return keyIndexes(spec, request, 0).some((index) => request.length(index) > KEY_LENGTH_MAX);
 }

@@ -1,0 +1,77 @@
+import { KeyMode, type Router } from '../cluster/operation.js';
+import type { Request } from '../protocol/request.js';
+import { KEY_LENGTH_MAX } from '../store/entry.js';
+import type { ClientSession } from './client-session.js';
+import {
+  Errors,
+  execAbortedBy,
+  onlyWhenNotSubscribed,
+  unknownCommand,
+  wrongArity,
+} from './errors.js';
+import type { CommandSpec } from './spec.js';
+import { arityFits, type CommandTable, keyIndexes } from './table.js';
+import { endTransaction } from './transactions.js';
+
+/**
+ * What speaks against a command before it runs, in the order of Redis's processCommand: existence, arity, authentication,
+ * state of the client, state of the node.
+ */
+export class Refusals {
+  readonly #table: CommandTable;
+  readonly #router: Router;
+
+  constructor(table: CommandTable, router: Router) {
+    this.#table = table;
+    this.#router = router;
+  }
+
+  /** The hot check: whether anything speaks against the command; `refuse` then says what. */
+  isRefused(client: ClientSession, request: Request, spec: CommandSpec): boolean {
+    if (spec.run === null || !arityFits(spec, request.argc)) return true;
+    if (!client.authenticated && !spec.noAuth) return true;
+    if (client.subscriptions !== null && isOutOfPlace(client, spec)) return true;
+    if (request.end[request.argc - 1]! - request.start[0]! > KEY_LENGTH_MAX) {
+      if (hasTooLongKey(spec, request)) return true;
+    }
+    // For commands on keys the router is asked only when they may not run here: mayRun implies that the node serves.
+    return runsByItself(spec) && !spec.loading && this.#router.refusal() !== null;
+  }
+
+  /** Why a command is refused, as an error text: the transaction that it is in, or that it would run, is discarded. */
+  refuse(client: ClientSession, request: Request, spec: CommandSpec | null): string {
+    const error = this.#errorOf(client, request, spec);
+    if (client.transaction !== null) client.transaction.isDirty = true;
+    if (spec?.name !== 'exec') return error;
+    endTransaction(client);
+    return execAbortedBy(error);
+  }
+
+  #errorOf(client: ClientSession, request: Request, spec: CommandSpec | null): string {
+    if (spec === null) return unknownCommand(request, this.#table.base(request, 0));
+    if (spec.run === null || !arityFits(spec, request.argc)) return wrongArity(spec.name);
+    if (!client.authenticated && !spec.noAuth) return Errors.noAuth;
+    if (isOutOfPlace(client, spec)) return onlyWhenNotSubscribed(spec.name);
+    if (hasTooLongKey(spec, request)) return Errors.keyTooLong;
+    return this.#router.refusal()!;
+  }
+}
+
+/** Commands that run where their client is: those without keys, and those that ask for their keys themselves. */
+export function runsByItself(spec: CommandSpec): boolean {
+  return !spec.hasKeys || spec.keyMode === KeyMode.Handler;
+}
+
+/** A browser that was made to send a request here must not get as far as the commands in its body. */
+export function isHttp(request: Request): boolean {
+  return request.is(0, 'POST') || request.is(0, 'HOST:');
+}
+
+/** In RESP2 whoever is subscribed could not tell other replies from messages. */
+function isOutOfPlace(client: ClientSession, spec: CommandSpec): boolean {
+  return client.subscriptions !== null && client.reply.proto === 2 && !spec.whileSubscribed;
+}
+
+function hasTooLongKey(spec: CommandSpec, request: Request): boolean {
+  return keyIndexes(spec, request, 0).some((index) => request.length(index) > KEY_LENGTH_MAX);
+}

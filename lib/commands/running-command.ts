@@ -1,0 +1,151 @@
+import assert from 'node:assert';
+import type { Key } from '../cluster/key.js';
+import type { KeyList } from '../cluster/key-list.js';
+import type { Keyspace } from '../cluster/keyspace-contract.js';
+import type { ClusterWideCommand, CommandTraits, Router } from '../cluster/operation.js';
+import type { Step, WatchMark } from '../cluster/step.js';
+import { ReplyWriter } from '../protocol/reply-writer.js';
+import type { Request } from '../protocol/request.js';
+import type { ClientSession } from './client-session.js';
+import { hashesOf, hashesOfKeys } from './command-order.js';
+import { type Exit, SILENCE } from './exit.js';
+import type { PauseGate } from './pause-gate.js';
+import type { NodeServices } from './services.js';
+import { SlowLog } from './slow-log.js';
+import type { CommandContext, CommandSpec, StepCommands } from './spec.js';
+import type { CommandTable } from './table.js';
+
+const OK = Buffer.from('+OK\r\n', 'latin1');
+
+/** What a context is made of. */
+export interface ContextParts {
+  readonly table: CommandTable;
+  readonly keyspace: Keyspace;
+  readonly router: Router;
+  readonly services: NodeServices;
+}
+
+/** The command that runs, as its handler sees it: one object for all commands of a node. */
+export class RunningCommand implements CommandContext {
+  readonly keyspace: Keyspace;
+  readonly services: NodeServices;
+  readonly table: CommandTable;
+  readonly slowLog: SlowLog;
+  readonly #router: Router;
+  readonly #gate: PauseGate;
+  session: ClientSession | null = null;
+  current: CommandSpec | null = null;
+  request: Request | null = null;
+  db = 0;
+  muted = false;
+  deferred = false;
+  isInStep = false;
+  exit: Exit | null = null;
+  readonly stepCommands: StepCommands;
+
+  constructor(parts: ContextParts, gate: PauseGate, stepCommands: StepCommands) {
+    this.stepCommands = stepCommands;
+    this.keyspace = parts.keyspace;
+    this.services = parts.services;
+    this.table = parts.table;
+    this.slowLog = new SlowLog(parts.services.config);
+    this.#router = parts.router;
+    this.#gate = gate;
+  }
+
+  get spec(): CommandSpec {
+    return this.current!;
+  }
+
+  get client(): ClientSession {
+    assert(this.session !== null, 'a command for the cluster has no client');
+    return this.session;
+  }
+
+  get isInSubscriberMode(): boolean {
+    return this.session?.subscriptions != null && this.session.reply.proto === 2;
+  }
+
+  #takeExit(): Exit {
+    assert(!this.deferred, 'a reply is deferred once');
+    this.deferred = true;
+    if (this.isInStep) return SILENCE;
+    if (this.exit !== null) return this.exit;
+    return { sink: this.client, token: this.client.deferReply() };
+  }
+
+  defer(): (write: (reply: ReplyWriter) => void) => void {
+    const { sink, token } = this.#takeExit();
+    const { proto } = this.client.reply;
+    return (write) => {
+      const reply = new ReplyWriter();
+      reply.proto = proto;
+      write(reply);
+      sink.complete(token, Buffer.from(reply.buffer.subarray(0, reply.length)));
+    };
+  }
+
+  clusterWide(command: ClusterWideCommand): void {
+    const { sink, token } = this.#takeExit();
+    this.#router.clusterWide(command, {
+      request: this.request!.copy(),
+      traits: this.spec,
+      keys: [],
+      db: this.db,
+      proto: this.client.reply.proto,
+      sink: this.client.order.begin(null, sink),
+      token,
+    });
+  }
+
+  runStep(keys: KeyList, traits: CommandTraits, step: Step, changesClient: boolean): void {
+    const { sink, token } = this.#takeExit();
+    const { client, db } = this;
+    this.#router.submit({
+      request: keys.request(),
+      traits,
+      keys: keys.indexes,
+      databases: keys.databases,
+      db,
+      proto: client.reply.proto,
+      sink: client.order.begin(hashesOfKeys(keys), sink, changesClient),
+      token,
+      step,
+    });
+  }
+
+  watch(keys: readonly Key[], marked: (key: Key, mark: WatchMark | null) => void): void {
+    const exit = this.#takeExit();
+    const { client } = this;
+    const sink = client.order.begin(hashesOf(this.spec, this.request!), exit.sink);
+    let missing = keys.length;
+    for (const key of keys) {
+      this.#router.watch(key, (mark) => {
+        marked(key, mark);
+        if (--missing === 0) sink.complete(exit.token, OK);
+      });
+    }
+  }
+
+  pause(until: number, writesOnly: boolean): void {
+    this.#gate.pause(until, writesOnly);
+  }
+
+  unpause(): void {
+    this.#gate.end();
+  }
+
+  /** Runs the handler, and keeps what took long. */
+  run(request: Request, spec: CommandSpec, reply: ReplyWriter): void {
+    const { slowLog, session } = this;
+    // Those that need no authentication may bring a password.
+    if (spec.noAuth || !slowLog.times(spec.isQuick)) {
+      spec.run!(this, request, reply);
+      return;
+    }
+    const before = performance.now();
+    spec.run!(this, request, reply);
+    const tookMs = performance.now() - before;
+    slowLog.note(request, tookMs, this.services, session?.address ?? '', session?.name ?? '');
+  }
+}
