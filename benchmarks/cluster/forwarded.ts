@@ -4,7 +4,7 @@ import type { RunResult } from '../load/run-spec.js';
 import { AdminClient } from '../servers/admin-client.js';
 import { type RunningServers, stopAll } from '../servers/server.js';
 import { tandisLauncher } from '../servers/tandis.js';
-import { fill, keyOf, runLoad } from './load.js';
+import { CONNECTIONS, fill, keyOf, runLoad } from './load.js';
 
 const KEYS = 2000;
 const NEVER = '0';
@@ -38,7 +38,9 @@ export async function forwarded(generator: GeneratorProcess): Promise<void> {
     await runLoad(generator, servers, other!, moving);
     await measure('the same node after take-over', other);
     const ratio = remote.latencyUs.p50 / local.latencyUs.p50;
-    console.log(`\nforwarded: ${only.length} sessions, 3 nodes, 8 connections\n${table(rows)}`);
+    console.log(
+      `\nforwarded: ${only.length} sessions, 3 nodes, ${CONNECTIONS} connections\n${table(rows)}`,
+    );
     console.log(
       `  read of another node's session, p50 to a local one: ${number(ratio)}, target at most ${READ_RATIO_MAX}: ${ratio <= READ_RATIO_MAX ? 'met' : 'MISSED'}`,
     );

@@ -5,8 +5,8 @@ import type { RunningServers } from '../servers/server.js';
 /** Sessions are named by the generator. */
 export const keyOf = (number: number): string => `sess:${String(number).padStart(12, '0')}`;
 
-/** Few connections, one deep: what counts is how long an operation takes, not how many there can be. */
-const CONNECTIONS = 8;
+/** One deep. As many as the targets are given for: frames of a turn share one write on the bus. */
+export const CONNECTIONS = 50;
 const FILL = { connections: 50, depth: 16 };
 
 /** A run against one node of a cluster; throws on error replies. */

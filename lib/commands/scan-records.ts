@@ -17,14 +17,14 @@ const elements = new ReplyWriter();
 
 /**
  * HSCAN, SSCAN and ZSCAN. A cursor is a hash of keys of records, the same on all nodes: what is there all along is found
- * although the value grows, shrinks or moves to another node meanwhile. `write` appends the record found, and returns how many
- * elements it appended.
+ * although the value grows, shrinks or moves to another node meanwhile. `write` appends the record found, of a value of this
+ * encoding, and returns how many elements it appended.
  */
 export const scanHandler =
   (
     type: ValueType,
     records: KeyedRecords,
-    write: (records: KeyedRecords, reply: ReplyWriter) => number,
+    write: (records: KeyedRecords, reply: ReplyWriter, encoding: number) => number,
   ): Handler =>
   (context: CommandContext, request: Request, reply: ReplyWriter) => {
     const cursor = cursorOrReply(request, 2, reply);
@@ -41,7 +41,7 @@ export const scanHandler =
     const from = Number(cursor & 0xffffffffn);
     const next = records.scan(from, options.count, () => {
       if (isWanted(options.pattern, records.buffer, records.keyStart, records.keyEnd)) {
-        count += write(records, elements);
+        count += write(records, elements, value.encoding);
       }
     });
     reply.array(2);

@@ -6,6 +6,7 @@ import type { KeyedRecords } from '../store/collections/keyed-records.js';
 import type { SortedSet } from '../store/collections/sorted-set.js';
 import { ValueType } from '../store/entry.js';
 import { popCountOrReply, positiveOrReply, rangeOrReply } from './arguments.js';
+import { SortedSetEncoding } from './encodings.js';
 import { Errors } from './errors.js';
 import { OpenSortedSet } from './open-sorted-set.js';
 import { findOfType } from './open-value.js';
@@ -273,11 +274,21 @@ function zrandmember(context: CommandContext, request: Request, reply: ReplyWrit
 
 const scanned = new OpenSortedSet();
 
-function writeScanned(records: KeyedRecords, reply: ReplyWriter): number {
+/** The largest score that a listpack of Redis keeps as an integer. */
+const INTEGER_SCORE_MAX = 2 ** 62;
+
+/** ZSCAN alone shows how Redis keeps a score: an integer of a listpack has all its digits, where other replies say 2e+17. */
+function writeScanned(records: KeyedRecords, reply: ReplyWriter, encoding: number): number {
   writeMemberOf(records, reply);
+  const { score } = records as SortedSet;
+  const isInteger = Number.isInteger(score) && Math.abs(score) <= INTEGER_SCORE_MAX;
+  if (isInteger && (encoding & 1) === SortedSetEncoding.Listpack) {
+    reply.bulkInteger(BigInt(score));
+    return 2;
+  }
   const { proto } = reply;
   reply.proto = 2;
-  reply.double((records as SortedSet).score);
+  reply.double(score);
   reply.proto = proto;
   return 2;
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.js';
+import { garbageCollector } from '../base/garbage.js';
 import type { ClusterNode } from '../cluster/node.js';
 import { SAMPLE_MS, type Statistics } from '../commands/statistics.js';
 import type { Store } from '../store/store.js';
@@ -10,8 +11,10 @@ const EXPIRE_ENTRIES = 1000;
 /** Looks go on while they find more than this many keys, for at most so many milliseconds. */
 const EXPIRE_GO_ON_KEYS = EXPIRE_ENTRIES / 10;
 const EXPIRE_MS_MAX = 5;
-/** Pages of 256 KB moved at a time to give memory back. */
-const COMPACT_PAGES = 2;
+/** Giving memory back takes at most so many milliseconds each time. */
+const COMPACT_MS_MAX = 2;
+/** Memory let go that waits for a garbage collection, while more is about to follow. */
+const UNCOLLECTED_BYTES_MAX = 256 * 1024 * 1024;
 /** Membership is ticked this often per node-timeout. */
 const TICKS_PER_NODE_TIMEOUT = 40;
 
@@ -29,7 +32,10 @@ export interface HousekeepingParts {
 export class Housekeeping {
   readonly #parts: HousekeepingParts;
   readonly #timers: NodeJS.Timeout[] = [];
+  readonly #collectGarbage = garbageCollector();
   #sampledAt = 0;
+  /** Of the bytes that the store has let go, those that were followed by a garbage collection. */
+  #collectedBytes = 0;
 
   constructor(parts: HousekeepingParts) {
     this.#parts = parts;
@@ -56,7 +62,7 @@ export class Housekeeping {
   }
 
   #reclaim(): void {
-    const { node, store, clock } = this.#parts;
+    const { node, clock } = this.#parts;
     const start = clock.monotonicMs();
     node.beginTurn(start, clock.wallMs());
     const { statistics } = node.state;
@@ -66,7 +72,19 @@ export class Housekeeping {
       node.expire(EXPIRE_ENTRIES);
       found = statistics.expired - before;
     } while (found > EXPIRE_GO_ON_KEYS && clock.monotonicMs() - start < EXPIRE_MS_MAX);
-    store.compact(COMPACT_PAGES);
+    this.#giveMemoryBack();
+  }
+
+  #giveMemoryBack(): void {
+    const { store, clock } = this.#parts;
+    const start = clock.monotonicMs();
+    let moved: number;
+    do moved = store.compact(1);
+    while (moved > 0 && clock.monotonicMs() - start < COMPACT_MS_MAX);
+    const uncollected = store.droppedBytes - this.#collectedBytes;
+    if (uncollected === 0 || (moved > 0 && uncollected < UNCOLLECTED_BYTES_MAX)) return;
+    this.#collectedBytes += uncollected;
+    this.#collectGarbage();
   }
 
   #sample(): void {

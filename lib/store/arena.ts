@@ -91,6 +91,11 @@ export class Arena {
     return this.pool.chunks * this.pool.chunkBytes;
   }
 
+  /** Bytes of chunks that were let go, ever. */
+  get droppedBytes(): number {
+    return this.pool.dropped * this.pool.chunkBytes;
+  }
+
   /** Units that the record occupies, at least what was asked for. */
   unitsOf(ref: Ref): number {
     return classUnits[this.pool.classOf(ref >>> PAGE_UNITS_SHIFT)]!;

@@ -32,6 +32,8 @@ export class PagePool {
   readonly unitMask: number;
 
   chunks = 0;
+  /** Chunks that were let go, ever: each is memory that the system gets back with the next garbage collection. */
+  dropped = 0;
   pagesFree = 0;
   readonly chunkBytes: number;
   readonly pagesPerChunk: number;
@@ -114,6 +116,7 @@ export class PagePool {
   }
 
   clear(): void {
+    this.dropped += this.chunks;
     this.bytes.length = 0;
     this.words.length = 0;
     this.doubles.length = 0;
@@ -177,6 +180,7 @@ export class PagePool {
 
   private dropChunk(chunk: number): void {
     this.setMemory(chunk, NONE);
+    this.dropped++;
     this.chunks--;
     this.pagesFree -= this.pagesPerChunk;
     if (this.draining === chunk) this.draining = 0;

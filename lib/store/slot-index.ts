@@ -189,6 +189,10 @@ export class SlotIndex {
     return this.slab.reservedBytes + this.largeBytes;
   }
 
+  get droppedBytes(): number {
+    return this.slab.droppedBytes;
+  }
+
   private wordsOfBlock(block: Ref): Uint32Array {
     return this.chunkWords[block >>> this.chunkShift]!;
   }

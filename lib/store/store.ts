@@ -341,6 +341,11 @@ export class Store extends EntryFields {
     return this.arena.reservedBytes + this.large.bytes + this.index.reservedBytes;
   }
 
+  /** Bytes let go, ever. The system has them when the garbage collector has seen it. */
+  get droppedBytes(): number {
+    return this.arena.droppedBytes + this.index.droppedBytes;
+  }
+
   /** Entry number `index` of `size`, in no order that means anything: for uniform sampling. */
   entryAt(index: number): Ref {
     return this.arena.at(index);

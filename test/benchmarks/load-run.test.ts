@@ -6,12 +6,15 @@ import { dueAfterMs, runOpen } from '../../benchmarks/load/open-loop.js';
 import { ReplyScanner } from '../../benchmarks/load/reply-scanner.js';
 import type { RunSpec } from '../../benchmarks/load/run-spec.js';
 
-/** A server that answers as `answer` says; `commands` counts what it was sent. */
+/** A server that answers PING, and then as `answer` says; `commands` counts what it was sent. */
 async function serverWith(answer: (commands: number, socket: Socket) => void) {
   const server = createServer((socket) => {
     const scanner = new ReplyScanner();
     socket.on('error', () => {});
-    socket.on('data', (data) => answer(scanner.feed(data, data.length), socket));
+    socket.once('data', () => {
+      socket.write('+PONG\r\n');
+      socket.on('data', (data) => answer(scanner.feed(data, data.length), socket));
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -9,9 +9,12 @@ import { RANDOM, RandomCollections, UNORDERED, UNORDERED_SCANS } from './random-
 import { KEYS, RandomCommands } from './random-commands.js';
 import { type Commands, OTHER_CLIENT, RandomTransactions } from './random-transactions.js';
 
-/** Commands per seed and protocol; more with DIFFERENTIAL_COMMANDS, and another first seed with SEED. */
+/**
+ * Commands per seed and protocol; more with DIFFERENTIAL_COMMANDS, and other commands with SEED. A change is tested with the
+ * same commands each time: what new ones find is a flaw that was there before, and not one of the change.
+ */
 const isSample = process.env['TEST_SAMPLE'] === '1';
-const { DIFFERENTIAL_COMMANDS, SEED = Math.floor(Math.random() * 1e9) } = process.env;
+const { DIFFERENTIAL_COMMANDS, SEED = 20_000 } = process.env;
 const COMMANDS = Number(DIFFERENTIAL_COMMANDS ?? (isSample ? 500 : 1500));
 const FIRST_SEED = Number(SEED);
 const SEEDS = 4;

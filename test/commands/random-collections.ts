@@ -34,7 +34,21 @@ const NUMBERS = [
   '',
 ];
 const FLOATS = ['0.1', '-2.5', '1e17', '3', 'inf', '-inf', 'nan', 'x', '', '0x1p-3', '1e-7'];
-const SCORES = ['0', '1', '2', '2', '3.5', '-1', '1e10', 'inf', '-inf', '+inf', '0.1', '-0'];
+const SCORES = [
+  '0',
+  '1',
+  '2',
+  '2',
+  '3.5',
+  '-1',
+  '1e10',
+  '2e17',
+  '-5e18',
+  'inf',
+  '-inf',
+  '0.1',
+  '-0',
+];
 const BAD_SCORES = ['nan', 'x', '', '1 '];
 const JUNK = ['', 'x', '-1', '0', '1', 'NX', 'WITHSCORES', 'COUNT', '(1', '[a', 'LIMIT', '2'];
 const BULK_MAX = 300;

@@ -48,6 +48,7 @@ t.test('memory that is not needed goes back, a page at a time, and values stay',
   const steps = compactAll(store);
   t.ok(steps > 0, 'pages were moved');
   t.ok(store.reservedBytes < before / 8, `${store.reservedBytes} of ${before} bytes are left`);
+  t.ok(store.droppedBytes >= before - store.reservedBytes, 'and what was let go is counted');
   for (let i = 1; i < ENTRIES; i += 2) {
     const value = contentOf(store, find(store, key(i)));
     if (!value.equals(Buffer.alloc(100, i & 255))) t.fail(`${key(i)} after compaction`);
