@@ -1,18 +1,15 @@
-import { f64At } from '../protocol/bytes.js';
 import { type Ref, Role, type Store } from '../store/store.js';
-import type { AwaitedKeys } from './awaited-keys.js';
-import type { Claim, DeferredClaim } from './claim.js';
+import type { Claim } from './claim.js';
+import type { ClaimNotices } from './claim-notices.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
-import { appendKeyFrame, FrameType, KeyFrame } from './frames.js';
+import { FrameType, KeyFrame } from './frames.js';
 import { type Key, keyOf } from './key.js';
 import type { LiveKeyspace } from './keyspace.js';
 import type { Provisional } from './keyspace-hooks.js';
-import { bestHolding, type Lookups } from './lookups.js';
 import { LostClaims } from './lost-claims.js';
 import type { Incarnation } from './member.js';
 import { MEMBERS_MAX } from './membership/views.js';
-import type { MirrorReceiver } from './mirror-receiver.js';
 import type { MirrorSender } from './mirror-sender.js';
 import type { Moves } from './moves.js';
 import type { ReplySink } from './operation.js';
@@ -21,8 +18,6 @@ import type { ProvisionalKeys, Records } from './records.js';
 import { errorReply, OUTCOME_UNKNOWN, type Runner } from './runner.js';
 import type { Streams } from './streams.js';
 import type { Task } from './task.js';
-
-const NOTHING = Buffer.alloc(0);
 
 /** Where tasks go on when a claim is decided. */
 export interface TaskRouter {
@@ -39,14 +34,12 @@ interface ClaimsParts {
   readonly streams: Streams;
   readonly keyspace: LiveKeyspace;
   readonly runner: Runner;
-  readonly lookups: Lookups;
   readonly mirrorSender: MirrorSender;
-  readonly mirrorReceiver: MirrorReceiver;
   readonly moves: Moves;
-  readonly awaitedKeys: AwaitedKeys;
+  readonly notices: ClaimNotices;
 }
 
-/** Creating keys whose anchor is another member, and granting that to others (docs/data-plane.md, "Creating a key"). */
+/** Creating keys whose anchor is another member (docs/data-plane.md, "Creating a key"). */
 export class Claims implements ReplySink, ProvisionalKeys {
   router!: TaskRouter;
   readonly #state: ClusterState;
@@ -54,16 +47,13 @@ export class Claims implements ReplySink, ProvisionalKeys {
   readonly #streams: Streams;
   readonly #keyspace: LiveKeyspace;
   readonly #runner: Runner;
-  readonly #lookups: Lookups;
   readonly #mirrorSender: MirrorSender;
-  readonly #mirrorReceiver: MirrorReceiver;
   readonly #moves: Moves;
   readonly #records: Records;
-  readonly #awaitedKeys: AwaitedKeys;
+  readonly #notices: ClaimNotices;
   readonly #claims = new Map<string, Claim>();
   readonly #steps = new Map<number, Claim>();
   readonly #lost = new LostClaims();
-  #deferred: DeferredClaim[] = [];
   readonly #frame = new KeyFrame();
   #lastStep = 0;
 
@@ -73,17 +63,15 @@ export class Claims implements ReplySink, ProvisionalKeys {
     this.#streams = parts.streams;
     this.#keyspace = parts.keyspace;
     this.#runner = parts.runner;
-    this.#lookups = parts.lookups;
     this.#mirrorSender = parts.mirrorSender;
-    this.#mirrorReceiver = parts.mirrorReceiver;
     this.#moves = parts.moves;
     this.#records = parts.records;
-    this.#awaitedKeys = parts.awaitedKeys;
+    this.#notices = parts.notices;
     this.#records.provisional = this;
   }
 
   get open(): number {
-    return this.#claims.size + this.#lost.size + this.#deferred.length;
+    return this.#claims.size + this.#lost.size;
   }
 
   // --- at the creator
@@ -141,7 +129,6 @@ export class Claims implements ReplySink, ProvisionalKeys {
     return flushed;
   }
 
-  /** A claim that went in parts has its offset. */
   /**
    * A claim that went in parts is written, or was broken off: then its anchor has not heard of it, and the ack of what was
    * sent by then is no grant.
@@ -210,7 +197,7 @@ export class Claims implements ReplySink, ProvisionalKeys {
     if (claim === undefined) {
       // Withdrawn while it was deferred: the anchor must not go on taking this node for the primary.
       const key = keyOf(frame.db, buffer, frame.keyStart, frame.keyEnd);
-      this.#notify(peer, FrameType.TakeBack, key, frame.version, '');
+      this.#notices.send(peer, FrameType.TakeBack, key, frame.version, '');
       return true;
     }
     this.#granted(claim);
@@ -267,7 +254,7 @@ export class Claims implements ReplySink, ProvisionalKeys {
   /** If the anchor has granted what is lost here, it must not go on taking this node for the primary. */
   #takeBack(claim: Claim): void {
     this.#steps.delete(claim.step);
-    this.#notify(claim.anchor, FrameType.TakeBack, claim.key, claim.version, '');
+    this.#notices.send(claim.anchor, FrameType.TakeBack, claim.key, claim.version, '');
     for (const task of [claim.task, ...claim.queue]) this.router.route(task);
   }
 
@@ -279,56 +266,8 @@ export class Claims implements ReplySink, ProvisionalKeys {
     }
   }
 
-  // --- at the anchor
-
-  /** CLAIM is a key frame with the whole value. */
-  receiveClaim(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
-    const frame = this.#frame;
-    if (!frame.read(buffer, start, end) || !frame.hasSoundValue()) return false;
-    this.#state.clock.observe(frame.version);
-    const key = keyOf(frame.db, buffer, frame.keyStart, frame.keyEnd);
-    const offset = peer.stream.frameEnd;
-    const verdict = this.#judge(peer, key, frame.version);
-    if (verdict === 'grant') {
-      this.#mirrorReceiver.adopt(peer, frame);
-      peer.unconfirmed.push({ offset, db: key.db, key: key.bytes });
-      this.#awaitedKeys.granted(frame.type, key);
-    } else if (verdict === 'defer' || verdict === 'wait') {
-      this.#notify(peer, FrameType.Defer, key, frame.version, '');
-      const copy = new KeyFrame();
-      const bytes = Buffer.from(buffer.subarray(start, end));
-      copy.read(bytes, 0, bytes.length);
-      this.#deferred.push({ peer, key, frame: copy, isAsking: false });
-      this.#decideDeferred();
-    } else {
-      this.#notify(peer, FrameType.Reject, key, frame.version, verdict.rejected);
-    }
-    return true;
-  }
-
-  /** CONFIRM: the claimer knows of its grants up to an offset; their copies may answer reads. */
-  receiveConfirm(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
-    if (end - start !== 8) return false;
-    const offset = f64At(buffer, start);
-    while (peer.unconfirmed.length > 0 && peer.unconfirmed[0]!.offset <= offset) {
-      const { db, key } = peer.unconfirmed.shift()!;
-      const ref = this.#store.find(db, key, 0, key.length);
-      if (ref === 0 || this.#store.role(ref) !== Role.Backup) continue;
-      if (this.#store.peer(ref) === peer.index) {
-        this.#store.setFlags(ref, this.#store.flags(ref) | Flag.Reads);
-      }
-    }
-    return true;
-  }
-
-  /** Deferred claims are judged again; called every tick and after a view change. */
-  tick(): void {
-    if (this.#deferred.length > 0) this.#decideDeferred();
-  }
-
-  /** A member was left out. What it claimed here is not granted; what was claimed at it is claimed anew. */
+  /** A member was left out: what was claimed at it is claimed anew. */
   peerLost(peer: Peer): void {
-    this.#deferred = this.#deferred.filter((deferred) => deferred.peer !== peer);
     this.#routeLost(peer);
     for (const claim of [...this.#claims.values()]) {
       if (claim.anchor !== peer) continue;
@@ -339,7 +278,6 @@ export class Claims implements ReplySink, ProvisionalKeys {
 
   /** Sides have met, and all is at rest: what waits for an anchor of the view before begins anew when that is over. */
   withdrawAll(): void {
-    this.#deferred = [];
     this.#routeLost(null);
     for (const claim of [...this.#claims.values()]) {
       this.#withdraw(claim);
@@ -361,99 +299,10 @@ export class Claims implements ReplySink, ProvisionalKeys {
     }
     this.#claims.clear();
     this.#steps.clear();
-    this.#deferred = [];
     return tasks;
   }
 
   // --- inside
-
-  #judge(
-    peer: Peer,
-    key: Key,
-    version: number,
-  ): 'grant' | 'defer' | 'wait' | { readonly rejected: Incarnation | '' } {
-    const state = this.#state;
-    if (!state.isAnchor(key.slot)) return { rejected: '' };
-    // It was flushed at its creator, or is about to be: nobody has seen it, it runs anew.
-    if (version < (state.floors[key.db] ?? 0)) return { rejected: '' };
-    const ref = this.#find(key);
-    // Perhaps the claimer's own claim, granted by an anchor that was lost before it could say so. All are asked.
-    const isRecordOfClaim =
-      ref !== 0 && this.#store.role(ref) === Role.Record && this.#store.peer(ref) === peer.index;
-    if (ref !== 0 && this.#store.role(ref) !== Role.Tombstone && !isRecordOfClaim) {
-      return { rejected: this.#primaryOf(ref, peer) };
-    }
-    if (ref !== 0) {
-      if (this.#store.version(ref) >= version) return { rejected: '' };
-      if (state.isOpenDelete(ref)) return 'wait';
-    }
-    return state.isCertain(key.slot) && !isRecordOfClaim ? 'grant' : 'defer';
-  }
-
-  /** Who executes commands on a key that exists; nobody when that is not clear, so that the claimer looks anew. */
-  #primaryOf(ref: Ref, claimer: Peer): Incarnation | '' {
-    if (this.#store.role(ref) === Role.Primary) return this.#state.self.id;
-    const primary = this.#state.livePeer(this.#store.peer(ref));
-    if (primary === claimer) return '';
-    return primary?.id ?? this.#state.self.id;
-  }
-
-  #decideDeferred(): void {
-    for (const deferred of [...this.#deferred]) {
-      const { peer, key, frame } = deferred;
-      if (deferred.isAsking) continue;
-      const verdict = this.#judge(peer, key, frame.version);
-      if (verdict === 'wait') continue;
-      if (verdict === 'grant') this.#grantDeferred(deferred);
-      else if (verdict !== 'defer') this.#rejectDeferred(deferred, verdict.rejected);
-      else if (this.#state.now >= this.#state.certainFrom && !this.#state.flushing) {
-        deferred.isAsking = true;
-        this.#lookups.ask(key, (holdings) => {
-          deferred.isAsking = false;
-          if (!this.#deferred.includes(deferred)) return;
-          const best = bestHolding(holdings);
-          // The anchor looks once more at itself after the last no.
-          const again = this.#judge(peer, key, frame.version);
-          if (best !== null) this.#rejectDeferred(deferred, best.holder);
-          else if (typeof again === 'object') this.#rejectDeferred(deferred, again.rejected);
-          else if (again !== 'wait') this.#grantDeferred(deferred);
-        });
-      }
-    }
-  }
-
-  #grantDeferred(deferred: DeferredClaim): void {
-    this.#deferred.splice(this.#deferred.indexOf(deferred), 1);
-    this.#mirrorReceiver.adopt(deferred.peer, deferred.frame);
-    this.#awaitedKeys.granted(deferred.frame.type, deferred.key);
-    this.#notify(deferred.peer, FrameType.Granted, deferred.key, deferred.frame.version, '');
-  }
-
-  #rejectDeferred(deferred: DeferredClaim, primary: Incarnation | ''): void {
-    this.#deferred.splice(this.#deferred.indexOf(deferred), 1);
-    this.#notify(deferred.peer, FrameType.Reject, deferred.key, deferred.frame.version, primary);
-  }
-
-  #notify(peer: Peer, type: number, key: Key, version: number, text: string): void {
-    const value = text === '' ? NOTHING : Buffer.from(text, 'latin1');
-    const { log } = peer.stream;
-    appendKeyFrame(
-      log,
-      type,
-      0,
-      key.db,
-      key.bytes,
-      0,
-      key.bytes.length,
-      version,
-      0,
-      value,
-      0,
-      value.length,
-    );
-    this.#state.statistics.framesSent[type]!++;
-    this.#streams.appended(peer);
-  }
 
   #granted(claim: Claim): void {
     this.#forget(claim);

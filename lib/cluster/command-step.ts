@@ -45,11 +45,11 @@ export class CommandStep implements SlicedStep {
     if (refusal !== null) return { reply: refusal, isDone: false, sent: null };
     const reply = this.#runSome(room);
     if (reply === null) return null;
-    const sent = keyspace.appendAtomic([...this.#changed.values()]);
+    const sent = keyspace.steps.append([...this.#changed.values()]);
     // What earlier slices have read is to be acked, too: all keys have this backup.
     const stream = this.#slices > 1 ? (this.#backup?.stream ?? null) : null;
     if (stream !== null)
-      keyspace.awaitFrame({ backup: this.#backup!, offset: stream.log.endOffset });
+      keyspace.steps.awaitFrame({ backup: this.#backup!, offset: stream.log.endOffset });
     return { reply, isDone: true, sent };
   }
 
@@ -66,12 +66,12 @@ export class CommandStep implements SlicedStep {
   #runSome(room: number): Buffer | null {
     const keyspace = this.#keyspace;
     let reply: Buffer | null = null;
-    keyspace.collect(
+    keyspace.steps.collect(
       () => {
         reply = this.#operation.step!.run(room);
       },
       (ref) => {
-        const changed = keyspace.nameOf(ref);
+        const changed = keyspace.steps.nameOf(ref);
         this.#changed.set(
           `${changed.db}:${changed.key.latin1Slice(0, changed.key.length)}`,
           changed,

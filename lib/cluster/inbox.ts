@@ -4,6 +4,7 @@ import type { Claims } from './claims.js';
 import type { Digests } from './digests.js';
 import type { Forwarding } from './forwarding.js';
 import { FrameType } from './frames.js';
+import type { Grants } from './grants.js';
 import type { LargeReceiver } from './large-receiver.js';
 import type { Lookups } from './lookups.js';
 import type { Merging } from './merging.js';
@@ -18,6 +19,7 @@ import type { FrameHandler } from './streams.js';
 interface Receivers {
   readonly mirror: MirrorReceiver;
   readonly claims: Claims;
+  readonly grants: Grants;
   readonly forwarding: Forwarding;
   readonly lookups: Lookups;
   readonly records: Records;
@@ -56,9 +58,9 @@ export class Inbox implements FrameHandler {
       case FrameType.Atomic:
         return to.mirror.receive(peer, type, buffer, start, end);
       case FrameType.Claim:
-        return to.claims.receiveClaim(peer, buffer, start, end);
+        return to.grants.receiveClaim(peer, buffer, start, end);
       case FrameType.Confirm:
-        return to.claims.receiveConfirm(peer, buffer, start, end);
+        return to.grants.receiveConfirm(peer, buffer, start, end);
       case FrameType.Reject:
         return to.claims.receiveReject(buffer, start, end);
       case FrameType.Defer:

@@ -1,32 +1,29 @@
 import { copyBytes } from '../protocol/bytes.js';
 import type { Request } from '../protocol/request.js';
 import { type Attachment, type Ref, Role, type Store, ValueType } from '../store/store.js';
-import { AtomicChanges, type ChangedKey } from './atomic-changes.js';
-import type { Appended, AtomicFrames } from './atomic-frames.js';
+import { AtomicChanges } from './atomic-changes.js';
+import type { AtomicFrames } from './atomic-frames.js';
 import { isAwaitable } from './awaited-keys.js';
 import { Changes } from './changes.js';
 import type { ClusterState } from './cluster-state.js';
-import { Flag } from './entry-flags.js';
 import { EventNotes, type ExpiredKey } from './event-notes.js';
+import { FoundEntry } from './found-entry.js';
 import { FrameType } from './frames.js';
-import { ENTRY_OVERHEAD_BYTES, roomAt } from './headroom.js';
+import { roomAt } from './headroom.js';
 import { KEEP_EXPIRY, type Keyspace } from './keyspace-contract.js';
 import type { KeyspaceEvents } from './keyspace-events.js';
 import { type KeyspaceHooks, type Provisional, Reclaimed } from './keyspace-hooks.js';
 import type { MirrorSender } from './mirror-sender.js';
 import { databaseOf, type Operation, type ReplySink } from './operation.js';
-import { NOBODY, type Peer } from './peer.js';
+import type { Peer } from './peer.js';
+import { PrimaryEntries } from './primary-entries.js';
 import { ReplyWaits } from './reply-waits.js';
+import { StepChanges } from './step-changes.js';
+import { RAW_ENCODING, ValueEdits } from './value-edits.js';
 import type { WriteBarrier } from './write-barrier.js';
-
-/** Encoding of a string that was made by APPEND or SETRANGE. */
-const RAW_ENCODING = 1;
 
 /** The keys as handlers see them: what they look up, create, change and delete, and what their replies then wait for. */
 export class LiveKeyspace implements Keyspace, WriteBarrier {
-  now = 0;
-  /** Set while a provisional command runs. */
-  provisional: Provisional | null = null;
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #mirror: MirrorSender;
@@ -35,15 +32,12 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   readonly #changes: Changes;
   readonly #notes: EventNotes;
   readonly events: KeyspaceEvents;
-  readonly #atomicChanges: AtomicChanges;
+  readonly steps: StepChanges;
+  readonly #entries: PrimaryEntries;
+  readonly #edits: ValueEdits;
+  readonly #found: FoundEntry;
   /** Expired keys that the running command met: deleted at its end, unless it has created them anew. */
   readonly #expired: ExpiredKey[] = [];
-  // The entry that routing has just found, so that the handler need not look it up again.
-  #foundRequest: Request | null = null;
-  #foundIndex = 0;
-  #foundRef: Ref = 0;
-  /** Told of the entries changed within `atomically` and `collect`, null outside. */
-  #atomic: ((ref: Ref) => void) | null = null;
 
   constructor(
     state: ClusterState,
@@ -59,26 +53,43 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     this.#hooks = hooks;
     this.#changes = new Changes(state, mirror, this.#waits, hooks);
     this.#notes = new EventNotes(state, events, this.#changes, this.#waits, this.#expired);
-    this.#atomicChanges = new AtomicChanges(
+    const forget = (ref: Ref) => hooks.forget(ref, null);
+    this.steps = new StepChanges(
       state,
-      atomicFrames,
+      new AtomicChanges(state, atomicFrames, mirror, this.#changes, this.#waits, forget),
       mirror,
-      this.#changes,
       this.#waits,
-      (ref) => hooks.forget(ref, null),
     );
+    const found = new FoundEntry(state.store);
+    this.#found = found;
+    const created = (ref: Ref): void => hooks.created(ref);
+    this.#entries = new PrimaryEntries(state, mirror, this.#changes, this.steps, found, created);
+    this.#edits = new ValueEdits(state, mirror, this.#entries, found, events, this.#notes);
+  }
+
+  get now(): number {
+    return this.#entries.now;
+  }
+
+  /** Set while a provisional command runs. */
+  get provisional(): Provisional | null {
+    return this.#entries.provisional;
+  }
+
+  set provisional(provisional: Provisional | null) {
+    this.#entries.provisional = provisional;
   }
 
   // --- WriteBarrier
 
   begin(): void {
-    this.now = this.#state.clock.wall;
+    this.#entries.now = this.#state.clock.wall;
     this.#waits.clear();
   }
 
   count(): number {
     if (this.#expired.length > 0) this.#deleteExpired();
-    this.#foundRequest = null;
+    this.#found.drop();
     if (this.events.classes !== 0) this.events.release(this.#waits);
     return this.#waits.count;
   }
@@ -98,13 +109,11 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   /** Who will get a copy of what the command leaves in the key that was noted. */
   #backupToBe(): Peer | null {
     if (this.provisional !== null) return this.provisional.anchor;
-    const ref = this.#foundRef;
-    const request = this.#foundRequest;
+    const { ref, request, index } = this.#found;
     if (request === null) return null;
     const isHere = ref !== 0 && this.#store.role(ref) === Role.Primary;
     const backup = isHere ? this.#state.livePeer(this.#store.peer(ref)) : null;
     if (backup !== null) return backup;
-    const index = this.#foundIndex;
     return this.#state.rankedBackup(
       this.#state.slotOf(request.buffer, request.start[index]!, request.end[index]!),
     );
@@ -114,9 +123,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
 
   /** Routing has found the entry of this argument, and nothing changes before its handler runs. */
   noteFound(request: Request, index: number, ref: Ref): void {
-    this.#foundRequest = request;
-    this.#foundIndex = index;
-    this.#foundRef = ref;
+    this.#found.note(request, index, ref);
   }
 
   /** The same for a command that comes from elsewhere than the hot path. */
@@ -141,13 +148,13 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
 
   peek(db: number, request: Request, index: number): Ref {
     const store = this.#store;
-    const ref = this.#entry(db, request, index);
+    const ref = this.#found.of(db, request, index);
     if (ref === 0) return 0;
     if (store.role(ref) >= Role.Record || store.type(ref) === ValueType.None) {
       if (store.role(ref) === Role.Tombstone) this.#changes.awaitDelete(ref);
       return 0;
     }
-    if (store.role(ref) === Role.Primary && this.#isOver(ref)) {
+    if (store.role(ref) === Role.Primary && this.#entries.isOver(ref)) {
       if (this.events.classes !== 0) this.#notes.expired(ref);
       this.#expired.push({ db, request, index });
       return 0;
@@ -230,23 +237,23 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     expireAt: number,
   ): void {
     const store = this.#store;
-    let ref = this.#entry(db, request, keyIndex);
+    let ref = this.#found.of(db, request, keyIndex);
     let until = expireAt;
-    if (expireAt === KEEP_EXPIRY) until = this.#hasValue(ref) ? store.expireAt(ref) : 0;
+    if (expireAt === KEEP_EXPIRY) until = this.#entries.hasValue(ref) ? store.expireAt(ref) : 0;
     if (this.events.classes !== 0) this.#notes.value(db, request, keyIndex, ref, expireAt > 0);
     const isNew = ref === 0 || store.role(ref) !== Role.Primary;
-    if (isAwaitable(type) && (isNew || store.type(ref) !== type || this.#isOver(ref))) {
+    if (isAwaitable(type) && (isNew || store.type(ref) !== type || this.#entries.isOver(ref))) {
       this.#hooks.came(type, db, request, keyIndex, this.provisional !== null);
     }
-    if (isNew) ref = this.#create(db, request, keyIndex, ref, end - start);
-    else ref = this.#room(ref, end - start);
+    if (isNew) ref = this.#entries.create(db, request, keyIndex, ref, end - start);
+    else ref = this.#entries.room(ref, end - start);
     if (store.type(ref) !== type) store.setType(ref, type);
     store.attach(ref, null);
     copyBytes(value, start, end, store.valueBuffer(ref), store.valueStart(ref));
     store.setEncodingFlags(ref, encoding);
     if (store.expireAt(ref) !== until) store.setExpireAt(ref, until);
-    if (isNew) this.#adopt(ref);
-    else this.#changed(ref, FrameType.Set);
+    if (isNew) this.#entries.adopt(ref);
+    else this.#entries.changed(ref, FrameType.Set);
   }
 
   writeRange(
@@ -258,100 +265,51 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     start: number,
     end: number,
   ): void {
-    const store = this.#store;
-    let ref = this.#entry(db, request, keyIndex);
-    const isNew = ref === 0 || store.role(ref) !== Role.Primary;
-    const isBlank = isNew || this.#isOver(ref) || store.type(ref) === ValueType.None;
-    const before = isBlank ? 0 : store.valueLength(ref);
-    const length = Math.max(before, offset + end - start);
-    if (this.events.classes !== 0) this.#notes.value(db, request, keyIndex, ref, false);
-    // Zeros that fill a gap are part of the change.
-    const changed = offset + end - start - Math.min(before, offset);
-    const isEdit = !isBlank && changed < before && changed <= this.#state.config.partBytes;
-    if (isNew) ref = this.#create(db, request, keyIndex, ref, length);
-    else {
-      if (isBlank) store.setExpireAt(ref, 0);
-      ref = this.#room(ref, length);
-      store.attach(ref, null);
-      if (store.type(ref) !== ValueType.String) store.setType(ref, ValueType.String);
-    }
-    const target = store.valueBuffer(ref);
-    const at = store.valueStart(ref);
-    if (offset > before) target.fill(0, at + before, at + offset);
-    copyBytes(value, start, end, target, at + offset);
-    if (isEdit) {
-      const from = Math.min(before, offset);
-      const to = offset + end - start;
-      this.#mirror.edits.add(from, Math.min(before, to) - from, target, at + from, at + to);
-      return this.#endEdit(ref, RAW_ENCODING);
-    }
-    store.setEncodingFlags(ref, RAW_ENCODING);
-    if (isNew) this.#adopt(ref);
-    else this.#changed(ref, FrameType.Set);
+    this.#edits.writeRange(db, request, keyIndex, offset, value, start, end);
   }
 
   splice(ref: Ref, at: number, removed: number, source: Buffer, start: number, end: number): Ref {
-    const { edits } = this.#mirror;
-    edits.add(at, removed, source, start, end);
-    const delta = end - start - removed;
-    if (delta !== 0) {
-      this.#foundRequest = null;
-      this.#mirror.grown += delta;
-    }
-    return this.#store.splice(ref, at, removed, source, start, end);
+    return this.#edits.splice(ref, at, removed, source, start, end);
   }
 
   edited(ref: Ref, encoding: number): void {
-    if (this.events.classes !== 0) this.#notes.edit(ref);
-    this.#endEdit(ref, encoding);
-  }
-
-  /** The whole value goes where it is no longer than the edits, or these are too long for one frame. */
-  #endEdit(ref: Ref, encoding: number): void {
-    const store = this.#store;
-    const { edits } = this.#mirror;
-    store.setEncodingFlags(ref, encoding);
-    const isShort =
-      edits.bytes < store.valueLength(ref) && edits.bytes <= this.#state.config.partBytes;
-    edits.base = store.version(ref);
-    this.#changed(ref, isShort ? FrameType.Edit : FrameType.Set);
-    edits.clear();
+    this.#edits.edited(ref, encoding);
   }
 
   /** Creates a key without a value: it is absent to every reader, and cannot be created by another node. */
   reserve(db: number, request: Request, keyIndex: number): void {
-    const stale = this.#entry(db, request, keyIndex);
+    const stale = this.#found.of(db, request, keyIndex);
     const isDeleted = stale !== 0 && this.#store.role(stale) === Role.Tombstone;
     const deletedAt = isDeleted ? this.#store.expireAt(stale) : 0;
-    const ref = this.#create(db, request, keyIndex, stale, 0);
+    const ref = this.#entries.create(db, request, keyIndex, stale, 0);
     this.#store.setType(ref, ValueType.None);
     this.#store.setExpireAt(ref, deletedAt);
-    this.#adopt(ref);
+    this.#entries.adopt(ref);
   }
 
   setExpiry(ref: Ref, expireAt: number): void {
     if (this.events.classes !== 0) this.#notes.expiry(ref, expireAt);
     this.#store.setExpireAt(ref, expireAt);
-    this.#changed(ref, FrameType.Expire);
+    this.#entries.changed(ref, FrameType.Expire);
   }
 
   remove(ref: Ref): void {
     this.#mirror.edits.clear();
     if (this.events.classes !== 0) this.#notes.removal(ref);
-    if (this.#atomic !== null) return this.#removeAtomically(ref);
-    this.#foundRequest = null;
-    this.#changes.remove(ref);
+    this.#found.drop();
+    if (this.steps.isOpen) this.steps.removed(ref);
+    else this.#changes.remove(ref);
   }
 
   #removeExpired(ref: Ref): void {
-    if (this.#atomic !== null) return this.#removeAtomically(ref);
-    this.#foundRequest = null;
-    this.#changes.removeExpired(ref);
+    this.#found.drop();
+    if (this.steps.isOpen) this.steps.removed(ref);
+    else this.#changes.removeExpired(ref);
   }
 
   rename(db: number, request: Request, fromIndex: number, toIndex: number): void {
     const store = this.#store;
-    const from = this.#entry(db, request, fromIndex);
+    const from = this.#found.of(db, request, fromIndex);
     const start = store.valueStart(from);
     const value = Buffer.from(
       store.valueBuffer(from).subarray(start, start + store.valueLength(from)),
@@ -363,7 +321,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
       const { length } = value;
       const noted = this.events.take();
       this.setValue(db, request, toIndex, type, encoding, value, 0, length, expireAt);
-      this.remove(this.#entry(db, request, fromIndex));
+      this.remove(this.#found.of(db, request, fromIndex));
       // Not what became of each key counts, but that one has got the other's name.
       this.events.take();
       this.events.give(noted);
@@ -372,34 +330,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   }
 
   atomically(changes: () => void): void {
-    // A node that is alone has nobody to send the changes to, all or none of them.
-    const isAlone = this.#state.isAlone && !this.#state.isChanging;
-    if (this.#atomic !== null || isAlone) return changes();
-    const changed: ChangedKey[] = [];
-    try {
-      this.collect(changes, (ref) => changed.push(this.nameOf(ref)));
-    } finally {
-      this.appendAtomic(changed);
-    }
-  }
-
-  /** Who calls this mirrors the changes made inside: `changed` is told of each entry as it is then. */
-  collect(changes: () => void, changed: (ref: Ref) => void): void {
-    this.#atomic = changed;
-    try {
-      changes();
-    } finally {
-      this.#atomic = null;
-    }
-  }
-
-  /** Sends what was collected as one frame; null where there is nobody to send it to, or nothing to send. */
-  appendAtomic(changed: readonly ChangedKey[]): Appended | null {
-    return this.#atomicChanges.append(changed);
-  }
-
-  nameOf(ref: Ref): ChangedKey {
-    return this.#atomicChanges.nameOf(ref);
+    this.steps.atomically(changes);
   }
 
   /**
@@ -408,23 +339,13 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
    */
   endSlice(): void {
     this.#expired.length = 0;
-    this.#foundRequest = null;
-  }
-
-  /** The reply of the running command waits for a frame that was sent by who has collected changes. */
-  awaitFrame({ backup, offset }: Appended): void {
-    this.#waits.awaitAck(backup.stream, offset);
-  }
-
-  /** What was collected so far takes room at this backup. */
-  countGrowth(backup: Peer): void {
-    this.#mirror.countGrowth(backup);
+    this.#found.drop();
   }
 
   /** Whether a key of which this node is primary exists; if so the running command waits for its latest change. */
   exists(db: number, request: Request, index: number): boolean {
-    const ref = this.#entry(db, request, index);
-    if (!this.#hasValue(ref)) return false;
+    const ref = this.#found.of(db, request, index);
+    if (!this.#entries.hasValue(ref)) return false;
     this.#changes.awaitLastChange(ref);
     return true;
   }
@@ -437,7 +358,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
 
   /** Deletes a primary whose time has come, that is evicted or let go: not on behalf of a command. */
   reclaim(ref: Ref, why: Reclaimed): void {
-    this.#foundRequest = null;
+    this.#found.drop();
     const isToldOf = this.events.classes !== 0;
     if (isToldOf && why === Reclaimed.Expired) this.#notes.expired(ref);
     const event = isToldOf && why === Reclaimed.Evicted ? this.#notes.evicted(ref) : [];
@@ -450,84 +371,13 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
 
   // --- inside
 
-  #entry(db: number, request: Request, index: number): Ref {
-    if (this.#foundRequest === request && this.#foundIndex === index) return this.#foundRef;
-    return this.#store.findArgument(db, request, index);
-  }
-
-  #hasValue(ref: Ref): boolean {
-    if (ref === 0 || this.#store.role(ref) >= Role.Record) return false;
-    return this.#store.type(ref) !== ValueType.None && !this.#isOver(ref);
-  }
-
-  #isOver(ref: Ref): boolean {
-    const expireAt = this.#store.expireAt(ref);
-    return expireAt !== 0 && expireAt <= this.#state.expiryNow;
-  }
-
-  #create(db: number, request: Request, index: number, stale: Ref, length: number): Ref {
-    this.#foundRequest = null;
-    if (stale !== 0) this.#store.remove(stale);
-    this.#mirror.grown +=
-      ENTRY_OVERHEAD_BYTES + request.end[index]! - request.start[index]! + length;
-    return this.#store.create(
-      db,
-      request.buffer,
-      request.start[index]!,
-      request.end[index]!,
-      ValueType.String,
-      length,
-    );
-  }
-
-  /** Makes room for a value of `length` bytes in a primary of any type. */
-  #room(ref: Ref, length: number): Ref {
-    if (this.#store.valueLength(ref) === length) return ref;
-    this.#foundRequest = null;
-    this.#mirror.grown += length - this.#store.valueLength(ref);
-    return this.#store.resize(ref, length);
-  }
-
-  /** A key was created here: provisionally, or because this node is its anchor. */
-  #adopt(ref: Ref): void {
-    const store = this.#store;
-    store.setUsedAt(ref, Math.floor(this.now / 1000));
-    if (this.#atomic !== null) {
-      store.setPeer(ref, this.#state.rankedBackup(store.slot(ref))?.index ?? NOBODY);
-      return this.#atomic(ref);
-    }
-    if (this.provisional !== null) {
-      const { provisional } = this;
-      store.setPeer(ref, provisional.anchor.index);
-      store.setFlags(ref, Flag.Busy);
-      provisional.version = this.#state.clock.next();
-      store.setVersion(ref, provisional.version);
-      provisional.offset = this.#mirror.appendClaim(provisional.anchor, ref);
-      store.setChangeOffset(ref, provisional.offset);
-      return;
-    }
-    store.setPeer(ref, this.#state.rankedBackup(store.slot(ref))?.index ?? NOBODY);
-    this.#changed(ref, FrameType.Set);
-    if (this.#state.config.locationList === 'all') this.#hooks.created(ref);
-  }
-
-  #changed(ref: Ref, type: number): void {
-    if (this.#atomic !== null) this.#atomic(ref);
-    else this.#changes.changed(ref, type);
-  }
-
-  #removeAtomically(ref: Ref): void {
-    this.#foundRequest = null;
-    this.#atomic!(ref);
-    this.#atomicChanges.blank(ref);
-  }
-
   #deleteExpired(): void {
     const expired = this.#expired.splice(0);
     for (const { db, request, index } of expired) {
-      this.#foundRequest = null;
-      const ref = this.#entry(db, request, index);
-      if (ref === 0 || this.#store.role(ref) !== Role.Primary || !this.#isOver(ref)) continue;
+      this.#found.drop();
+      const ref = this.#found.of(db, request, index);
+      if (ref === 0 || this.#store.role(ref) !== Role.Primary || !this.#entries.isOver(ref))
+        continue;
       this.#state.statistics.expired++;
       this.#removeExpired(ref);
     }

@@ -80,7 +80,7 @@ export class LongStep implements SlicedStep {
     const reply = this.#operation.traits.pairs === Pairs.Set ? OK : YES;
     if (this.#frame === null) return { reply, isDone: true, sent: null };
     const sent = this.#frames.send(this.#frame, () => this.#keys(), written);
-    keyspace.awaitFrame(sent);
+    keyspace.steps.awaitFrame(sent);
     return { reply, isDone: true, sent };
   }
 
@@ -103,8 +103,8 @@ export class LongStep implements SlicedStep {
     };
     if (frame === null) set();
     else {
-      keyspace.collect(set, (ref) => this.#frames.add(frame, ref));
-      keyspace.countGrowth(frame.backup);
+      keyspace.steps.collect(set, (ref) => this.#frames.add(frame, ref));
+      keyspace.steps.countGrowth(frame.backup);
     }
     // They are told of when the frame is acked.
     this.#events.push(...keyspace.events.take());

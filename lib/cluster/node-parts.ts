@@ -2,6 +2,7 @@ import type { Store } from '../store/store.js';
 import { Announcements } from './announcements.js';
 import { AtomicFrames } from './atomic-frames.js';
 import { AwaitedKeys } from './awaited-keys.js';
+import { ClaimNotices } from './claim-notices.js';
 import { Claims } from './claims.js';
 import { ClockWarning } from './clock-warning.js';
 import type { ClusterConfig } from './cluster-config.js';
@@ -15,6 +16,7 @@ import { Forgets } from './forgets.js';
 import { Forwarding } from './forwarding.js';
 import { FramesAhead } from './frames-ahead.js';
 import { Gathering } from './gathering.js';
+import { Grants } from './grants.js';
 import { Handovers } from './handovers.js';
 import { Headroom } from './headroom.js';
 import { Inbox } from './inbox.js';
@@ -78,6 +80,7 @@ export class NodeParts {
   readonly mirrorReceiver: MirrorReceiver;
   readonly mirrorSender: MirrorSender;
   readonly claims: Claims;
+  readonly grants: Grants;
   readonly moves: Moves;
   readonly forwarding: Forwarding;
   readonly records: Records;
@@ -149,7 +152,9 @@ export class NodeParts {
     });
     const executor = lateExecutor(late.executor);
     this.runner = new Runner(this.keyspace, executor);
-    this.claims = this.#makeClaims();
+    const notices = new ClaimNotices(state, this.streams);
+    this.grants = new Grants(state, this.lookups, this.mirrorReceiver, this.awaitedKeys, notices);
+    this.claims = this.#makeClaims(notices);
     this.forwarding = new Forwarding(state, this.streams, this.largeSender, executor);
     this.failover = new Failover(state, this.moves, this.lookups, this.records);
     this.routing = new Routing({
@@ -184,21 +189,9 @@ export class NodeParts {
     this.#connect(inbox);
   }
 
-  #makeClaims(): Claims {
-    const { state, records, streams, keyspace, runner, lookups } = this;
-    const { mirrorSender, mirrorReceiver, moves, awaitedKeys } = this;
-    return new Claims({
-      state,
-      records,
-      streams,
-      keyspace,
-      runner,
-      lookups,
-      mirrorSender,
-      mirrorReceiver,
-      moves,
-      awaitedKeys,
-    });
+  #makeClaims(notices: ClaimNotices): Claims {
+    const { state, records, streams, keyspace, runner, mirrorSender, moves } = this;
+    return new Claims({ state, records, streams, keyspace, runner, mirrorSender, moves, notices });
   }
 
   #makeFlushing(): Flushing {
@@ -239,7 +232,10 @@ export class NodeParts {
 
   #makeMerging(): Merging {
     return new Merging(this.state, this.streams, this.largeSender, {
-      quiet: () => this.claims.withdrawAll(),
+      quiet: () => {
+        this.grants.clear();
+        this.claims.withdrawAll();
+      },
       report: () => this.records.reportMerge(),
       allReported: () => this.records.allReported,
       resolved: () => this.#slotsResolved(),
@@ -295,6 +291,7 @@ export class NodeParts {
     inbox.connect({
       mirror: this.mirrorReceiver,
       claims: this.claims,
+      grants: this.grants,
       forwarding: this.forwarding,
       lookups: this.lookups,
       records: this.records,

@@ -94,7 +94,7 @@ export class ClusterNode implements MembershipListener {
     this.#parts.reclaiming.askForRoom();
     this.moves.tick();
     this.#parts.forgets.tick();
-    this.#parts.claims.tick();
+    this.#parts.grants.tick();
     this.#parts.gathering.tick();
     this.settling.tick();
     this.#parts.swapping.tick();
@@ -252,6 +252,7 @@ export class ClusterNode implements MembershipListener {
     }
     state.leaveView();
     this.#parts.announcements.excluded();
+    this.#parts.grants.clear();
     const tasks = [...this.#parts.claims.clear(), ...this.#parts.forwarding.clear()];
     const fail = ({ sink, token }: Waiter): void => sink.fail(token, OUTCOME_UNKNOWN);
     this.moves.clear(fail);
@@ -305,6 +306,7 @@ export class ClusterNode implements MembershipListener {
     this.moves.peerLost(peer);
     this.#parts.forgets.peerLost();
     drainLostAcks(peer, this.#parts, sending);
+    this.#parts.grants.peerLost(peer);
     this.#parts.claims.peerLost(peer);
     this.#parts.forwarding.peerLost(peer);
     this.#parts.digests.peerLost(peer);
@@ -330,7 +332,7 @@ export class ClusterNode implements MembershipListener {
   get open(): Readonly<Record<string, number>> {
     return {
       merging: this.#parts.merging.open,
-      claims: this.#parts.claims.open,
+      claims: this.#parts.claims.open + this.#parts.grants.open,
       moves: this.moves.open,
       large: this.#parts.largeSender.open,
       forgets: this.#parts.forgets.open,
