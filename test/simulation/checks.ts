@@ -1,5 +1,6 @@
 import { SLOTS } from '../../lib/cluster/cluster-state.js';
 import { Flag } from '../../lib/cluster/entry-flags.js';
+import type { View } from '../../lib/cluster/member.js';
 import { MoveState } from '../../lib/cluster/move.js';
 import type { Peer } from '../../lib/cluster/peer.js';
 import { keySlot } from '../../lib/protocol/crc16.js';
@@ -29,7 +30,7 @@ function find(store: Store, { bytes, slot }: Watched): Ref {
   return store.countInSlot(slot) === 0 ? 0 : store.find(0, bytes, 0, bytes.length);
 }
 
-const findKey = (store: Store, key: string): Ref => find(store, watchedOf(key));
+export const findKey = (store: Store, key: string): Ref => find(store, watchedOf(key));
 
 /** Whether the process, which serves, would answer a read of this primary entry at once. */
 function mayAct(process: Process, ref: Ref): boolean {
@@ -106,27 +107,26 @@ export function checkRedundancy(
   processes: readonly Process[],
   keys: readonly string[],
 ): Found | null {
-  let looked: readonly Process[] = [];
-  let sole: readonly Sole[] = [];
+  const byId = new Map(processes.map((process) => [process.incarnation, process]));
+  const looked = new Map<string, readonly Sole[]>();
   for (const claimer of processes) {
-    const { node, name } = claimer;
-    const ids = node.state.view?.members.map(({ id }) => id) ?? [];
-    const members = processes.filter(({ incarnation }) => ids.includes(incarnation));
-    const isElsewhere = ({ isPaused, node: other }: Process) =>
-      isPaused ||
-      other.state.flushing ||
-      other.state.view?.id.number !== node.state.view?.id.number;
-    const isDown = members.length < ids.length || members.some(isElsewhere);
-    if (isDown || ids.length < 2 || node.state.isChanging) continue;
-    if (node.settling.keysWithoutBackup > 0) continue;
-    const speaksForAll = node.keysWithoutBackup() === 0;
+    const { state, settling } = claimer.node;
+    const { view } = state;
+    if (view === null || view.members.length < 2 || state.isChanging) continue;
+    if (settling.keysWithoutBackup > 0) continue;
     // Members of one view see the same copies.
-    if (!isSameList(members, looked)) sole = soleHolders(members, keys);
-    looked = members;
+    const id = `${view.id.number} ${view.id.coordinator}`;
+    let sole = looked.get(id);
+    if (sole === undefined) {
+      sole = solesIn(view, byId, keys);
+      looked.set(id, sole);
+    }
+    if (sole.length === 0) continue;
+    const speaksForAll = claimer.node.keysWithoutBackup() === 0;
     const lost = sole.find(({ holder }) => speaksForAll || holder === claimer);
     if (lost === undefined) continue;
     const { key } = lost;
-    return { what: `${name} says that keys have two copies, ${key} has one`, key };
+    return { what: `${claimer.name} says that keys have two copies, ${key} has one`, key };
   }
   return null;
 }
@@ -137,8 +137,20 @@ interface Sole {
   readonly holder: Process;
 }
 
-function isSameList(one: readonly Process[], other: readonly Process[]): boolean {
-  return one.length === other.length && one.every((process, i) => process === other[i]);
+/** Keys of which the members of that view hold one copy; none while not all of them are there, and in it. */
+function solesIn(
+  view: View,
+  byId: ReadonlyMap<string, Process>,
+  keys: readonly string[],
+): readonly Sole[] {
+  const members: Process[] = [];
+  for (const { id } of view.members) {
+    const member = byId.get(id);
+    if (member === undefined || member.isPaused || member.node.state.flushing) return [];
+    if (member.node.state.view?.id.number !== view.id.number) return [];
+    members.push(member);
+  }
+  return soleHolders(members, keys);
 }
 
 function soleHolders(processes: readonly Process[], keys: readonly string[]): Sole[] {

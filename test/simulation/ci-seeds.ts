@@ -34,6 +34,8 @@ const SEEDS: Readonly<Record<string, number>> = {
   races: 10,
   locks: 16,
   transfers: 6,
+  queues: 4,
+  messages: 4,
   wide: 10,
   frozen: 12,
   drain: 16,

@@ -3,8 +3,8 @@ import type { Reply } from '../support/resp.js';
 import { type Call, showReply } from './history.js';
 import type { Model } from './linearizability.js';
 
-/** Kinds of keys that hold collections: hashes, sets, lists, sorted sets. */
-const KINDS = 'HSLZ';
+/** Kinds of keys that hold collections: hashes, sets, lists, sorted sets; lists and sorted sets that clients wait for. */
+const KINDS = 'HSLZQP';
 const FIELDS = ['a', 'b', 'c', 'd', 'n'];
 /** The field that is counted. */
 const COUNTER = 'n';
@@ -23,8 +23,10 @@ export function readAll(key: string): readonly string[] {
     case 'S':
       return ['SMEMBERS', key];
     case 'L':
+    case 'Q':
       return ['LRANGE', key, '0', '-1'];
     case 'Z':
+    case 'P':
       return ['ZRANGE', key, '0', '-1', 'WITHSCORES'];
     default:
       return ['GET', key];
@@ -129,7 +131,9 @@ export class CollectionModel implements Model {
       state,
       call.args.map((arg, i) => (i < 2 ? arg : this.#short(arg))),
     );
-    if (call.outcome === 'replied' && !this.#fits(effect, call.reply!)) return [];
+    // Without a reply it is known that it was run, and no more.
+    const { outcome, reply } = call;
+    if (outcome === 'replied' && reply !== null && !this.#fits(effect, reply)) return [];
     return [JSON.stringify(effect.state)];
   }
 

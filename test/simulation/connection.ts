@@ -1,5 +1,6 @@
 import type { ClientSession, ReplyMode } from '../../lib/commands/client-session.js';
 import { CommandOrder } from '../../lib/commands/command-order.js';
+import type { ClientSubscriptions } from '../../lib/commands/subscriptions.js';
 import type { Transaction, WatchedKeys } from '../../lib/commands/transaction.js';
 import type { BlockedClient } from '../../lib/commands/waiter.js';
 import { ReplyWriter } from '../../lib/protocol/reply-writer.js';
@@ -29,7 +30,7 @@ export class Connection implements ClientSession, ReplyOutput {
   db = 0;
   authenticated = true;
   noEvict = false;
-  readonly subscriptions = null;
+  subscriptions: ClientSubscriptions | null = null;
   replyMode: ReplyMode = 'on';
   transaction: Transaction | null = null;
   watched: WatchedKeys | null = null;
@@ -46,6 +47,8 @@ export class Connection implements ClientSession, ReplyOutput {
   readonly #scheduler: Scheduler;
   readonly #random: Random;
   readonly #listener: ConnectionListener;
+  /** What came while a reply was in progress. */
+  readonly #pushed: Buffer[] = [];
   #arrivesAt = 0;
   /** Bytes of replies on their way. */
   #inFlight = 0;
@@ -86,7 +89,18 @@ export class Connection implements ClientSession, ReplyOutput {
   close(): void {
     this.#isOpen = false;
     this.process.connections.delete(this);
-    this.blocked?.cancel();
+    if (this.blocked === null && this.subscriptions === null) return;
+    this.#scheduler.at(this.#random.between(0.02, 0.5), () =>
+      this.process.input('client gone', () => {
+        this.blocked?.cancel();
+        this.process.subscriptions.reset(this);
+      }),
+    );
+  }
+
+  /** Its command waits for a key. */
+  get isWaiting(): boolean {
+    return this.blocked?.isBlocked === true && !this.blocked.isTrying;
   }
 
   // --- at the server
@@ -129,13 +143,22 @@ export class Connection implements ClientSession, ReplyOutput {
 
   release(): void {}
 
-  push(): void {
-    throw new Error('no client subscribes to anything');
+  /** As the server's connection: behind the reply in progress. */
+  push(bytes: Buffer): void {
+    if (this.#queue.isInProgress) {
+      this.#pushed.push(Buffer.from(bytes));
+      return;
+    }
+    this.reply.raw(bytes, 0, bytes.length);
+    this.#queue.endReply(0);
+    this.process.wantDrain(this);
   }
 
   endReply(acks: number): number {
     this.process.wantDrain(this);
-    return this.#queue.endReply(acks);
+    const token = this.#queue.endReply(acks);
+    for (const bytes of this.#pushed.splice(0)) this.push(bytes);
+    return token;
   }
 
   deferReply(): number {

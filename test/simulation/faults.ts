@@ -106,6 +106,11 @@ export class FaultDriver {
     return this.#open + this.#starts + this.#leaving;
   }
 
+  /** A fault is to be undone. */
+  get isBroken(): boolean {
+    return this.#open > 0;
+  }
+
   stop(): void {
     this.#isOn = false;
   }

@@ -3,6 +3,8 @@ import { type Call, showCall } from './history.js';
 import { KeyModel } from './key-model.js';
 import { linearize } from './linearizability.js';
 import { checkPairs, PAIR_KEYS } from './pairs.js';
+import type { Peace } from './peace.js';
+import { isQueue, queueHistory } from './queues.js';
 import { STEADY_KEYS } from './scans.js';
 import type { Tally } from './tally.js';
 import { checkTransfers, TRANSFER_KEYS } from './transfers.js';
@@ -40,7 +42,17 @@ export class HistoryChecks {
     for (const call of this.#workload.calls) {
       for (const key of call.keys) byKey.get(key)!.push(call);
     }
-    for (const [key, calls] of byKey) this.checkKey(`key ${key}`, key, [calls]);
+    for (const [key, calls] of byKey) {
+      this.checkKey(`key ${key}`, key, [isQueue(key) ? queueHistory(calls, key) : calls]);
+    }
+  }
+
+  /** What subscribers were told, and were not. */
+  checkMessages(peace: Peace): void {
+    const { messages } = this.#workload;
+    const found = messages.check(peace);
+    this.#tally.check('messages', messages.expected);
+    if (found !== null) throw new Violation(found);
   }
 
   /** One of these must be linearizable: more than one where it cannot be known which of two changes won. */

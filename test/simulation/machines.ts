@@ -1,5 +1,6 @@
 import { sameViewId } from '../../lib/cluster/membership/views.js';
 import type { Victims } from './faults.js';
+import { Peace } from './peace.js';
 import { type Machine, Process, type ProcessOptions, type World } from './process.js';
 import type { Profile } from './profiles.js';
 import type { Tally } from './tally.js';
@@ -12,6 +13,8 @@ export const UNIX_MS = 1_700_000_000_000;
 /** The machines of a simulation, what runs on them, and all that can be done to them. Faults that happen are counted. */
 export class Machines implements Victims {
   readonly all: Machine[] = [];
+  /** When connections between nodes that live were whole. */
+  readonly peace = new Peace();
   readonly #world: World;
   readonly #profile: Profile;
   readonly #tally: Tally;
@@ -163,6 +166,7 @@ export class Machines implements Victims {
   }
 
   pause(machine: number): void {
+    this.peace.disturbed();
     this.all[machine]!.process?.pause();
     this.#pausedAt[machine] = this.now;
   }
@@ -187,11 +191,13 @@ export class Machines implements Victims {
 
   cut(from: number, to: number, oneWay: boolean): void {
     this.#tally.fault(oneWay ? 'one-way cuts' : 'cuts');
+    this.peace.disturbed();
     this.#world.network.cut(from, to, oneWay);
   }
 
   lag(from: number, to: number, byMs: number): void {
     this.#tally.fault('lags');
+    this.peace.disturbed();
     this.#world.network.lag(from, to, byMs);
   }
 
@@ -202,6 +208,7 @@ export class Machines implements Victims {
   reset(kind: 'control' | 'data'): void {
     if (this.#world.network.resetSome(kind, this.#world.scheduler.random(`reset ${this.now}`))) {
       this.#tally.fault('resets');
+      this.peace.disturbed();
     }
   }
 

@@ -13,6 +13,7 @@ import { createCommandTable } from '../../lib/commands/all-commands.js';
 import { Dispatcher } from '../../lib/commands/dispatcher.js';
 import type { NodeServices } from '../../lib/commands/services.js';
 import { Statistics } from '../../lib/commands/statistics.js';
+import { Subscriptions } from '../../lib/commands/subscriptions.js';
 import { Store } from '../../lib/store/store.js';
 import type { Random } from '../support/control-network.js';
 import type { Connection } from './connection.js';
@@ -79,8 +80,11 @@ export class Process implements LinkOwner, ClusterHost {
   readonly node: ClusterNode;
   readonly store: Store;
   readonly dispatcher: Dispatcher;
+  readonly subscriptions: Subscriptions;
   readonly startedAt: number;
   hasEnded = false;
+  /** Infinite until then. */
+  endedAt = Number.POSITIVE_INFINITY;
   /** Leaves in good order. */
   isLeaving = false;
   readonly connections = new Set<Connection>();
@@ -119,6 +123,10 @@ export class Process implements LinkOwner, ClusterHost {
       this,
       this.monotonic,
     );
+    this.subscriptions = new Subscriptions(this.node.publishing, (run) =>
+      world.scheduler.at(0, () => this.input('later', run)),
+    );
+    this.node.publishing.subscribers = this.subscriptions;
     this.dispatcher = new Dispatcher({
       table: TABLE,
       keyspace: this.node.keyspace,
@@ -174,6 +182,7 @@ export class Process implements LinkOwner, ClusterHost {
   kill(): void {
     if (this.hasEnded) return;
     this.hasEnded = true;
+    this.endedAt = this.#world.scheduler.now;
     this.#paused = null;
     this.#world.trace.ended(this);
     this.#world.ended(this);
@@ -372,6 +381,7 @@ export class Process implements LinkOwner, ClusterHost {
     const services = {
       config: new Config(),
       statistics: new Statistics(),
+      subscriptions: this.subscriptions,
       now: () => this.wall,
       after: (delayMs: number, run: () => void) =>
         this.#world.scheduler.at(delayMs, () => this.input('timer', run)),

@@ -67,6 +67,9 @@ export interface Profile {
   readonly pairShare: number;
   /** Share of transactions. */
   readonly transferShare: number;
+  /** Share of PUBLISH, and clients that subscribe. */
+  readonly publishShare: number;
+  readonly subscribers: number;
   /** A client gives a command up after so long, and goes elsewhere; 0: never. */
   readonly patienceMs: number;
 }
@@ -110,6 +113,8 @@ const BASE: Profile = {
   scansWhole: false,
   pairShare: 0.05,
   transferShare: 0,
+  publishShare: 0,
+  subscribers: 0,
   patienceMs: 0,
 };
 
@@ -344,6 +349,35 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     transferShare: 0.8,
     faults: { crash: 1, reset: 0.5, leave: 0.2 },
     spares: 1,
+  },
+  /** Clients that wait for lists and sorted sets, and some that fill them, at any node. */
+  queues: {
+    ...BASE,
+    nodes: 4,
+    spares: 1,
+    kinds: 'QP',
+    keys: 2,
+    clients: 10,
+    thinkMsMax: 20,
+    takeOverAfter: 1,
+    stickyShare: 0.5,
+    pairShare: 0,
+    faults: { crash: 1, reset: 0.5, leave: 0.3, join: 0.3, pause: 0.3 },
+    durationMs: 10_000,
+  },
+  /** Messages to subscribers that come and go, of all sizes. */
+  messages: {
+    ...BASE,
+    nodes: 4,
+    spares: 1,
+    kinds: 'r',
+    keys: 2,
+    clients: 8,
+    thinkMsMax: 15,
+    publishShare: 0.9,
+    subscribers: 8,
+    faults: { crash: 1, reset: 0.3, leave: 0.5, join: 1, pause: 0.1 },
+    durationMs: 8000,
   },
   locks: {
     ...BASE,

@@ -19,12 +19,14 @@ import { PAIR_KEYS } from './pairs.js';
 import { Placements } from './placements.js';
 import type { Process, World } from './process.js';
 import type { Profile } from './profiles.js';
+import { pushTo } from './queues.js';
 import { STEADY_KEYS } from './scans.js';
 import { Scheduler } from './scheduler.js';
 import { Splits, type Stage } from './splits.js';
 import { Tally, type Totals } from './tally.js';
 import { KeyTrace, Trace } from './trace.js';
 import { type Found, throwFound, Violation } from './violation.js';
+import { WAKE_MS_MAX, WakeUps } from './wake-ups.js';
 import { Client, type Nodes, Workload } from './workload.js';
 import { checkZones } from './zones.js';
 
@@ -74,8 +76,12 @@ const LOOK_EVENTS = 7;
 const REDUNDANCY_EVENTS = 50;
 /** The same for bounds of memory and messages. */
 const BOUNDS_EVENTS = 250;
+/** Of so many nodes: what is looked at grows with their square, and so do the events, most of which are heartbeats. */
+const LOOK_NODES = 10;
 /** Keys looked at at a time. */
 const LOOK_KEYS = 24;
+/** In the end all is read through so many nodes. */
+const READ_NODES_MAX = 9;
 /** So long a cluster at rest is watched. */
 const SILENCE_MS = 1000;
 /** Number of the client that asks on behalf of the checks. */
@@ -95,13 +101,17 @@ export class Simulation implements Nodes, World {
   readonly #tally = new Tally();
   readonly #histories: HistoryChecks;
   readonly #bounds: Bounds;
+  readonly #wakeUps = new WakeUps();
   #violation: Violation | null = null;
+  /** Times the events between two looks, and the time between two looks for rest. */
+  readonly #rarer: number;
   #wasQuiet = false;
   #looked = 0;
 
   constructor(seed: number, profile: Profile, traceKey: string | null = null, limits = NO_LIMITS) {
     this.#profile = profile;
     this.#limits = limits;
+    this.#rarer = Math.max(1, Math.floor(((profile.nodes + profile.spares) / LOOK_NODES) ** 2));
     this.scheduler = new Scheduler(seed);
     this.trace = traceKey === null ? new Trace() : new KeyTrace(this.scheduler, traceKey);
     this.network = new Network(this.scheduler, {
@@ -170,9 +180,11 @@ export class Simulation implements Nodes, World {
     this.#runUntil(Math.min(this.#profile.durationMs, this.#limits.untilMs));
     this.#calmDown();
     this.#checkCalm();
+    this.#wakeAll();
     this.#readEverything();
     this.#checkSilence();
     this.#histories.run();
+    if (this.#profile.subscribers > 0) this.#histories.checkMessages(this.machines.peace);
   }
 
   #runSplits(): void {
@@ -265,13 +277,17 @@ export class Simulation implements Nodes, World {
 
   #look(): void {
     if (this.#violation !== null) throw this.#violation;
-    if (this.scheduler.events % LOOK_EVENTS === 0 && this.#profile.oneAtATime) {
+    if (this.#isTime(LOOK_EVENTS) && this.#profile.oneAtATime) {
       this.#tally.check('looks');
       throwFound(checkPrimaries(this.processes(), this.#someKeys(), this.#profile.splits > 0));
     }
-    if (this.scheduler.events % REDUNDANCY_EVENTS === 0) this.#checkRedundancy();
-    if (this.scheduler.events % BOUNDS_EVENTS === 0) this.#checkBounds();
-    if (this.scheduler.events % 1000 === 0) this.#checkAnswers();
+    if (this.#isTime(REDUNDANCY_EVENTS)) this.#checkRedundancy();
+    if (this.#isTime(BOUNDS_EVENTS)) this.#checkBounds();
+    if (this.#isTime(1000)) this.#checkAnswers();
+  }
+
+  #isTime(everyEvents: number): boolean {
+    return this.scheduler.events % (everyEvents * this.#rarer) === 0;
   }
 
   #checkBounds(): void {
@@ -284,6 +300,7 @@ export class Simulation implements Nodes, World {
     const processes = this.processes();
     throwFound(checkMemory(processes));
     throwFound(checkZones(processes, this.#tally));
+    this.#checkWaiting(processes);
     if (this.#profile.oneAtATime) throwFound(checkRedundancy(processes, this.workload.keys));
     // Keys that move from node to node have two copies all the time.
     if (Object.keys(this.#profile.faults).length > 0) return;
@@ -291,6 +308,37 @@ export class Simulation implements Nodes, World {
     if (this.#wasQuiet && !isQuiet)
       throw new Violation(`not settled any more:\n${this.describe()}`);
     this.#wasQuiet = isQuiet;
+  }
+
+  /** Those who wait for a key, or for messages. */
+  #checkWaiting(processes: readonly Process[]): void {
+    const { waiting } = this.workload;
+    if (this.#profile.kinds.includes('Q')) {
+      this.#tally.check('waits', waiting.length);
+      throwFound(this.#wakeUps.look(this.now, this.machines.isQuiet(), processes, waiting));
+    }
+    if (this.#profile.subscribers === 0) return;
+    const { machines } = this;
+    machines.peace.look(this.now, this.#faults.isBroken, machines.isQuiet(), processes);
+  }
+
+  /** Whoever still waits for a key is given an element, one after the other. */
+  #wakeAll(): void {
+    const random = this.scheduler.random('wake all');
+    for (let [call] = this.workload.waiting; call !== undefined; [call] = this.workload.waiting) {
+      const count = this.workload.waiting.length;
+      const { calls } = this.workload;
+      const key = call.keys[0]!;
+      this.#answerOf(
+        random.pick(this.processes()),
+        pushTo(random, key, `v${calls.length}.`, calls.length),
+      );
+      if (this.#runWhile(() => this.workload.waiting.length >= count, WAKE_MS_MAX)) continue;
+      throw new Violation(
+        `an element came to ${key}, and nobody was woken: ${showCall(call)}`,
+        key,
+      );
+    }
   }
 
   #checkAnswers(): void {
@@ -313,7 +361,7 @@ export class Simulation implements Nodes, World {
       look();
       // Every node answers for every other one: not after each event.
       if (this.now < lookAt) return false;
-      lookAt = this.now + QUIET_LOOK_MS;
+      lookAt = this.now + QUIET_LOOK_MS * Math.sqrt(this.#rarer);
       const isOpen = this.#faults.open > 0 || this.workload.hasPending;
       const isKnown = (): boolean => this.processes().every(({ node }) => node.isKnown());
       if (isOpen || !isKnown() || !this.machines.isQuiet()) since = this.now;
@@ -344,7 +392,7 @@ export class Simulation implements Nodes, World {
   #checkSilence(): void {
     // Some of those that are there may expire meanwhile.
     const { most } = countKeys(this.processes());
-    const sizes = this.processes().map((process) => this.#answerOf(process, ['DBSIZE']));
+    const sizes = this.#someProcesses().map((process) => this.#answerOf(process, ['DBSIZE']));
     const { least } = countKeys(this.processes());
     const wrong = sizes.find(
       (reply) => !(Number(textOf(reply)) >= least && Number(textOf(reply)) <= most),
@@ -383,9 +431,16 @@ export class Simulation implements Nodes, World {
     return this.workload.keys.length + PAIR_KEYS.length + STEADY_KEYS.length;
   }
 
+  /** Where there are many nodes, some of them. */
+  #someProcesses(): readonly Process[] {
+    const processes = this.processes();
+    const step = Math.max(1, processes.length / READ_NODES_MAX);
+    return processes.filter((_, i) => Math.floor(i / step) > Math.floor((i - 1) / step));
+  }
+
   /** Every key is read through every node, one after the other. */
   #readEverything(): void {
-    for (const process of this.processes()) {
+    for (const process of this.#someProcesses()) {
       for (const key of [...this.workload.keys, ...PAIR_KEYS])
         this.#answerOf(process, readAll(key));
     }

@@ -1,5 +1,5 @@
 import type { LoadHook } from 'node:module';
-import { applyEdits, type Edit } from './variants.js';
+import { applyEdits, type Edit } from './variant.js';
 
 /** Edits by the end of the path of the module that they are made in. */
 let edits: readonly Edit[] = [];

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { applyEdits, type Variant } from './variants.js';
+import { applyEdits, type Variant } from './variant.js';
 
 /** A variant that no seed of so many finds is a hole in the simulator. */
 export const SEEDS_MAX = 300;
@@ -21,9 +21,15 @@ export function checkEdits({ edits }: Variant): void {
   for (const edit of edits) applyEdits(readFileSync(new URL(edit.file, ROOT), 'utf8'), [edit]);
 }
 
-/** Runs seeds of the variant's profile in a process of its own, until one fails. */
-export function runVariant({ name }: Variant, firstSeed: number, seeds: number): Promise<Found> {
-  const args = ['--disable-warning=ExperimentalWarning', CHILD, name, `${firstSeed}`, `${seeds}`];
+/** Runs seeds of the variant's profile in a process of its own, until one fails; `whole`: without what it breaks. */
+export function runVariant(
+  { name }: Variant,
+  firstSeed: number,
+  seeds: number,
+  how: 'broken' | 'whole' = 'broken',
+): Promise<Found> {
+  const options = ['--disable-warning=ExperimentalWarning', '--single-threaded-gc'];
+  const args = [...options, CHILD, name, `${firstSeed}`, `${seeds}`, how];
   return new Promise((resolve, reject) => {
     execFile(process.execPath, args, (error, stdout, stderr) => {
       if (error !== null) reject(new Error(`${name}: ${stderr || error.message}`));

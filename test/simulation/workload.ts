@@ -4,18 +4,21 @@ import { collectionCommand, isCollection } from './collections.js';
 import { Connection } from './connection.js';
 import { type Call, outcomeOf } from './history.js';
 import { LockUser } from './locks.js';
+import { Messages } from './messages.js';
 import { pairCommand } from './pairs.js';
 import type { Process } from './process.js';
+import { isBlocking, isQueue, QueueUser } from './queues.js';
 import { Races } from './races.js';
 import { Scans } from './scans.js';
 import type { Scheduler } from './scheduler.js';
 import { SessionUser } from './sessions.js';
+import { Subscriber } from './subscriber.js';
 import type { Trace } from './trace.js';
 import { TransferUser } from './transfers.js';
 
 export interface WorkloadOptions {
   readonly clients: number;
-  /** Letters of the kinds of keys: registers, expiring ones, counters, sessions of users, locks; collections (`collections.ts`). */
+  /** Letters of the kinds of keys: registers, expiring ones, counters, sessions of users, locks; collections (`collections.ts`); queues (`queues.ts`). */
   readonly kinds: string;
   /** Keys of each of the kinds. */
   readonly keys: number;
@@ -38,6 +41,9 @@ export interface WorkloadOptions {
   readonly pairShare: number;
   /** Share of transactions (`transfers.ts`). */
   readonly transferShare: number;
+  /** Share of PUBLISH, and clients that subscribe (`messages.ts`). */
+  readonly publishShare: number;
+  readonly subscribers: number;
   /** A client gives a command up after so long, and goes elsewhere; 0: never. */
   readonly patienceMs: number;
 }
@@ -60,6 +66,8 @@ export class Workload {
   readonly calls: Call[] = [];
   readonly keys: readonly string[];
   readonly clients: Client[] = [];
+  readonly messages = new Messages();
+  readonly #subscribers: Subscriber[] = [];
   readonly nodes: Nodes;
   readonly options: WorkloadOptions;
   readonly scans = new Scans();
@@ -78,11 +86,15 @@ export class Workload {
     for (let i = 0; i < options.clients; i++) {
       this.clients.push(new Client(this, i, nodes.scheduler.random(`client ${i}`)));
     }
+    for (let i = 0; i < options.subscribers; i++) {
+      this.#subscribers.push(new Subscriber(this, i, nodes.scheduler.random(`subscriber ${i}`)));
+    }
   }
 
   start(): void {
     this.isOn = true;
     for (const client of this.clients) client.think();
+    for (const subscriber of this.#subscribers) subscriber.start();
   }
 
   stop(): void {
@@ -115,12 +127,30 @@ export class Workload {
     });
   }
 
+  /** Somebody waits for an answer, and not for what another client may do. */
   get hasPending(): boolean {
-    return this.clients.some(({ call }) => call !== null);
+    const isPending = ({ call, isWaiting }: Client): boolean => call !== null && !isWaiting;
+    return this.clients.some(isPending) || this.#subscribers.some((one) => one.isPending);
   }
 
+  /** Commands that are to be answered in time: they do not wait for a key. */
   get pending(): Call[] {
-    return this.clients.flatMap(({ call }) => (call === null ? [] : [call]));
+    return this.clients.flatMap(({ call }) => (call === null || isBlocking(call) ? [] : [call]));
+  }
+
+  /** Commands that wait for a key. */
+  get waiting(): Call[] {
+    return this.clients.flatMap(({ call, isWaiting }) => (isWaiting ? [call!] : []));
+  }
+
+  // --- what a subscriber needs
+
+  get scheduler(): Scheduler {
+    return this.nodes.scheduler;
+  }
+
+  listening(): Process[] {
+    return this.nodes.listening();
   }
 
   newCall(client: number, process: Process, args: readonly string[]): Call {
@@ -147,6 +177,7 @@ export class Client {
   readonly #random: Random;
   readonly #session: SessionUser | null;
   readonly #lock: LockUser | null;
+  readonly #queue: QueueUser | null;
   readonly transfers = new TransferUser();
   #home = -1;
   #turn = 0;
@@ -164,6 +195,12 @@ export class Client {
     const isSome = (kind: string): boolean => options.kinds.includes(kind);
     this.#session = isSome('u') ? new SessionUser(number, options.clients, ofKind('u')) : null;
     this.#lock = isSome('l') ? new LockUser(ofKind('l')) : null;
+    this.#queue = isSome('Q') ? new QueueUser(number, keys.filter(isQueue)) : null;
+  }
+
+  /** Its command waits for a key. */
+  get isWaiting(): boolean {
+    return this.call !== null && this.#connection?.isWaiting === true;
   }
 
   think(): void {
@@ -210,6 +247,7 @@ export class Client {
   run(process: Process, args: readonly string[], done: (call: Call) => void): void {
     if (this.#connection?.process !== process) this.#connect(process);
     this.call = this.#workload.newCall(this.#number, process, args);
+    if (args[0] === 'PUBLISH') this.#workload.messages.published(this.call, process);
     this.#done = done;
     this.#connection!.send(args);
     const { patienceMs } = this.#workload.options;
@@ -240,6 +278,10 @@ export class Client {
     if (races !== null) return races.command(nodes.scheduler.now, random, value);
     if (key.startsWith('u')) return this.#session!.command(random, value);
     if (key.startsWith('l')) return this.#lock!.command(random, value);
+    if (options.publishShare > 0 && random.next() < options.publishShare) {
+      return this.#workload.messages.command(random, value);
+    }
+    if (isQueue(key)) return this.#queue!.command(random, key, value, calls.length);
     if (isCollection(key)) return collectionCommand(random, key, value);
     return makeCommand(random, this.#workload, key, value);
   }
@@ -293,6 +335,7 @@ export class Client {
 /** Keys of which a call is part of the history; those of pairs and of scans have histories of their own. */
 function keysOf(args: readonly string[], all: readonly string[]): readonly string[] {
   if (args[0] === 'FLUSHALL') return all;
+  if (args.some(isQueue)) return all.filter((key) => args.includes(key));
   if (args[0] === 'SCAN' || !all.includes(args[1]!)) return [];
   return args[0] === 'MSET' ? [args[1]!, args[3]!] : [args[1]!];
 }

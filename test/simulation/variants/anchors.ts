@@ -1,0 +1,39 @@
+import { edit, type Variant } from '../variant.js';
+
+/** Claims of new keys, and what anchors say of keys. */
+export const ANCHOR_VARIANTS: readonly Variant[] = [
+  {
+    name: 'believe-unknown',
+    breaks: 'an anchor says "none" in a slot that it does not know yet',
+    invariant: 'I9',
+    edits: [
+      edit(
+        'cluster-state.js',
+        'this.anchors[slot] === NOBODY && this.known[slot] === 1 && !this.flushing',
+        'this.anchors[slot] === NOBODY && !this.flushing',
+      ),
+    ],
+    profile: 'crash',
+    seed: 1,
+  },
+  {
+    name: 'certain-too-early',
+    breaks: 'a new anchor is certain before the last grant to who was left out has run out',
+    invariant: 'I9',
+    edits: [
+      edit('records.js', 'return this.#state.now >= this.#state.certainFrom;', 'return true;'),
+    ],
+    profile: 'alone',
+    seed: 1,
+  },
+  {
+    name: 'two-winners',
+    breaks: 'an anchor grants the creation of a key that exists',
+    invariant: 'I1',
+    edits: [
+      edit('grants.js', 'return { rejected: this.#primaryOf(ref, peer) };', `return 'grant';`),
+    ],
+    profile: 'calm',
+    seed: 1,
+  },
+];

@@ -1,0 +1,85 @@
+import { edit, type Variant } from '../variant.js';
+
+/** Deletes, expiries, FLUSHALL, and merges of sides. */
+export const DELETE_VARIANTS: readonly Variant[] = [
+  {
+    name: 'no-tombstones',
+    breaks: 'a deleted key leaves nothing behind',
+    invariant: 'I7',
+    edits: [
+      edit('cluster-state.js', 'if (view.members.length > 1) this.keepsTombstones = true;', ''),
+    ],
+    profile: 'crash',
+    seed: 1,
+  },
+  {
+    name: 'early-reaping',
+    breaks: 'tombstones are dropped with the next tick',
+    invariant: 'I7',
+    edits: [
+      edit(
+        'tombstone-keeping.js',
+        'if (this.#state.isOpenDelete(ref)) return false;',
+        'return true;',
+      ),
+    ],
+    profile: 'slow',
+    seed: 1,
+  },
+  {
+    name: 'copy-without-expiry',
+    breaks: 'the expiry is lost when a key is mirrored anew',
+    invariant: 'I7',
+    edits: [
+      edit(
+        'mirror-sender.js',
+        'store.expireAt(ref), withValue',
+        'type === FrameType.Copy ? 0 : store.expireAt(ref), withValue',
+      ),
+    ],
+    profile: 'crash',
+    seed: 1,
+  },
+  {
+    name: 'flush-forgets-transit',
+    breaks: 'what was on its way when all was flushed is taken after it',
+    invariant: 'I7',
+    edits: [
+      edit(
+        'mirror-receiver.js',
+        'if (frame.version < (this.#state.floors[frame.db] ?? 0)) return true;',
+        '',
+      ),
+    ],
+    profile: 'keyspace',
+    seed: 2,
+  },
+  {
+    name: 'merge-forgets-deletes',
+    breaks: 'where two sides meet an older value beats a newer delete',
+    invariant: 'I7',
+    edits: [
+      edit(
+        'verdict.js',
+        'if (copies.length === 0 || deleted > newest)',
+        'if (copies.length === 0)',
+      ),
+    ],
+    profile: 'partition',
+    seed: 1,
+  },
+  {
+    name: 'merge-awaits-nothing',
+    breaks: 'after a merge a backup with an older copy is taken for one that has the newest',
+    invariant: 'I2',
+    edits: [
+      edit(
+        'verdict.js',
+        'const lead = awaiting === undefined ? Action.Lead : Action.LeadAlone;',
+        'const lead = Action.Lead;',
+      ),
+    ],
+    profile: 'collections-split',
+    seed: 1,
+  },
+];

@@ -1,0 +1,72 @@
+import { edit, type Variant } from '../variant.js';
+
+/** Views, proofs of death, and who is left out. */
+export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
+  {
+    name: 'reset-is-death',
+    breaks: 'a reset connection is taken for a proof of death',
+    invariant: 'I1',
+    edits: [
+      edit(
+        'membership/membership.js',
+        'peers.linkClosed(peer, link, end, now);',
+        `const isReset = link === peer.link && end === 'reset';
+        peers.linkClosed(peer, link, end, now);
+        if (isReset) this.#died(peer.member.id, 'refused');`,
+      ),
+    ],
+    profile: 'resets',
+    seed: 1,
+  },
+  {
+    name: 'excluded-frames',
+    breaks: 'frames of a member that was left out are accepted',
+    invariant: 'I6',
+    edits: [
+      edit('streams.js', 'this.#dropLink(peer); peer.stream.closed = true;', ''),
+      edit(
+        'streams.js',
+        'peer === undefined || !peer.isLive || from > this.#state.self.id',
+        'peer === undefined || from > this.#state.self.id',
+      ),
+      edit(
+        'cluster-state.js',
+        'this.leaveOut(peer); this.#byId.delete(peer.id);',
+        'this.leaveOut(peer);',
+      ),
+    ],
+    profile: 'alone',
+    options: { faults: { partition: 1 }, patienceMs: 0, readShare: 0.2 },
+    seed: 4,
+  },
+  {
+    name: 'restart-keeps-place',
+    breaks: 'a node that begins anew in its place is taken for what it was in every entry',
+    invariant: 'I2',
+    edits: [
+      edit(
+        'cluster-state.js',
+        'let index = this.peers.indexOf(null, 1);',
+        `let index = this.peers.findIndex((one, at) => at > 0 && one?.member.host === member.host);
+        if (index < 0) index = this.peers.indexOf(null, 1);`,
+      ),
+    ],
+    profile: 'links',
+    seed: 23,
+  },
+  {
+    name: 'base-is-installed',
+    breaks: 'a coordinator starts from the view that is installed, not from the one prepared',
+    invariant: 'I1',
+    edits: [
+      edit(
+        'membership/coordination.js',
+        'const base = participant.prepared; this.#coordinates = false;',
+        'const base = participant.installed; this.#coordinates = false;',
+      ),
+      edit('membership/view-change.js', 'if (highest === null) return false;', 'return false;'),
+    ],
+    profile: 'links',
+    seed: 122,
+  },
+];

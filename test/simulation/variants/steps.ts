@@ -1,0 +1,70 @@
+import { edit, type Variant } from '../variant.js';
+
+/** Changes of several keys, and of collections. */
+export const STEP_VARIANTS: readonly Variant[] = [
+  {
+    name: 'half-rename',
+    breaks: 'of a change of several keys the backup applies those that are set, not those deleted',
+    invariant: 'I8',
+    edits: [
+      edit(
+        'atomic-receiver.js',
+        'this.#apply(peer, buffer[at + 4], frame)',
+        'buffer[at + 4] === 17 && this.#apply(peer, buffer[at + 4], frame)',
+      ),
+    ],
+    profile: 'crash',
+    seed: 2,
+  },
+  {
+    name: 'half-edit',
+    breaks: 'of a change of a collection the backup applies the first half',
+    invariant: 'I2',
+    edits: [
+      edit(
+        'edit-log.js',
+        'ref = store.splice(ref, u32At(buffer, at), u32At(buffer, at + 4), buffer, from, to);',
+        'if (at === start + EDITS_HEADER_BYTES) ref = store.splice(ref, u32At(buffer, at), u32At(buffer, at + 4), buffer, from, to);',
+      ),
+    ],
+    profile: 'collections',
+    seed: 3,
+  },
+  {
+    name: 'large-step-let-go',
+    breaks: 'the keys of a change in parts are let go before its last part is written',
+    invariant: 'I8',
+    edits: [
+      edit(
+        'gathering.js',
+        'this.#ran(gather, this.#entries.sentOf(gather));',
+        'this.#ran(gather, null);',
+      ),
+    ],
+    profile: 'large',
+    seed: 3,
+  },
+  {
+    name: 'watch-compares-nothing',
+    breaks: 'EXEC does not look whether what was watched has changed on another node',
+    invariant: 'I8',
+    edits: [
+      edit(
+        'watching.js',
+        "return typeof mark === 'number' ? version !== mark : version !== 0 || check.hasChanged;",
+        'return version === -1;',
+      ),
+    ],
+    profile: 'transfers',
+    seed: 1,
+  },
+  {
+    name: 'step-in-pieces',
+    breaks: 'what a transaction changes goes to the backup key by key',
+    invariant: 'I8',
+    edits: [edit('atomic-changes.js', '> FRAME_BYTES_MAX', '> 0')],
+    profile: 'transfers',
+    options: { delayMsMax: 15, partBytes: 20 },
+    seed: 11,
+  },
+];
