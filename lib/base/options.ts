@@ -214,6 +214,35 @@ export const OPTIONS = {
     mutable: true,
     summary: 'password that clients must give; empty for none',
   },
+  aclfile: {
+    type: 'string',
+    default: '',
+    summary:
+      'file of the users (ACL LOAD, ACL SAVE), one "user NAME RULES" to a line; empty for none',
+  },
+  'acllog-max-len': {
+    type: 'integer',
+    default: 128,
+    min: 0,
+    max: 10_000,
+    mutable: true,
+    summary: 'refusals that ACL LOG keeps',
+  },
+  'acl-pubsub-default': {
+    type: 'choice',
+    default: 'resetchannels',
+    choices: ['resetchannels', 'allchannels'],
+    mutable: true,
+    summary: 'channels of new users: none, or all',
+  },
+  'protected-mode': {
+    type: 'choice',
+    default: 'yes',
+    choices: ['yes', 'no'],
+    mutable: true,
+    summary:
+      'yes refuses clients from elsewhere than loopback while the default user needs no password',
+  },
   maxmemory: {
     type: 'bytes',
     default: 0,

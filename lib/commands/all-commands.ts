@@ -1,3 +1,4 @@
+import { aclHandlers } from './acl.js';
 import { bitfieldHandlers } from './bitfields.js';
 import { bitmapHandlers } from './bitmaps.js';
 import { blockingHandlers } from './blocking-handlers.js';
@@ -8,6 +9,7 @@ import { configHandlers } from './config.js';
 import { connectionHandlers } from './connection.js';
 import { copyHandlers } from './copies.js';
 import { dumpHandlers } from './dumps.js';
+import { aclFacts } from './facts/acl-facts.js';
 import { bitmapFacts } from './facts/bitmap-facts.js';
 import { blockingFacts } from './facts/blocking-facts.js';
 import { clusterFacts } from './facts/cluster-facts.js';
@@ -62,6 +64,7 @@ const REDIS_FACTS = [
   ...blockingFacts,
   ...genericFacts,
   ...connectionFacts,
+  ...aclFacts,
   ...pubsubFacts,
   ...serverFacts,
   ...observationFacts,
@@ -97,6 +100,7 @@ export function createCommandTable(): CommandTable {
     keyHandlers,
     scanHandlers,
     connectionHandlers,
+    aclHandlers,
     clientHandlers,
     pubsubHandlers,
     serverHandlers,

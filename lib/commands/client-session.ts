@@ -1,6 +1,7 @@
 import type { ReplySink } from '../cluster/operation.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
+import type { AclUser } from './acl/user.js';
 import type { CommandOrder } from './command-order.js';
 import type { ClientSubscriptions } from './subscriptions.js';
 import type { Transaction, WatchedKeys } from './transaction.js';
@@ -23,6 +24,8 @@ export interface ClientSession extends ReplySink {
   libraryVersion: string;
   db: number;
   authenticated: boolean;
+  /** Who it is: the default user before it has authenticated itself. */
+  user: AclUser;
   noEvict: boolean;
   replyMode: ReplyMode;
   /** What it is subscribed to; null for nothing. Changed by Subscriptions alone. */

@@ -1,53 +1,22 @@
-import { Kind } from '../cluster/announcements.js';
-import type { TopicKind } from '../cluster/interest.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
+import type { AclUser } from './acl/user.js';
 import { integerOrReply, readInteger } from './arguments.js';
+import { clientLine } from './client-line.js';
 import { nameProblem } from './client-name.js';
 import type { ClientSession } from './client-session.js';
 import { cString, Errors, unknownSubcommandOrArity } from './errors.js';
 import { helpHandler } from './help.js';
 import type { CommandContext, Handlers } from './spec.js';
 
-/** The only user there is. */
-const DEFAULT_USER = 'default';
 const CLIENT_TYPES = ['normal', 'master', 'replica', 'slave', 'pubsub'];
 /** A later end of a pause, Unix milliseconds, is this one: timers take no larger delay. */
 const PAUSE_MS_MAX = 2 ** 31 - 1;
 const INT64_MAX = 2n ** 63n - 1n;
 const UNBLOCKED = 'UNBLOCKED client unblocked via CLIENT UNBLOCK';
 
-const seconds = (fromMs: number, toMs: number) => Math.max(Math.floor((toMs - fromMs) / 1000), 0);
-
-function flagsOf(client: ClientSession): string {
-  const { subscriptions, transaction, blocked, noEvict } = client;
-  const isBlocked = blocked?.isBlocked;
-  const flags = [subscriptions && 'P', transaction && 'x', isBlocked && 'b', noEvict && 'e'];
-  return flags.filter(Boolean).join('') || 'N';
-}
-
-function showSubscriptions({ subscriptions }: ClientSession): string {
-  const count = (kind: TopicKind): number => subscriptions?.[kind].size ?? 0;
-  const counts = [count(Kind.Channel), count(Kind.Pattern), count(Kind.ShardChannel)];
-  return `sub=${counts[0]} psub=${counts[1]} ssub=${counts[2]}`;
-}
-
-/** One line of CLIENT LIST; what Redis counts and Tandis has not is 0. */
-function describe(client: ClientSession, now: number): string {
-  const { transaction } = client;
-  return [
-    `id=${client.id} addr=${client.address} laddr=${client.localAddress} fd=-1`,
-    `name=${client.name} age=${seconds(client.createdAt, now)}`,
-    `idle=${seconds(client.lastActiveAt, now)} flags=${flagsOf(client)}`,
-    `db=${client.db} ${showSubscriptions(client)} multi=${transaction?.commands.length ?? -1}`,
-    `watch=${client.watched?.count ?? 0}`,
-    `qbuf=${client.queryBufferBytes} qbuf-free=0 argv-mem=0 multi-mem=${transaction?.bytes ?? 0} rbs=0 rbp=0`,
-    `obl=${client.outputBytes} oll=0 omem=${client.outputBytes}`,
-    `tot-mem=${client.queryBufferBytes + client.outputBytes} events=r`,
-    `cmd=${client.lastCommand || 'NULL'} user=${DEFAULT_USER} redir=-1 resp=${client.reply.proto}`,
-    `lib-name=${client.libraryName} lib-ver=${client.libraryVersion}\n`,
-  ].join(' ');
-}
+/** One line of CLIENT LIST. */
+const describe = (client: ClientSession, now: number) => `${clientLine(client, now)}\n`;
 
 function id(context: CommandContext, _request: Request, reply: ReplyWriter): void {
   reply.integer(context.client.id);
@@ -143,20 +112,26 @@ interface KillFilter {
   type: string | null;
   address: string | null;
   localAddress: string | null;
+  user: AclUser | null;
   skipSelf: boolean;
 }
 
 /** Undefined after an error reply. */
-function killFilter(request: Request, reply: ReplyWriter): KillFilter | undefined {
+function killFilter(
+  context: CommandContext,
+  request: Request,
+  reply: ReplyWriter,
+): KillFilter | undefined {
   const filter: KillFilter = {
     id: null,
     type: null,
     address: null,
     localAddress: null,
+    user: null,
     skipSelf: true,
   };
   for (let i = 2; i < request.argc; i += 2) {
-    const error = i + 1 < request.argc ? readFilter(filter, request, i) : Errors.syntax;
+    const error = i + 1 < request.argc ? readFilter(context, filter, request, i) : Errors.syntax;
     if (error === null) continue;
     reply.error(error);
     return undefined;
@@ -165,7 +140,12 @@ function killFilter(request: Request, reply: ReplyWriter): KillFilter | undefine
 }
 
 /** Reads one option of CLIENT KILL with its value; the error text where it is none. */
-function readFilter(filter: KillFilter, request: Request, i: number): string | null {
+function readFilter(
+  context: CommandContext,
+  filter: KillFilter,
+  request: Request,
+  i: number,
+): string | null {
   const value = request.latin1(i + 1);
   if (request.is(i, 'ID')) {
     const id = readInteger(request, i + 1);
@@ -179,7 +159,8 @@ function readFilter(filter: KillFilter, request: Request, i: number): string | n
   } else if (request.is(i, 'LADDR')) {
     filter.localAddress = value;
   } else if (request.is(i, 'USER')) {
-    if (value !== DEFAULT_USER) return `ERR No such user '${cString(value)}'`;
+    filter.user = context.services.users.get(value) ?? null;
+    if (filter.user === null) return `ERR No such user '${cString(value)}'`;
   } else if (request.is(i, 'SKIPME')) {
     const skip = value.toLowerCase();
     if (skip !== 'yes' && skip !== 'no') return Errors.syntax;
@@ -193,6 +174,7 @@ function readFilter(filter: KillFilter, request: Request, i: number): string | n
 function isMeant(client: ClientSession, filter: KillFilter): boolean {
   if (filter.address !== null && client.address !== filter.address) return false;
   if (filter.localAddress !== null && client.localAddress !== filter.localAddress) return false;
+  if (filter.user !== null && client.user !== filter.user) return false;
   if (filter.type !== null && !isOfType(client, filter.type)) return false;
   return filter.id === null || BigInt(client.id) === BigInt(filter.id);
 }
@@ -201,8 +183,15 @@ function kill(context: CommandContext, request: Request, reply: ReplyWriter): vo
   // The old form, with nothing but an address, may close its own connection too.
   const old = request.argc === 3;
   const filter = old
-    ? { id: null, type: null, address: request.latin1(2), localAddress: null, skipSelf: false }
-    : killFilter(request, reply);
+    ? {
+        id: null,
+        type: null,
+        address: request.latin1(2),
+        localAddress: null,
+        user: null,
+        skipSelf: false,
+      }
+    : killFilter(context, request, reply);
   if (filter === undefined) return;
   let killed = 0;
   let killSelf = false;

@@ -14,9 +14,16 @@ const NONE: readonly number[] = [];
 /** Hashes of the keys of a command; null for the whole keyspace. Two keys that share a hash wait for each other for nothing. */
 export type KeyHashes = readonly number[] | null;
 
+/** They change who the client is: what it has sent before runs with the rights that it had then. */
+const CHANGES_USER: readonly string[] = ['auth', 'hello', 'reset'];
+
 /** What a command touches; commands that touch no key, or are refused anyway, touch nothing. */
 export function hashesOf(spec: CommandSpec, request: Request): KeyHashes {
-  if (!spec.hasKeys) return spec.facts.categories.includes('keyspace') ? null : NONE;
+  if (!spec.hasKeys) {
+    const isAboutAll =
+      spec.facts.categories.includes('keyspace') || CHANGES_USER.includes(spec.name);
+    return isAboutAll ? null : NONE;
+  }
   if (!arityFits(spec, request.argc)) return NONE;
   if (keyCount(spec, request) > KEYS_MAX) return null;
   return keyIndexes(spec, request, 0).map((key) =>

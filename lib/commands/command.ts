@@ -4,6 +4,7 @@ import type { Request } from '../protocol/request.js';
 import { writeCommandDocs, writeCommandInfo } from './command-facts.js';
 import { Errors } from './errors.js';
 import { helpHandler } from './help.js';
+import { keyFlags } from './key-access.js';
 import type { CommandContext, CommandSpec, Handlers } from './spec.js';
 import { arityFits, keyIndexes, keysAreCounted } from './table.js';
 
@@ -45,14 +46,6 @@ function docs(context: CommandContext, request: Request, reply: ReplyWriter): vo
   }
 }
 
-/** All commands, each followed by its subcommands. */
-function* everyCommand(context: CommandContext): Generator<CommandSpec> {
-  for (const spec of context.table.commands.values()) {
-    yield spec;
-    yield* spec.subcommands?.values() ?? [];
-  }
-}
-
 function list(context: CommandContext, request: Request, reply: ReplyWriter): void {
   let accepts: (spec: CommandSpec) => boolean;
   if (request.argc === 2) {
@@ -77,7 +70,7 @@ function list(context: CommandContext, request: Request, reply: ReplyWriter): vo
     reply.error(Errors.syntax);
     return;
   }
-  const names = [...everyCommand(context)].filter(accepts).map((spec) => spec.name);
+  const names = context.table.specs.filter(accepts).map((spec) => spec.name);
   reply.array(names.length);
   for (const name of names) reply.bulkLatin1(name);
 }
@@ -110,27 +103,11 @@ function getkeys(
   keys.forEach((index, i) => {
     if (withFlags) reply.array(2);
     reply.bulk(request.buffer, request.start[index]!, request.end[index]!);
-    if (withFlags) writeKeyFlags(spec, i, request, reply);
+    if (!withFlags) return;
+    const flags = keyFlags(spec, request, i, 2).split(' ');
+    reply.set(flags.length);
+    for (const flag of flags) reply.simple(flag);
   });
-}
-
-/** Flags of the `position`-th key of a command line that begins at argument 2. */
-function writeKeyFlags(
-  spec: CommandSpec,
-  position: number,
-  request: Request,
-  reply: ReplyWriter,
-): void {
-  const specs = spec.facts.keySpecs!;
-  let flags = specs[Math.min(position, specs.length - 1)]!.flags.split(' ');
-  // SET is the one command here whose flags depend on its options: it reads only with GET.
-  if (flags.includes('variable_flags')) {
-    let reads = false;
-    for (let i = 5; i < request.argc; i++) reads ||= request.is(i, 'GET');
-    flags = reads ? ['RW', 'access', 'update'] : ['OW', 'update'];
-  }
-  reply.set(flags.length);
-  for (const flag of flags) reply.simple(flag);
 }
 
 const HELP = [

@@ -1,6 +1,6 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
+import { DEFAULT_USER } from './acl/users.js';
 import { intOrReply, readInteger } from './arguments.js';
 import { nameProblem } from './client-name.js';
 import type { ClientSession } from './client-session.js';
@@ -8,8 +8,6 @@ import { cString, Errors, wrongArity } from './errors.js';
 import { type CommandContext, type Handlers, QueueMode } from './spec.js';
 import { endTransaction } from './transactions.js';
 
-/** The only user there is. */
-const DEFAULT_USER = 'default';
 /** Told to clients that adapt to the server's release. */
 export const REDIS_VERSION = '7.0.15';
 
@@ -42,7 +40,8 @@ function reset(context: CommandContext, _request: Request, reply: ReplyWriter): 
   services.subscriptions.reset(client);
   client.db = 0;
   client.name = '';
-  client.authenticated = services.config.get('requirepass') === '';
+  client.user = services.users.default;
+  client.authenticated = !services.users.authRequired;
   client.noEvict = false;
   client.replyMode = 'on';
   endTransaction(client);
@@ -62,43 +61,46 @@ function select(context: CommandContext, request: Request, reply: ReplyWriter): 
   reply.ok();
 }
 
-/** Compares digests, so that the time tells nothing of the password. */
-function samePassword(given: Buffer, password: string): boolean {
-  const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest();
-  return timingSafeEqual(digest(given), digest(Buffer.from(password, 'utf8')));
-}
-
-/** False after an error reply. Without a password set, any password of the default user is right. */
+/** False after an error reply. */
 function authenticate(
   context: CommandContext,
-  client: ClientSession,
-  user: string,
+  request: Request,
+  name: string,
   password: Buffer,
   reply: ReplyWriter,
 ): boolean {
-  const expected = context.services.config.get('requirepass');
-  if (user === DEFAULT_USER && (expected === '' || samePassword(password, expected))) {
+  const { client, services } = context;
+  const user = services.users.authenticate(name, password);
+  if (user !== null) {
+    client.user = user;
     client.authenticated = true;
     return true;
   }
+  const place = client.transaction === null ? 'toplevel' : 'multi';
+  const event = {
+    reason: 'auth',
+    context: place,
+    object: request.latin1(0),
+    username: name,
+  } as const;
+  services.users.log.add(event, client, services.now());
   reply.error(Errors.wrongPassword);
   return false;
 }
 
 function auth(context: CommandContext, request: Request, reply: ReplyWriter): void {
-  const { client } = context;
   if (request.argc > 3) {
     reply.error(Errors.syntax);
     return;
   }
   const named = request.argc === 3;
-  if (!named && context.services.config.get('requirepass') === '') {
+  if (!named && context.services.users.default.needsNoPassword) {
     reply.error(Errors.noPasswordSet);
     return;
   }
   const user = named ? request.latin1(1) : DEFAULT_USER;
   const password = request.bytes(named ? 2 : 1);
-  if (authenticate(context, client, user, password, reply)) reply.ok();
+  if (authenticate(context, request, user, password, reply)) reply.ok();
 }
 
 function hello(context: CommandContext, request: Request, reply: ReplyWriter): void {
@@ -120,7 +122,7 @@ function hello(context: CommandContext, request: Request, reply: ReplyWriter): v
     const more = request.argc - 1 - i;
     if (request.is(i, 'AUTH') && more >= 2) {
       const user = request.latin1(i + 1);
-      if (!authenticate(context, client, user, request.bytes(i + 2), reply)) return;
+      if (!authenticate(context, request, user, request.bytes(i + 2), reply)) return;
       i += 2;
     } else if (request.is(i, 'SETNAME') && more >= 1) {
       // At once, as in Redis: what follows may still be refused.
@@ -139,7 +141,7 @@ function hello(context: CommandContext, request: Request, reply: ReplyWriter): v
   if (!client.authenticated) {
     reply.error(
       'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO ' +
-        '<proto> AUTH <user> <pass> option can be used to authenticate the client and select the ' +
+        'AUTH <user> <pass> option can be used to authenticate the client and select the ' +
         'RESP protocol version at the same time',
     );
     return;

@@ -55,7 +55,7 @@ export class Dispatcher implements Executor, StepCommands {
     this.#context = new RunningCommand(parts, this.#gate, this);
     this.#blocking = new Blocking(parts.table, parts.router, parts.services, this.#gate);
     this.#errors = new ErrorReplies(parts.services.statistics);
-    this.#refusals = new Refusals(parts.table, parts.router);
+    this.#refusals = new Refusals(parts.table, parts.router, parts.services);
     this.#queueing = new Queueing(parts.barrier, parts.services, this.#errors);
     this.#muted = new MutedReplies(this.#refusals, this.#queueing, this.#errors, {
       enter: (...command) => this.#enter(...command),
@@ -161,7 +161,8 @@ export class Dispatcher implements Executor, StepCommands {
     spec: CommandSpec,
     request: Request,
   ): KeyHashes {
-    if (transaction === null) return hashesOf(spec, request);
+    // RESET changes the client at once, whatever is queued.
+    if (transaction === null || spec.noAuth) return hashesOf(spec, request);
     if (spec.name !== 'exec') return NOTHING;
     return hashesOfKeys(transaction.keys, watched?.keys() ?? []);
   }

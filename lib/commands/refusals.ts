@@ -1,6 +1,7 @@
 import { KeyMode, type Router } from '../cluster/operation.js';
 import type { Request } from '../protocol/request.js';
 import { KEY_LENGTH_MAX } from '../store/entry.js';
+import { forbiddenError, isForbidden } from './acl/access.js';
 import type { ClientSession } from './client-session.js';
 import {
   Errors,
@@ -9,27 +10,31 @@ import {
   unknownCommand,
   wrongArity,
 } from './errors.js';
+import type { NodeServices } from './services.js';
 import type { CommandSpec } from './spec.js';
 import { arityFits, type CommandTable, keyIndexes } from './table.js';
 import { endTransaction } from './transactions.js';
 
 /**
  * What speaks against a command before it runs, in the order of Redis's processCommand: existence, arity, authentication,
- * state of the client, state of the node.
+ * permissions, state of the client, state of the node.
  */
 export class Refusals {
   readonly #table: CommandTable;
   readonly #router: Router;
+  readonly #services: NodeServices;
 
-  constructor(table: CommandTable, router: Router) {
+  constructor(table: CommandTable, router: Router, services: NodeServices) {
     this.#table = table;
     this.#router = router;
+    this.#services = services;
   }
 
   /** The hot check: whether anything speaks against the command; `refuse` then says what. */
   isRefused(client: ClientSession, request: Request, spec: CommandSpec): boolean {
     if (spec.run === null || !arityFits(spec, request.argc)) return true;
-    if (!client.authenticated && !spec.noAuth) return true;
+    if (!client.authenticated && this.#mustAuthenticate(spec)) return true;
+    if (!client.user.isUnrestricted && isForbidden(client, request, spec)) return true;
     if (client.subscriptions !== null && isOutOfPlace(client, spec)) return true;
     if (request.end[request.argc - 1]! - request.start[0]! > KEY_LENGTH_MAX) {
       if (hasTooLongKey(spec, request)) return true;
@@ -47,10 +52,16 @@ export class Refusals {
     return execAbortedBy(error);
   }
 
+  #mustAuthenticate(spec: CommandSpec): boolean {
+    return !spec.noAuth && this.#services.users.authRequired;
+  }
+
   #errorOf(client: ClientSession, request: Request, spec: CommandSpec | null): string {
     if (spec === null) return unknownCommand(request, this.#table.base(request, 0));
     if (spec.run === null || !arityFits(spec, request.argc)) return wrongArity(spec.name);
-    if (!client.authenticated && !spec.noAuth) return Errors.noAuth;
+    if (!client.authenticated && this.#mustAuthenticate(spec)) return Errors.noAuth;
+    const forbidden = forbiddenError(this.#services, client, request, spec);
+    if (forbidden !== null) return forbidden;
     if (isOutOfPlace(client, spec)) return onlyWhenNotSubscribed(spec.name);
     if (hasTooLongKey(spec, request)) return Errors.keyTooLong;
     return this.#router.refusal()!;

@@ -1,6 +1,7 @@
 import type { Config } from '../base/config.js';
 import type { OptionName } from '../base/options.js';
 import type { Member, ViewId } from '../cluster/member.js';
+import type { Users } from './acl/users.js';
 import type { ClientSession } from './client-session.js';
 import type { ScriptEngine } from './scripting/script-engine.js';
 import type { Statistics } from './statistics.js';
@@ -128,6 +129,7 @@ export interface NodeServices {
   readonly config: Config;
   readonly statistics: Statistics;
   readonly clients: ClientRegistry;
+  readonly users: Users;
   readonly cluster: ClusterFacts;
   readonly subscriptions: Subscriptions;
   readonly scripts: ScriptEngine;
@@ -150,6 +152,10 @@ export interface NodeServices {
   readonly configFile: string;
   /** CONFIG REWRITE; `done` is called once, with an error text (its code included) when that failed. */
   rewriteConfig(done: (error: string | null) => void): void;
+  /** What the ACL file says, as latin1; a text that says why it cannot be read. */
+  readAclFile(): { readonly content: string } | string;
+  /** Replaces the ACL file as a whole by this latin1 text; `done` is told whether that worked, and the log why not. */
+  writeAclFile(content: string, done: (isWritten: boolean) => void): void;
   /** Sets these options, as they are here now, on all nodes; calls `told` when all that are there have them. */
   share(names: readonly OptionName[], told: () => void): void;
   /** Evenly in [0, 1). */

@@ -80,13 +80,17 @@ function keptArguments(request: Request): Buffer[] {
   return isSecret(request) ? hidden(kept) : kept;
 }
 
-/** What follows the name of an option that holds a password. */
+const REDACTED = Buffer.from('(redacted)');
+
+/** What follows the name of an option that holds a password, and all that is said of a user. */
 function hidden(args: readonly Buffer[]): Buffer[] {
+  const isUser = args[0]!.toString('latin1').toLowerCase() === 'acl';
   return args.map((arg, i) => {
     const isPassword = args[i - 1]?.toString('latin1').toLowerCase() === 'requirepass';
-    return isPassword ? Buffer.from('(redacted)') : arg;
+    return isPassword || (isUser && i >= 2) ? REDACTED : arg;
   });
 }
 
 const isSecret = (request: Request): boolean =>
-  request.argc > 3 && request.is(0, 'CONFIG') && request.is(1, 'SET');
+  (request.argc > 3 && request.is(0, 'CONFIG') && request.is(1, 'SET')) ||
+  (request.argc > 2 && request.is(0, 'ACL') && request.is(1, 'SETUSER'));

@@ -8,6 +8,7 @@ import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import type { BlockingForm } from './blocking-forms.js';
 import type { ClientSession } from './client-session.js';
+import type { ChannelArguments } from './facts/channel-facts.js';
 import type { NodeServices } from './services.js';
 import type { SlowLog } from './slow-log.js';
 import type { CommandTable } from './table.js';
@@ -183,6 +184,12 @@ export type Handlers = Readonly<Record<string, HandlerEntry>>;
 /** A command of the table. */
 export interface CommandSpec extends CommandTraits {
   readonly facts: CommandFacts;
+  /** Its place among the specs of the table. */
+  readonly id: number;
+  /** Bits of its categories: see facts/categories.ts. */
+  readonly categories: number;
+  /** Null where no argument is a channel that needs a permission. */
+  readonly channels: ChannelArguments | null;
   readonly arity: number;
   /** Null for a container such as CLIENT that does nothing of its own. */
   readonly run: Handler | null;

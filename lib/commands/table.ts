@@ -2,6 +2,8 @@ import assert from 'node:assert';
 import { KeyMode, Pairs } from '../cluster/operation.js';
 import { parseInteger } from '../protocol/numbers.js';
 import type { Request } from '../protocol/request.js';
+import { categoryBits } from './facts/categories.js';
+import { channelArguments } from './facts/channel-facts.js';
 import { eventsOf } from './facts/event-facts.js';
 import {
   type CommandFacts,
@@ -78,6 +80,8 @@ class NameIndex {
 export class CommandTable {
   /** Commands by name, without subcommands, in the order of their families. */
   readonly commands: ReadonlyMap<string, CommandSpec>;
+  /** All of them, each followed by its subcommands, by their `id`. */
+  readonly specs: readonly CommandSpec[];
   readonly #index: NameIndex;
   readonly #subcommands = new Map<CommandSpec, NameIndex>();
 
@@ -85,12 +89,16 @@ export class CommandTable {
   constructor(facts: readonly CommandFacts[], families: readonly Handlers[]) {
     const handlers = mergeHandlers(families);
     const commands = new Map<string, CommandSpec>();
+    const specs: CommandSpec[] = [];
     for (const one of facts) {
       assert(!commands.has(one.name), `command ${one.name} is registered twice`);
-      commands.set(one.name, specOf(one, one.name, handlers));
+      const spec = specOf(one, one.name, handlers, specs.length);
+      commands.set(one.name, spec);
+      specs.push(spec, ...(spec.subcommands?.values() ?? []));
     }
     assert(handlers.size === 0, `handlers without facts: ${[...handlers.keys()].join(', ')}`);
     this.commands = commands;
+    this.specs = specs;
     this.#index = new NameIndex(commands);
     for (const spec of commands.values()) {
       if (spec.subcommands) this.#subcommands.set(spec, new NameIndex(spec.subcommands));
@@ -141,6 +149,7 @@ function specOf(
   facts: CommandFacts,
   name: string,
   handlers: Map<string, HandlerEntry>,
+  id: number,
 ): CommandSpec {
   const entry = handlers.get(name);
   handlers.delete(name);
@@ -149,12 +158,16 @@ function specOf(
   for (const sub of facts.subcommands ?? []) {
     subcommands ??= new Map();
     assert(!subcommands.has(sub.name), `command ${name}|${sub.name} is registered twice`);
-    subcommands.set(sub.name, specOf(sub, `${name}|${sub.name}`, handlers));
+    const subId = id + subcommands.size + 1;
+    subcommands.set(sub.name, specOf(sub, `${name}|${sub.name}`, handlers, subId));
   }
   const flags = facts.flags.split(' ');
   return {
     name,
     facts,
+    id,
+    categories: categoryBits(facts.categories),
+    channels: channelArguments[name] ?? null,
     arity: facts.arity,
     run: entry?.run ?? null,
     ...keyRange(facts),

@@ -5,9 +5,17 @@ import { KeyMode } from '../cluster/operation.js';
 import { type Step, stepTraits, type WatchedKey } from '../cluster/step.js';
 import { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
+import { forbiddenInStep } from './acl/access.js';
 import type { ClientSession } from './client-session.js';
 import { Errors } from './errors.js';
-import { type CommandContext, type Handlers, QueueMode, type StepCommands } from './spec.js';
+import type { NodeServices } from './services.js';
+import {
+  type CommandContext,
+  type CommandSpec,
+  type Handlers,
+  QueueMode,
+  type StepCommands,
+} from './spec.js';
 import { type QueuedCommand, Transaction, WatchedKeys } from './transaction.js';
 
 function multi(context: CommandContext, _request: Request, reply: ReplyWriter): void {
@@ -76,7 +84,7 @@ function exec(context: CommandContext, _request: Request, reply: ReplyWriter): v
   else {
     const { keys, writes, denyOom, changesClient } = transaction;
     const watchedKeys = watched?.declare(keys) ?? [];
-    const step = new ExecStep(client, transaction, keys, watchedKeys, context.stepCommands);
+    const step = new ExecStep(context, transaction, keys, watchedKeys);
     context.runStep(keys, stepTraits('exec', writes, denyOom), step, changesClient);
   }
 }
@@ -88,21 +96,22 @@ class ExecStep implements Step {
   readonly bytes: number;
   readonly isLong: boolean;
   readonly #client: ClientSession;
+  readonly #services: NodeServices;
   readonly #commands: readonly QueuedCommand[];
   readonly #runner: StepCommands;
   readonly #reply = new ReplyWriter();
   #next = 0;
 
   constructor(
-    client: ClientSession,
+    { client, services, stepCommands }: CommandContext,
     { commands, bytes }: Transaction,
     keys: KeyList,
     watched: readonly WatchedKey[],
-    runner: StepCommands,
   ) {
     this.#client = client;
+    this.#services = services;
     this.#commands = commands;
-    this.#runner = runner;
+    this.#runner = stepCommands;
     this.watched = watched;
     this.bytes = bytes;
     this.isLong = commands.length > KEYS_PER_TURN || keys.count > KEYS_PER_TURN;
@@ -118,9 +127,22 @@ class ExecStep implements Step {
     for (let room = keysMax; room > 0 && this.#next < this.#commands.length; ) {
       const { spec, request, db } = this.#commands[this.#next++]!;
       room -= request.argc;
-      this.#runner.run(this.#client, spec, request, db, reply);
+      const forbidden = this.#forbidden(spec, request);
+      if (forbidden === null) this.#runner.run(this.#client, spec, request, db, reply);
+      else {
+        reply.error(forbidden);
+        this.#services.statistics.countError(forbidden);
+      }
     }
     return this.#next < this.#commands.length ? null : reply.buffer.subarray(0, reply.length);
+  }
+
+  /** What was allowed when it was queued need not be so any more: rules have changed, or a command before it was AUTH. */
+  #forbidden(spec: CommandSpec, request: Request): string | null {
+    const client = this.#client;
+    const { user } = client;
+    if (user.isUnrestricted) return null;
+    return forbiddenInStep(this.#services, { client, user, request, spec, context: 'multi' });
   }
 }
 

@@ -8,6 +8,8 @@ import {
 } from '../base/limits.js';
 import type { Logger } from '../base/logger.js';
 import type { OutputLimit, OutputLimits } from '../base/option-values.js';
+import type { AclUser } from '../commands/acl/user.js';
+import type { Users } from '../commands/acl/users.js';
 import type { ClientSession, ReplyMode } from '../commands/client-session.js';
 import { CommandOrder } from '../commands/command-order.js';
 import type { Statistics } from '../commands/statistics.js';
@@ -35,8 +37,7 @@ export interface ConnectionHost {
   dispatch(client: ClientConnection, request: Request): void;
   /** It closes, or is about to: nothing more is sent to it but replies. */
   departed(client: ClientConnection): void;
-  /** New clients need no password. */
-  readonly authenticated: boolean;
+  readonly users: Users;
 }
 
 /** How far the closing of a connection is. */
@@ -60,6 +61,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   libraryName = '';
   libraryVersion = '';
   db = 0;
+  user: AclUser;
   noEvict = false;
   replyMode: ReplyMode = 'on';
   subscriptions: ClientSubscriptions | null = null;
@@ -75,6 +77,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   readonly #host: ConnectionHost;
   readonly #parser: RequestParser;
   readonly #replies = new ReplyQueue(this.reply);
+  #isAuthenticated = false;
   #closing: Closing = Closing.No;
   #closingSince = 0;
   /** Commands may be left in the parser, and the socket is not read until they have run, but for what `#mustHearEnd` says. */
@@ -102,7 +105,8 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
     this.address = showAddress(socket.remoteAddress, socket.remotePort);
     this.localAddress = showAddress(socket.localAddress, socket.localPort);
     this.#parser = new RequestParser(host.requestLimits);
-    this.#parser.authenticated = host.authenticated;
+    this.user = host.users.default;
+    this.authenticated = !host.users.authRequired;
     socket.on('drain', () => this.#continue());
     socket.on('end', () => {
       if (this.#isQueued) host.inputs.run();
@@ -121,10 +125,11 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   }
 
   get authenticated(): boolean {
-    return this.#parser.authenticated;
+    return this.#isAuthenticated;
   }
 
   set authenticated(value: boolean) {
+    this.#isAuthenticated = value;
     this.#parser.authenticated = value;
   }
 
@@ -160,8 +165,10 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
     this.#parsed = ParseResult.Command;
     if (this.#closing !== Closing.No || this.#held !== null || this.#isCongested()) return 0;
     const parser = this.#parser;
+    // The default user may have come to need no password since, or to need one.
+    if (!this.#isAuthenticated) parser.authenticated = !this.#host.users.authRequired;
     // How the next command is parsed may depend on the one before; and what was gathered cannot be taken back.
-    const single = !parser.authenticated || parser.isGathering;
+    const single = !this.#isAuthenticated || parser.isGathering;
     const end = first + (single ? 1 : Math.min(max, this.#room));
     let at = first;
     while (at < end) {

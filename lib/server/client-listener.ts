@@ -3,6 +3,7 @@ import type { Config } from '../base/config.js';
 import { CLIENT_SWEEP_MS, READ_BUFFER_BYTES, REFUSED_MS } from '../base/limits.js';
 import type { Logger } from '../base/logger.js';
 import type { OutputLimits } from '../base/option-values.js';
+import type { Users } from '../commands/acl/users.js';
 import type { ClientRegistry } from '../commands/services.js';
 import type { Statistics } from '../commands/statistics.js';
 import type { Request } from '../protocol/request.js';
@@ -16,13 +17,26 @@ import type { TurnEnd } from './turn-end.js';
 
 type Writable<Type> = { -readonly [Name in keyof Type]: Type[Name] };
 
-const REFUSAL = '-ERR max number of clients reached\r\n';
+const TOO_MANY = 'ERR max number of clients reached';
+/** Whoever is refused so can tell what to do about it. */
+const PROTECTED =
+  'DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the ' +
+  'default user. In this mode connections are only accepted from the loopback interface. If you want to connect ' +
+  'from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode ' +
+  "sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from " +
+  'the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you ' +
+  'do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected ' +
+  "mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then " +
+  'restarting the server. 3) If you started the server manually just for testing, restart it with the ' +
+  "'--protected-mode no' option. 4) Setup a an authentication password for the default user. NOTE: You only need " +
+  'to do one of the above things in order for the server to start accepting connections from the outside.';
 
 /** What the listener needs of the node. */
 export interface ListenerHost extends InputHost {
   readonly config: Config;
   readonly logger: Logger;
   readonly statistics: Statistics;
+  readonly users: Users;
   dispatch(client: ClientConnection, request: Request): void;
   departed(client: ClientConnection): void;
 }
@@ -71,8 +85,8 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
     return this.#clients.values();
   }
 
-  get authenticated(): boolean {
-    return this.#host.config.get('requirepass') === '';
+  get users(): Users {
+    return this.#host.users;
   }
 
   dispatch(client: ClientConnection, request: Request): void {
@@ -123,8 +137,9 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
 
   #accept(accepted: Socket): void {
     const { config } = this.#host;
-    if (this.#clients.size >= config.get('maxclients')) {
-      this.#refuse(accepted);
+    const refusal = this.#refusalFor(accepted);
+    if (refusal !== null) {
+      this.#refuse(accepted, refusal);
       return;
     }
     const id = this.#nextId++;
@@ -139,14 +154,21 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
     socket.resume();
   }
 
-  #refuse(socket: Socket): void {
+  #refusalFor({ remoteAddress }: Socket): string | null {
+    const { config, users } = this.#host;
+    if (this.#clients.size >= config.get('maxclients')) return TOO_MANY;
+    const isOpen = users.default.needsNoPassword && config.get('protected-mode') === 'yes';
+    return isOpen && !isLoopback(remoteAddress) ? PROTECTED : null;
+  }
+
+  #refuse(socket: Socket, refusal: string): void {
     this.statistics.connectionsRejected += 1;
     socket.on('error', () => undefined);
     // Read to the end, so that closing does not reset the connection before the client has read the refusal.
     const end = setTimeout(() => socket.destroy(), REFUSED_MS);
     socket.on('close', () => clearTimeout(end));
     socket.resume();
-    socket.end(REFUSAL);
+    socket.end(`-${refusal}\r\n`);
   }
 
   #sweepClients(): void {
@@ -154,4 +176,9 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
     const idleTimeoutMs = this.#host.config.get('timeout') * 1000;
     for (const client of this.#clients.values()) client.sweep(now, idleTimeoutMs);
   }
+}
+
+/** A socket that is gone already has no address. */
+function isLoopback(address: string | undefined): boolean {
+  return address !== undefined && /^(?:::ffff:)?127\.|^::1$/.test(address);
 }

@@ -5,6 +5,7 @@ import type { OptionName } from '../base/options.js';
 import { VERSION } from '../base/version.js';
 import type { ScriptSharing } from '../cluster/script-sharing.js';
 import type { SharedSettings } from '../cluster/shared-settings.js';
+import type { Users } from '../commands/acl/users.js';
 import { ScriptEngine } from '../commands/scripting/script-engine.js';
 import type {
   ClientRegistry,
@@ -18,6 +19,7 @@ import type {
 import type { Statistics } from '../commands/statistics.js';
 import type { Subscriptions } from '../commands/subscriptions.js';
 import { Role, type Store } from '../store/store.js';
+import type { AclFileStore } from './acl-file-store.js';
 import type { ConfigFile } from './config-file.js';
 
 /** Entries looked at for the average time to live of INFO. */
@@ -32,6 +34,8 @@ export interface ServicesParts {
   readonly file: ConfigFile | null;
   readonly statistics: Statistics;
   readonly clients: ClientRegistry;
+  readonly users: Users;
+  readonly aclFile: AclFileStore;
   readonly cluster: ClusterFacts;
   readonly subscriptions: Subscriptions;
   readonly settings: SharedSettings;
@@ -52,6 +56,7 @@ export class ServerServices implements NodeServices {
   readonly config: Config;
   readonly statistics: Statistics;
   readonly clients: ClientRegistry;
+  readonly users: Users;
   readonly cluster: ClusterFacts;
   readonly subscriptions: Subscriptions;
   readonly sharing: ScriptSharing;
@@ -67,6 +72,7 @@ export class ServerServices implements NodeServices {
     this.config = parts.config;
     this.statistics = parts.statistics;
     this.clients = parts.clients;
+    this.users = parts.users;
     this.cluster = parts.cluster;
     this.subscriptions = parts.subscriptions;
     this.sharing = parts.sharing;
@@ -88,6 +94,14 @@ export class ServerServices implements NodeServices {
       () => done(null),
       (error: Error) => done(`ERR Rewriting config file: ${error.message}`),
     );
+  }
+
+  readAclFile(): { readonly content: string } | string {
+    return this.#parts.aclFile.read();
+  }
+
+  writeAclFile(content: string, done: (isWritten: boolean) => void): void {
+    this.#parts.aclFile.write(content, done);
   }
 
   now(): number {

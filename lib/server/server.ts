@@ -3,18 +3,22 @@ import { networkInterfaces } from 'node:os';
 import { type Clock, systemClock } from '../base/clock.js';
 import { busPortOf, type Config } from '../base/config.js';
 import type { Logger } from '../base/logger.js';
+import { OptionError } from '../base/option-values.js';
 import { randomId, randomSeed } from '../base/random.js';
 import { VERSION } from '../base/version.js';
 import type { Address, Member, View } from '../cluster/member.js';
 import { ClusterNode } from '../cluster/node.js';
 import type { ClusterHost } from '../cluster/node-parts.js';
 import { CLUSTER_DOWN, OUTCOME_UNKNOWN } from '../cluster/runner.js';
+import { parseAclText } from '../commands/acl/acl-file.js';
+import { NOBODY, Users } from '../commands/acl/users.js';
 import { createCommandTable } from '../commands/all-commands.js';
 import { Dispatcher } from '../commands/dispatcher.js';
 import type { ShutdownEnded, ShutdownRequest } from '../commands/services.js';
 import { Statistics } from '../commands/statistics.js';
 import { Subscriptions } from '../commands/subscriptions.js';
 import { Store } from '../store/store.js';
+import { AclFileStore } from './acl-file-store.js';
 import { AdminPort } from './admin-port.js';
 import { type BusHandler, BusTransport } from './bus-transport.js';
 import { ClientListener } from './client-listener.js';
@@ -70,6 +74,9 @@ export class TandisServer {
   readonly #clock: Clock;
   readonly #options: ServerOptions;
   readonly #statistics = new Statistics();
+  readonly #table = createCommandTable();
+  readonly #users: Users;
+  readonly #aclFile: AclFileStore;
   readonly #store = new Store({ seed: randomSeed() });
   readonly #clients: ClientListener;
   readonly #bus: BusTransport;
@@ -109,12 +116,15 @@ export class TandisServer {
     const names = [...config.get('join'), ...(this.#file?.read() ?? [])];
     this.#joinListGiven = names.length > 0;
     this.#join = new JoinResolver(names, logger);
+    this.#users = new Users(config, this.#table);
+    this.#aclFile = new AclFileStore(config.get('aclfile'), logger);
     const turnEnd = new TurnEnd();
     this.#clients = new ClientListener(
       {
         config,
         logger,
         statistics: this.#statistics,
+        users: this.#users,
         beginTurn: () => this.#beginTurn(),
         prefetch: (keys) => this.#store.prefetch(keys),
         dispatch: (client, request) => this.#dispatcher.dispatch(client, request),
@@ -142,7 +152,18 @@ export class TandisServer {
       turnEnd,
     );
     this.#admin = config.get('admin-port') === 0 ? null : new AdminPort();
+    this.#loadUsers();
     turnEnd.steps.push(this.#clients.inputs, this.#bus, this.#clients.flushList);
+  }
+
+  /** The users of the ACL file, if there is one. Throws OptionError for a file that is not right. */
+  #loadUsers(): void {
+    const path = this.#config.get('aclfile');
+    if (path === '') return;
+    const text = this.#aclFile.read();
+    const found = typeof text === 'string' ? text : parseAclText(text.content, path, this.#users);
+    if (typeof found === 'string') throw new OptionError(found);
+    this.#users.replaceAll(found, NOBODY);
   }
 
   /** Resolves when both ports listen; the node joins or founds its cluster after that. Rejects with the system's error. */
@@ -209,6 +230,8 @@ export class TandisServer {
       file: this.#options.file ?? null,
       statistics: this.#statistics,
       clients: this.#clients,
+      users: this.#users,
+      aclFile: this.#aclFile,
       cluster: new NodeClusterFacts(node, this.#store),
       subscriptions: this.#subscriptions,
       settings: node.sharedSettings,
@@ -222,7 +245,7 @@ export class TandisServer {
       abortShutdown: () => this.#abortLeaving(),
     });
     this.#dispatcher = new Dispatcher({
-      table: createCommandTable(),
+      table: this.#table,
       keyspace: node.keyspace,
       router: node.router,
       barrier: node.keyspace,

@@ -5,6 +5,8 @@ import { Config } from '../../lib/base/config.js';
 import { COMMANDS_PER_TURN, OUTPUT_PAUSE_BYTES } from '../../lib/base/limits.js';
 import { silentLogger } from '../../lib/base/logger.js';
 import type { OptionName } from '../../lib/base/options.js';
+import { Users } from '../../lib/commands/acl/users.js';
+import { createCommandTable } from '../../lib/commands/all-commands.js';
 import { Statistics } from '../../lib/commands/statistics.js';
 import type { Request } from '../../lib/protocol/request.js';
 import type { ClientConnection } from '../../lib/server/client-connection.js';
@@ -35,6 +37,7 @@ async function start(t: Test, mode: ReadMode, options: Partial<Record<OptionName
         },
       },
       statistics: new Statistics(),
+      users: new Users(config, createCommandTable()),
       beginTurn: () => Date.now(),
       prefetch: () => undefined,
       departed: () => undefined,

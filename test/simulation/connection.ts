@@ -1,3 +1,4 @@
+import type { AclUser } from '../../lib/commands/acl/user.js';
 import type { ClientSession, ReplyMode } from '../../lib/commands/client-session.js';
 import { CommandOrder } from '../../lib/commands/command-order.js';
 import type { ClientSubscriptions } from '../../lib/commands/subscriptions.js';
@@ -29,6 +30,7 @@ export class Connection implements ClientSession, ReplyOutput {
   libraryVersion = '';
   db = 0;
   authenticated = true;
+  user: AclUser;
   noEvict = false;
   subscriptions: ClientSubscriptions | null = null;
   replyMode: ReplyMode = 'on';
@@ -63,6 +65,7 @@ export class Connection implements ClientSession, ReplyOutput {
   ) {
     this.id = id;
     this.process = process;
+    this.user = process.users.default;
     this.#scheduler = scheduler;
     this.#random = random;
     this.#listener = listener;

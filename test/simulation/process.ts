@@ -9,6 +9,7 @@ import {
 import { ClusterNode } from '../../lib/cluster/node.js';
 import type { ClusterHost } from '../../lib/cluster/node-parts.js';
 import type { Place } from '../../lib/cluster/placement.js';
+import { Users } from '../../lib/commands/acl/users.js';
 import { createCommandTable } from '../../lib/commands/all-commands.js';
 import { Dispatcher } from '../../lib/commands/dispatcher.js';
 import type { NodeServices } from '../../lib/commands/services.js';
@@ -78,6 +79,8 @@ export class Process implements LinkOwner, ClusterHost {
   readonly machine: number;
   readonly name: string;
   readonly node: ClusterNode;
+  readonly #config = new Config();
+  readonly users = new Users(this.#config, TABLE);
   readonly store: Store;
   readonly dispatcher: Dispatcher;
   readonly subscriptions: Subscriptions;
@@ -379,7 +382,8 @@ export class Process implements LinkOwner, ClusterHost {
   /** Only what the commands of the workload ask for. */
   #services(): NodeServices {
     const services = {
-      config: new Config(),
+      config: this.#config,
+      users: this.users,
       statistics: new Statistics(),
       subscriptions: this.subscriptions,
       now: () => this.wall,

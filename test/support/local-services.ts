@@ -1,8 +1,11 @@
 import { renderInfo } from '../../lib/admin/info.js';
 import { Config } from '../../lib/base/config.js';
+import type { OptionName } from '../../lib/base/options.js';
 import { Interest } from '../../lib/cluster/interest.js';
 import type { Member } from '../../lib/cluster/member.js';
 import type { Distribution } from '../../lib/cluster/publishing.js';
+import type { AclUser } from '../../lib/commands/acl/user.js';
+import { Users } from '../../lib/commands/acl/users.js';
 import { createCommandTable } from '../../lib/commands/all-commands.js';
 import type { ClientSession, ReplyMode } from '../../lib/commands/client-session.js';
 import { CommandOrder } from '../../lib/commands/command-order.js';
@@ -44,6 +47,7 @@ export class FakeClient implements ClientSession {
   libraryVersion = '';
   db = 0;
   authenticated = true;
+  user: AclUser;
   noEvict = false;
   subscriptions: ClientSubscriptions | null = null;
   replyMode: ReplyMode = 'on';
@@ -62,8 +66,9 @@ export class FakeClient implements ClientSession {
   readonly #released: (client: FakeClient) => void;
   #token = 0;
 
-  constructor(id: number, now: number, released: (client: FakeClient) => void) {
+  constructor(id: number, now: number, user: AclUser, released: (client: FakeClient) => void) {
     this.id = id;
+    this.user = user;
     this.#released = released;
     this.address = `127.0.0.1:${50_000 + id}`;
     this.createdAt = now;
@@ -142,7 +147,11 @@ const NO_OTHERS: Distribution = {
 /** A dispatcher on a LocalNode, with a clock and timers that tests move. */
 export class TestNode {
   readonly local = new LocalNode();
-  readonly config = new Config();
+  readonly config: Config;
+  readonly table = createCommandTable();
+  readonly users: Users;
+  /** The text of the ACL file. */
+  aclFile = '';
   readonly statistics = new Statistics();
   readonly clients = new Set<FakeClient>();
   readonly subscriptions = new Subscriptions(NO_OTHERS, (run) => setImmediate(run));
@@ -156,10 +165,12 @@ export class TestNode {
   readonly dispatcher: Dispatcher;
   #timers: { at: number; run: () => void }[] = [];
 
-  constructor() {
+  constructor(options: Partial<Record<OptionName, string>> = {}) {
+    this.config = new Config(options);
+    this.users = new Users(this.config, this.table);
     this.local.clock = () => this.time;
     this.dispatcher = new Dispatcher({
-      table: createCommandTable(),
+      table: this.table,
       keyspace: this.local,
       router: this.local,
       barrier: this.local,
@@ -169,9 +180,14 @@ export class TestNode {
   }
 
   connect(): FakeClient {
-    const client = new FakeClient(this.clients.size + 1, this.time, (client) => {
-      this.#timers.push({ at: this.time, run: () => this.#runHeld(client) });
-    });
+    const client = new FakeClient(
+      this.clients.size + 1,
+      this.time,
+      this.users.default,
+      (client) => {
+        this.#timers.push({ at: this.time, run: () => this.#runHeld(client) });
+      },
+    );
     this.clients.add(client);
     return client;
   }
@@ -213,6 +229,12 @@ export class TestNode {
           return node.clients.size;
         },
         all: () => [...node.clients].filter((client) => client.closed !== 'killed'),
+      },
+      users: this.users,
+      readAclFile: () => ({ content: node.aclFile }),
+      writeAclFile: (content, done) => {
+        node.aclFile = content;
+        done(true);
       },
       cluster: {
         self,

@@ -9,6 +9,8 @@ import { pushError, pushReply } from './script-values.js';
 export interface RunningScript {
   /** Runs a command; its reply, in the protocol that the script has chosen. */
   call(request: Request): Buffer;
+  /** Whether its user may run a command; null where there is no such command. */
+  mayRun(request: Request): boolean | null;
   setProtocol(version: 2 | 3): void;
   log(level: number, text: string): void;
 }
@@ -49,6 +51,15 @@ const calling =
     if (isError && raises) lua.raise();
     return 1;
   };
+
+function aclCheckCmd(lua: Lua, script: RunningScript): number {
+  const request = requestOf(lua);
+  if (typeof request === 'string') raiseError(lua, request);
+  const mayRun = script.mayRun(request);
+  if (mayRun === null) raiseError(lua, 'ERR Invalid command passed to redis.acl_check_cmd()');
+  lua.pushBoolean(mayRun);
+  return 1;
+}
 
 /** An error has a code: "-CODE text", or "CODE text", or a text that gets one. */
 function errorOf(text: string): string {
@@ -124,6 +135,7 @@ const answering =
 export const redisFunctions = (script: () => RunningScript): Functions => ({
   call: calling(script, true),
   pcall: calling(script, false),
+  acl_check_cmd: (lua) => aclCheckCmd(lua, script()),
   error_reply: replying('err'),
   status_reply: replying('ok'),
   sha1hex,

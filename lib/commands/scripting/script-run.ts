@@ -5,6 +5,8 @@ import { LuaType } from '../../lua/lua.js';
 import type { Ending, Run, ScriptMachine } from '../../lua/script-machine.js';
 import { ReplyWriter } from '../../protocol/reply-writer.js';
 import type { Request } from '../../protocol/request.js';
+import { forbiddenInStep } from '../acl/access.js';
+import type { AclUser } from '../acl/user.js';
 import type { ClientSession } from '../client-session.js';
 import { Errors, notInScript } from '../errors.js';
 import type { NodeServices } from '../services.js';
@@ -46,6 +48,8 @@ export class ScriptRun implements Step, RunningScript {
   readonly #declared: ReadonlySet<string>;
   readonly #reply = new ReplyWriter();
   readonly #startedAt: number;
+  /** Whose rights it has: those of who has begun it, whatever becomes of the client while it runs. */
+  readonly #user: AclUser;
   readonly #proto: 2 | 3;
   #machine: ScriptMachine | null = null;
   #run: Run | null = null;
@@ -62,6 +66,7 @@ export class ScriptRun implements Step, RunningScript {
     this.#script = parts.script;
     this.#db = db;
     this.#proto = client.reply.proto;
+    this.#user = client.user;
     this.#declared = new Set(parts.keys.map((key) => `${db}:${key.toString('latin1')}`));
     this.bytes = args.reduce((sum, arg) => sum + arg.length, 0);
     this.#startedAt = services.now();
@@ -209,6 +214,11 @@ export class ScriptRun implements Step, RunningScript {
     return reply.buffer.subarray(0, reply.length);
   }
 
+  mayRun(request: Request): boolean | null {
+    const spec = this.#parts.table.find(request);
+    return spec === null ? null : this.#user.refusal(spec, request) === null;
+  }
+
   #select(request: Request, reply: ReplyWriter): void {
     const text = request.latin1(1);
     const db = Number(text);
@@ -229,10 +239,19 @@ export class ScriptRun implements Step, RunningScript {
       return 'ERR Wrong number of args calling Redis command from script';
     if (spec.facts.flags.split(' ').includes('noscript'))
       return 'ERR This Redis command is not allowed from script';
+    const forbidden = this.#forbidden(spec, request);
+    if (forbidden !== null) return forbidden;
     if (spec.queueMode === QueueMode.NotAlone) return notInScript(spec.name);
     if ((readOnly || this.#script!.noWrites) && spec.write)
       return 'ERR Write commands are not allowed from read-only scripts.';
     return this.#isDeclared(spec, request) ? null : Errors.notDeclared;
+  }
+
+  #forbidden(spec: CommandSpec, request: Request): string | null {
+    if (this.#user.isUnrestricted) return null;
+    const { client, services } = this.#parts;
+    const user = this.#user;
+    return forbiddenInStep(services, { client, user, request, spec, context: 'lua' });
   }
 
   /** A node that is alone has all keys, as a Redis without cluster has. */
