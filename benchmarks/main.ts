@@ -20,7 +20,8 @@ import { FULL, PAIRS_TO_QUOTE, QUICK, type Settings } from './compare/settings.j
 import { formatTargets } from './compare/targets.js';
 import { GeneratorProcess } from './load/generator-process.js';
 import { endChildrenOnExit } from './servers/children.js';
-import { redisLauncher } from './servers/redis.js';
+import { redisLauncher, versionOf } from './servers/redis.js';
+import { redisClusterLauncher } from './servers/redis-cluster.js';
 import type { Launcher } from './servers/server.js';
 import { tandisLauncher } from './servers/tandis.js';
 
@@ -160,6 +161,7 @@ async function main(): Promise<void> {
     tandis: tandisLauncher(tandis),
     ...(node === undefined ? {} : { 'tandis-on': tandisLauncher({ ...tandis, node }) }),
     redis: redisLauncher('redis', 'redis-server'),
+    'redis-cluster': redisClusterLauncher(versionOf('redis-server')),
     valkey: redisLauncher('valkey', 'valkey-server'),
   };
   const machine = describeMachine();

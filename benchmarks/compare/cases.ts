@@ -1,7 +1,7 @@
 import type { Waits, WorkloadName } from '../load/run-spec.js';
 
 /** `tandis-on` is Tandis on another version of Node, where one was given. */
-export type ServerName = 'tandis' | 'tandis-on' | 'redis' | 'valkey';
+export type ServerName = 'tandis' | 'tandis-on' | 'redis' | 'valkey' | 'redis-cluster';
 
 /** One of the sides of a comparison. */
 export interface Subject {
@@ -22,6 +22,8 @@ export interface Case {
   readonly ratePerSecond: number;
   /** Where they are not those of the settings. */
   readonly connections?: number;
+  /** Clients of all nodes, each with the keys of its own. */
+  readonly isSpread?: true;
   /** As many sessions as `largeKeys` of the settings. */
   readonly isLarge?: true;
   readonly subjects: readonly Subject[];
@@ -62,6 +64,18 @@ const onTwo = (waits: Waits): Subject[] => [
   tandis(2, 'tandis-on'),
 ];
 
+/** Three nodes for the clients on either side, and every write on two nodes. */
+const cluster = (waits: Waits): Subject[] => [
+  { ...tandis(3), label: 'tandis, 3 nodes, clients of all' },
+  {
+    server: 'redis-cluster',
+    nodes: 6,
+    waits,
+    label: `redis cluster, 6 nodes, ${WAIT_LABELS[waits]}`,
+  },
+];
+const CLUSTER_CONNECTIONS = 48;
+
 function load(
   name: string,
   title: string,
@@ -72,6 +86,18 @@ function load(
 ): Case {
   return { name, title, kind: 'load', workload, depth, ratePerSecond, subjects };
 }
+
+const spread = (
+  name: string,
+  title: string,
+  workload: WorkloadName,
+  depth: number,
+  waits: Waits,
+): Case => ({
+  ...load(name, title, workload, depth, cluster(waits)),
+  connections: CLUSTER_CONNECTIONS,
+  isSpread: true,
+});
 
 const HASHES = 'hash sessions (HGETALL, then HSET and EXPIRE)';
 const SESSION = 'session traffic (GET, then EXPIRE or one of five times SET)';
@@ -135,6 +161,16 @@ export const CASES: readonly Case[] = [
     16,
     onTwo('none'),
   ),
+  ...[1, 16].flatMap((depth) => [
+    spread(`set-cluster-${depth}`, `SET, ${depth} deep, a cluster`, 'set', depth, 'each'),
+    spread(
+      `session-cluster-${depth}`,
+      `${SESSION}, ${depth} deep, a cluster`,
+      'session',
+      depth,
+      'none',
+    ),
+  ]),
   load('set-64', 'SET, 64 deep, one node alone', 'set', 64, alone()),
   load('get-64', 'GET, 64 deep, one node alone', 'get', 64, alone()),
   load('hash-1', `${HASHES}, 1 deep, one node alone`, 'hash', 1, alone()),

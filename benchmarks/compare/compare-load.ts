@@ -117,6 +117,12 @@ async function untilQuiet(): Promise<void> {
   } while (otherCores > OTHER_CORES_MAX && performance.now() < giveUpAt);
 }
 
+/** Where endpoints share the keys, so many that all have the same number. */
+function keysOf({ isLarge, isSpread, subjects }: Case, settings: Settings): number {
+  const keys = isLarge ? settings.largeKeys : settings.keys;
+  return isSpread ? keys - (keys % subjects[0]!.nodes) : keys;
+}
+
 /** The spec of a counted run. */
 export function specFor(
   one: Case,
@@ -126,10 +132,10 @@ export function specFor(
 ): RunSpec {
   return {
     workload: one.workload,
-    endpoints: servers.endpoints.slice(0, 1),
+    endpoints: one.isSpread ? servers.endpoints : servers.endpoints.slice(0, 1),
     connections: one.connections ?? settings.connections,
     depth: one.depth,
-    keys: one.isLarge ? settings.largeKeys : settings.keys,
+    keys: keysOf(one, settings),
     valueBytes: settings.valueBytes,
     ttlSeconds: one.workload === 'session' || one.workload === 'hash' ? 3600 : 0,
     waits: one.workload === 'get' ? 'none' : subject.waits,

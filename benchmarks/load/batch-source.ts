@@ -36,3 +36,22 @@ export class KeyWalk implements KeySource {
     return drawn - (drawn % this.classes) + this.residue;
   }
 }
+
+/** Walks a prepared sequence, each draw as an index into `numbers`: the keys that are at one endpoint. */
+export class ListWalk implements KeySource {
+  private readonly sequence: Int32Array;
+  private readonly numbers: Int32Array;
+  private at: number;
+
+  constructor(sequence: Int32Array, start: number, numbers: Int32Array) {
+    this.sequence = sequence;
+    this.numbers = numbers;
+    this.at = start % sequence.length;
+  }
+
+  next(): number {
+    const drawn = this.sequence[this.at]!;
+    if (++this.at === this.sequence.length) this.at = 0;
+    return this.numbers[drawn % this.numbers.length]!;
+  }
+}

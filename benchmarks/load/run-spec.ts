@@ -24,6 +24,8 @@ export const isFill = (workload: WorkloadName): workload is FillName =>
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
+  /** Hash slots that it serves, each range with its end; absent: a node of which any key may be asked. */
+  readonly slots?: readonly (readonly [number, number])[];
 }
 
 /** One run of the generator. All times in milliseconds. */
@@ -31,7 +33,7 @@ export interface RunSpec {
   readonly workload: WorkloadName;
   /**
    * Connection i goes to endpoint i modulo their number, and uses only keys with the same
-   * remainder.
+   * remainder; where endpoints have slots, only keys of those.
    */
   readonly endpoints: readonly Endpoint[];
   readonly connections: number;

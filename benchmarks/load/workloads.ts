@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { type BatchSource, KeyWalk } from './batch-source.js';
+import { type BatchSource, type KeySource, KeyWalk, ListWalk } from './batch-source.js';
 import { FillBatch } from './fill-batch.js';
 import { EMPTY_KEY, encode, printableText } from './request-bytes.js';
 import { type FillName, isFill, type RunSpec } from './run-spec.js';
 import { randomFrom, SEQUENCE_LENGTH, uniformSequence, zipfSequence } from './sequence.js';
 import { SessionBatch, type SessionCommands } from './session-batch.js';
+import { keysBySlots } from './slot-keys.js';
 import { TemplateBatch } from './template-batch.js';
 import { UpdateBatch } from './update-batch.js';
 
@@ -47,11 +48,9 @@ function sourceFactory(spec: RunSpec): (connection: number) => BatchSource {
   if (spec.workload === 'update') return updates(spec, random);
   if (isFill(spec.workload)) {
     const commands = fillCommands(spec, spec.workload, random);
-    return (i) => new FillBatch(commands, spec.depth, spec.keys, i, spec.connections);
+    return fills(spec, commands);
   }
-  const sequence = sequenceOf(spec);
-  const classes = spec.endpoints.length;
-  const walk = (i: number) => new KeyWalk(sequence, i * SEQUENCE_STEP, classes, i % classes);
+  const walk = walks(spec);
   if (spec.workload === 'session' || spec.workload === 'hash') {
     const commands = spec.workload === 'hash' ? hashes(spec, random) : strings(spec, random);
     return (i) => new SessionBatch(commands, spec.depth, spec.waits, walk(i), spec.seed + i);
@@ -61,6 +60,30 @@ function sourceFactory(spec: RunSpec): (connection: number) => BatchSource {
       ? setCommand(spec, printableText(spec.valueBytes, random))
       : encode('GET', EMPTY_KEY);
   return (i) => new TemplateBatch(command, spec.depth, spec.waits, walk(i));
+}
+
+const hasSlots = ({ endpoints }: RunSpec): boolean =>
+  endpoints.some(({ slots }) => slots !== undefined);
+
+function fills(spec: RunSpec, commands: string[]): (connection: number) => BatchSource {
+  const { depth, keys, connections, endpoints } = spec;
+  if (!hasSlots(spec)) return (i) => new FillBatch(commands, depth, keys, i, connections);
+  const lists = keysBySlots(endpoints, keys);
+  const classes = endpoints.length;
+  const stride = connections / classes;
+  return (i) => {
+    const first = Math.floor(i / classes);
+    return new FillBatch(commands, depth, keys, first, stride, lists[i % classes]);
+  };
+}
+
+function walks(spec: RunSpec): (connection: number) => KeySource {
+  const { endpoints, keys } = spec;
+  const classes = endpoints.length;
+  const sequence = sequenceOf(spec);
+  if (!hasSlots(spec)) return (i) => new KeyWalk(sequence, i * SEQUENCE_STEP, classes, i % classes);
+  const lists = keysBySlots(endpoints, keys);
+  return (i) => new ListWalk(sequence, i * SEQUENCE_STEP, lists[i % classes]!);
 }
 
 function updates(spec: RunSpec, random: () => number): (connection: number) => BatchSource {

@@ -2,7 +2,14 @@ import { spawnSync } from 'node:child_process';
 import type { Endpoint } from '../load/run-spec.js';
 import { askOnce } from './admin-client.js';
 import { Child, freePorts } from './children.js';
-import { answersPing, infoOf, type RunningServers, startOrStop, untilReady } from './server.js';
+import {
+  answersPing,
+  infoOf,
+  type Launcher,
+  type RunningServers,
+  startOrStop,
+  untilReady,
+} from './server.js';
 
 const HOST = '127.0.0.1';
 const NODES = 6;
@@ -18,9 +25,45 @@ export interface RedisCluster {
   readonly replica: Endpoint;
 }
 
-/** Three primaries and three replicas with default settings, made by `redis-cli --cluster create`. */
+/** Its primaries, with their slots, of which each has its replica: whatever number of nodes is asked for. */
+export function redisClusterLauncher(version: string | null): Launcher {
+  return {
+    name: 'redis-cluster',
+    version,
+    start: async () => {
+      const { children, endpoints } = await startNodes();
+      for (const one of endpoints) {
+        await untilReady(children, 'redis replica', async () => {
+          const info = await infoOf(one);
+          return info.get('master_link_status') === 'up' || info.get('connected_slaves') === '1';
+        });
+      }
+      return { children, endpoints: await primariesOf(endpoints[0]!) };
+    },
+  };
+}
+
+/** As CLUSTER SLOTS says: ranges of slots, each with its primary first. */
+async function primariesOf(endpoint: Endpoint): Promise<Endpoint[]> {
+  const ranges = (await askOnce(endpoint, 'CLUSTER', 'SLOTS')) as [
+    number,
+    number,
+    [string, number],
+  ][];
+  return ranges.map(([first, last, [host, port]]) => ({ host, port, slots: [[first, last]] }));
+}
+
+/** A cluster of which one key's nodes are known. */
 export async function startRedisCluster(): Promise<RedisCluster> {
-  const servers = await startOrStop(async (children) => {
+  const servers = await startNodes();
+  const key = await keyOfFirst(servers.endpoints[0]!);
+  const replica = await replicaOfFirst(servers);
+  return { servers, key, replica };
+}
+
+/** Three primaries and three replicas with default settings, made by `redis-cli --cluster create`. */
+function startNodes(): Promise<RunningServers> {
+  return startOrStop(async (children) => {
     const free = await freePorts(NODES);
     const ports = free.map((port) => (port > PORT_MAX ? port - PORT_STEP : port));
     for (const port of ports) {
@@ -39,10 +82,6 @@ export async function startRedisCluster(): Promise<RedisCluster> {
     });
     return endpoints;
   });
-  const { endpoints } = servers;
-  const key = await keyOfFirst(endpoints[0]!);
-  const replica = await replicaOfFirst(servers);
-  return { servers, key, replica };
 }
 
 async function keyOfFirst(first: Endpoint): Promise<string> {

@@ -20,7 +20,8 @@ export function redisLauncher(name: string, command: string): Launcher {
   return { name, version: versionOf(command), start: (nodes) => start(name, command, nodes) };
 }
 
-function versionOf(command: string): string | null {
+/** Text of the version, null where it is not installed. */
+export function versionOf(command: string): string | null {
   const found = spawnSync(command, ['--version'], { encoding: 'utf8' });
   if (found.error !== undefined || found.status !== 0) return null;
   return /v=(\S+)/.exec(found.stdout)?.[1] ?? found.stdout.trim();
