@@ -15,6 +15,7 @@ import { blockingFacts } from './facts/blocking-facts.js';
 import { clusterFacts } from './facts/cluster-facts.js';
 import { connectionFacts } from './facts/connection-facts.js';
 import { genericFacts } from './facts/generic-facts.js';
+import { geoFacts } from './facts/geo-facts.js';
 import { hashFacts } from './facts/hash-facts.js';
 import { hyperLogLogFacts } from './facts/hyperloglog-facts.js';
 import { listFacts } from './facts/list-facts.js';
@@ -29,6 +30,8 @@ import { stringFacts } from './facts/string-facts.js';
 import { additionalSubcommands } from './facts/tandis-facts.js';
 import { transactionFacts } from './facts/transaction-facts.js';
 import { valueFacts } from './facts/value-facts.js';
+import { geoHandlers } from './geo.js';
+import { geoSearchHandlers } from './geo-searches.js';
 import { hashHandlers } from './hashes.js';
 import { hyperLogLogHandlers } from './hyperloglogs.js';
 import { keyHandlers } from './keys.js';
@@ -61,6 +64,7 @@ const REDIS_FACTS = [
   ...listFacts,
   ...sortedSetFacts,
   ...sortedSetRangeFacts,
+  ...geoFacts,
   ...blockingFacts,
   ...genericFacts,
   ...connectionFacts,
@@ -96,6 +100,8 @@ export function createCommandTable(): CommandTable {
     sortedSetHandlers,
     sortedSetRangeHandlers,
     sortedSetOperationHandlers,
+    geoHandlers,
+    geoSearchHandlers,
     blockingHandlers,
     keyHandlers,
     scanHandlers,

@@ -98,7 +98,7 @@ function getkeys(
     reply.error('ERR Invalid arguments specified for command');
     return;
   }
-  const keys = keyIndexes(spec, request, 2);
+  const keys = keysByKeyword(spec, request, 2) ?? keyIndexes(spec, request, 2);
   reply.array(keys.length);
   keys.forEach((index, i) => {
     if (withFlags) reply.array(2);
@@ -108,6 +108,27 @@ function getkeys(
     reply.set(flags.length);
     for (const flag of flags) reply.simple(flag);
   });
+}
+
+/**
+ * Keys of a command line that begins at argument `first`, where some follow a keyword: the first one after each keyword, although the
+ * command takes the last one of all. Null for other commands, and where nothing follows a keyword.
+ */
+function keysByKeyword(spec: CommandSpec, request: Request, first: number): number[] | null {
+  const specs = spec.facts.keySpecs!;
+  if (!specs.some((one) => 'keyword' in one)) return null;
+  const keys: number[] = [];
+  for (const one of specs) {
+    if (!('keyword' in one)) {
+      if ('begin' in one) keys.push(first + one.begin);
+      continue;
+    }
+    let at = first + one.from;
+    while (at < request.argc && !request.is(at, one.keyword)) at++;
+    if (at === request.argc - 1) return null;
+    if (at < request.argc) keys.push(at + 1);
+  }
+  return keys;
 }
 
 const HELP = [

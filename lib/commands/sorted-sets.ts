@@ -28,7 +28,7 @@ function hasArgument(request: Request, index: number): boolean {
 }
 
 /** Options of ZADD. */
-const Option = { Nx: 1, Xx: 2, Ch: 4, Incr: 8, Gt: 16, Lt: 32 } as const;
+export const Option = { Nx: 1, Xx: 2, Ch: 4, Incr: 8, Gt: 16, Lt: 32 } as const;
 const NAMES: readonly (readonly [string, number])[] = [
   ['NX', Option.Nx],
   ['XX', Option.Xx],
@@ -115,27 +115,39 @@ const addHandler =
       }
       scores.push(score);
     }
-    if (set.write(context, request, 1, reply) === null) return;
-    let added = 0;
-    let updated = 0;
-    let last: Outcome = Outcome.Nothing;
-    for (const [i, score] of scores.entries()) {
-      last = addOne(request, first + 1 + 2 * i, score, options);
-      if (last === Outcome.NotANumber) {
-        reply.error(Errors.scoreNotNumber);
-        return;
-      }
-      if (last === Outcome.Added) added++;
-      else if (last === Outcome.Updated) updated++;
-    }
-    if ((options & Option.Incr) !== 0 && added + updated > 0)
-      context.keyspace.events.nameNext('zincr');
-    set.commit();
-    if ((options & Option.Incr) === 0) {
-      reply.integer((options & Option.Ch) !== 0 ? added + updated : added);
-    } else if (last === Outcome.Nothing) reply.nil();
-    else reply.double(stored);
+    addMembers(context, request, scores, first + 1, 2, options, reply);
   };
+
+/** Adds a member with each score: argument `first`, and those that are `step` arguments behind one another. */
+export function addMembers(
+  context: CommandContext,
+  request: Request,
+  scores: readonly number[],
+  first: number,
+  step: number,
+  options: number,
+  reply: ReplyWriter,
+): void {
+  if (set.write(context, request, 1, reply) === null) return;
+  const increments = (options & Option.Incr) !== 0;
+  let added = 0;
+  let updated = 0;
+  let last: Outcome = Outcome.Nothing;
+  for (const [i, score] of scores.entries()) {
+    last = addOne(request, first + step * i, score, options);
+    if (last === Outcome.NotANumber) {
+      reply.error(Errors.scoreNotNumber);
+      return;
+    }
+    if (last === Outcome.Added) added++;
+    else if (last === Outcome.Updated) updated++;
+  }
+  if (increments && added + updated > 0) context.keyspace.events.nameNext('zincr');
+  set.commit();
+  if (!increments) reply.integer((options & Option.Ch) !== 0 ? added + updated : added);
+  else if (last === Outcome.Nothing) reply.nil();
+  else reply.double(stored);
+}
 
 function zrem(context: CommandContext, request: Request, reply: ReplyWriter): void {
   const { buffer, start, end } = request;

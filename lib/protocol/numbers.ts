@@ -97,3 +97,19 @@ function withPoint(digits: string, whole: number): string {
   if (digits.length <= whole) return digits;
   return `${digits.slice(0, whole)}.${digits.slice(whole)}`;
 }
+
+/** From here on `toFixed` uses exponents; such doubles are integers. */
+const FIXED_MAX = 1e21;
+
+/** `value` as C's `%.*f` writes it, with one decimal or more; ties to even: JavaScript rounds them up. */
+export function formatFixed(value: number, decimals: number): string {
+  if (!Number.isFinite(value)) return formatDouble(value);
+  const sign = value < 0 || Object.is(value, -0) ? '-' : '';
+  const size = Math.abs(value);
+  if (size >= FIXED_MAX) return `${sign}${BigInt(size)}.${'0'.repeat(decimals)}`;
+  const rounded = size.toFixed(decimals);
+  // Only so short a fraction ends in the middle between two decimals.
+  if (!Number.isInteger(size * 2 ** (decimals + 1))) return sign + rounded;
+  const exact = size.toFixed(decimals + 1);
+  return sign + (/[02468]5$/.test(exact) ? exact.slice(0, -1) : rounded);
+}

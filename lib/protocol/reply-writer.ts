@@ -151,8 +151,13 @@ export class ReplyWriter {
   }
 
   double(value: number): void {
-    if (this.proto === 3) this.line(Type.Double, formatDouble(value));
-    else this.bulkLatin1(formatDouble(value));
+    this.doubleText(formatDouble(value));
+  }
+
+  /** A double that is spelt already. */
+  doubleText(text: string): void {
+    if (this.proto === 3) this.line(Type.Double, text);
+    else this.bulkLatin1(text);
   }
 
   boolean(value: boolean): void {
