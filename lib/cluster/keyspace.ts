@@ -356,6 +356,13 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     return ref === 0 ? 0 : this.#store.version(ref);
   }
 
+  /** Whether a key has a value, be it one whose time is over. */
+  hasEntry(db: number, request: Request, index: number): boolean {
+    const ref = this.#entry(db, request, index);
+    if (ref === 0 || this.#store.role(ref) >= Role.Record) return false;
+    return this.#store.type(ref) !== ValueType.None;
+  }
+
   /** Deletes a primary whose time has come, that is evicted or let go: not on behalf of a command. */
   reclaim(ref: Ref, why: Reclaimed): void {
     this.#found.drop();

@@ -116,8 +116,11 @@ export class Watching implements ReplySink {
     const { request, step, keys } = operation;
     return step!.watched.some(({ number, mark }) => {
       const db = databaseOf(operation, number);
-      const version = this.#keyspace.versionOf(db, request, keys[number]!);
-      return typeof mark === 'number' ? version !== mark : version !== 0 || check.hasChanged;
+      const index = keys[number]!;
+      const version = this.#keyspace.versionOf(db, request, index);
+      if (typeof mark === 'number') return version !== mark;
+      // WATCH has deleted what had expired by then: a value that is over was set since, as by SET with an expiry in the past.
+      return check.hasChanged || this.#keyspace.hasEntry(db, request, index);
     });
   }
 

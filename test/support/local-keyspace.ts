@@ -152,13 +152,20 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
   }
 
   watch({ db, bytes }: Key, done: (mark: WatchMark | null) => void): void {
-    done(this.#markOf(db, bytes.latin1Slice(0, bytes.length)));
+    const name = bytes.latin1Slice(0, bytes.length);
+    const entry = this.databases[db]!.get(name);
+    if (entry !== undefined && this.#isOver(entry)) this.databases[db]!.delete(name);
+    done(this.#markOf(db, name));
+  }
+
+  #isOver({ expireAt }: Entry): boolean {
+    return expireAt !== 0 && expireAt <= this.now;
   }
 
   #markOf(db: number, key: string): WatchMark {
     const entry = this.databases[db]!.get(key);
-    const isThere = entry !== undefined && (entry.expireAt === 0 || entry.expireAt > this.now);
-    return isThere ? entry.version : `absent, ${this.#deletes.get(key) ?? 0} deletes`;
+    if (entry === undefined) return `absent, ${this.#deletes.get(key) ?? 0} deletes`;
+    return this.#isOver(entry) ? 'over' : entry.version;
   }
 
   refusal(): string | null {
