@@ -358,7 +358,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
 
   /** Whether a key has a value, be it one whose time is over. */
   hasEntry(db: number, request: Request, index: number): boolean {
-    const ref = this.#entry(db, request, index);
+    const ref = this.#found.of(db, request, index);
     if (ref === 0 || this.#store.role(ref) >= Role.Record) return false;
     return this.#store.type(ref) !== ValueType.None;
   }
