@@ -21,7 +21,8 @@ const PLAIN = /^[\w.:/@+,=*[\]-]+$/;
 
 /** Lists may be given in parts: on one line or on several. */
 const isList = (name: OptionName): boolean =>
-  ['addresses', 'output-limits'].includes(optionFacts(name).type);
+  ['addresses', 'output-limits', 'lines'].includes(optionFacts(name).type);
+const isOfLines = (name: OptionName): boolean => optionFacts(name).type === 'lines';
 
 function wordsOf(line: string): string[] | null {
   const buffer = Buffer.from(line, 'utf8');
@@ -43,6 +44,9 @@ function directiveOf(text: string, line: number): Directive | null {
   const isMany = name !== 'include' && isList(name);
   if (values.length === 0 || (values.length > 1 && !isMany)) {
     throw new OptionError(`${name}: wrong number of arguments`);
+  }
+  if (name !== 'include' && isOfLines(name) && values.some((word) => /\s/.test(word))) {
+    throw new OptionError(`${name}: a word has white space in it`);
   }
   return { name, value: values.join(' '), line };
 }
@@ -68,7 +72,8 @@ export function parseConfigText(text: string, source: string): Directive[] {
  */
 export function addSetting(texts: OptionTexts, name: OptionName, value: string): void {
   const before = texts[name];
-  const text = isList(name) && before !== undefined ? `${before} ${value}` : value;
+  const between = isOfLines(name) ? '\n' : ' ';
+  const text = isList(name) && before !== undefined ? `${before}${between}${value}` : value;
   try {
     const config = new Config({ [name]: text });
     if (optionFacts(name).fixed && config.show(name) !== new Config().show(name)) {
@@ -90,7 +95,12 @@ function quoted(value: string): string {
   return `"${escaped}"`;
 }
 
-function lineFor(name: OptionName, value: string): string {
+/** Null for a list of lines that has none. */
+function lineFor(name: OptionName, value: string): string | null {
+  if (isOfLines(name)) {
+    const lines = value.split('\n').filter(Boolean);
+    return lines.length === 0 ? null : lines.map((line) => `${name} ${line}`).join('\n');
+  }
   const shown =
     isList(name) && value !== '' ? value.split(' ').map(quoted).join(' ') : quoted(value);
   return `${name} ${shown}`;
@@ -103,7 +113,7 @@ function lineFor(name: OptionName, value: string): string {
 export function changeConfigText(text: string, source: string, changes: OptionTexts): string {
   const directives = parseConfigText(text, source);
   const lines: (string | null)[] = text.replace(/\n$/, '').split('\n');
-  const added: string[] = [];
+  const added: (string | null)[] = [];
   for (const [name, value] of Object.entries(changes) as [OptionName, string][]) {
     const own = directives.filter((directive) => directive.name === name);
     for (const { line } of own) lines[line - 1] = null;

@@ -25,6 +25,8 @@ function readOption(name: OptionName, text: string, present: AnyValue): AnyValue
       return readChoice(text, facts.choices);
     case 'addresses':
       return text.split(/\s+/).filter(Boolean).map(readHostPort);
+    case 'lines':
+      return text.split('\n').filter(Boolean);
     case 'output-limits':
       return readOutputLimits(text, present as OutputLimits);
     case 'event-classes':
@@ -50,11 +52,17 @@ export class Config {
     return this.#values.get(name) as OptionValue<Name>;
   }
 
-  /** The value as CONFIG GET shows it: numbers without unit, lists with spaces between. */
+  /** The value as CONFIG GET shows it: numbers without unit, lists with spaces between, lines with line ends. */
   show(name: OptionName): string {
     const value = this.#values.get(name)!;
     if (typeof value !== 'object') return String(value);
-    return 'normal' in value ? showOutputLimits(value) : value.join(' ');
+    if ('normal' in value) return showOutputLimits(value);
+    return value.join(optionFacts(name).type === 'lines' ? '\n' : ' ');
+  }
+
+  /** Keeps what has been changed by other ways than CONFIG SET, for CONFIG REWRITE. */
+  note(name: OptionName, text: string): void {
+    this.#values.set(name, this.read(name, text));
   }
 
   /** The value that `text` means for this option, changing nothing. Throws OptionError. */

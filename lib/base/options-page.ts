@@ -25,6 +25,8 @@ function values(name: OptionName): string {
       return facts.choices.join(', ');
     case 'addresses':
       return 'host:port';
+    case 'lines':
+      return 'text';
     case 'output-limits':
       return 'class hard soft seconds';
     case 'event-classes':

@@ -47,6 +47,12 @@ interface AddressesOption extends OptionFacts {
   readonly default: readonly string[];
 }
 
+/** Given several times; each is a line of words with one space between. */
+interface LinesOption extends OptionFacts {
+  readonly type: 'lines';
+  readonly default: readonly string[];
+}
+
 interface OutputLimitsOption extends OptionFacts {
   readonly type: 'output-limits';
   readonly default: OutputLimits;
@@ -64,6 +70,7 @@ export type Option =
   | ChoiceOption
   | StringOption
   | AddressesOption
+  | LinesOption
   | OutputLimitsOption
   | EventClassesOption;
 
@@ -219,6 +226,13 @@ export const OPTIONS = {
     default: '',
     summary:
       'file of the users (ACL LOAD, ACL SAVE), one "user NAME RULES" to a line; empty for none',
+  },
+  user: {
+    type: 'lines',
+    default: [],
+    hidden: true,
+    summary:
+      'a user, "NAME RULES", where there is no aclfile; repeatable, CONFIG REWRITE writes them',
   },
   'acllog-max-len': {
     type: 'integer',
@@ -439,7 +453,7 @@ type ValueOf<Facts> = Facts extends { type: 'integer' | 'bytes' }
   ? number
   : Facts extends { type: 'choice'; choices: readonly (infer Choice)[] }
     ? Choice
-    : Facts extends { type: 'addresses' }
+    : Facts extends { type: 'addresses' | 'lines' }
       ? readonly string[]
       : Facts extends { type: 'output-limits' }
         ? OutputLimits

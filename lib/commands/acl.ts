@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
-import { aclText, parseAclText } from './acl/acl-file.js';
+import { aclText, inFile, parseAclText } from './acl/acl-file.js';
 import { applyRule, hasSpaces, mergeSelectors } from './acl/rules.js';
 import { Missing, type Selector } from './acl/selector.js';
 import { type Connected, DEFAULT_USER, USERS_MAX } from './acl/users.js';
@@ -227,7 +227,8 @@ function load(context: CommandContext, _request: Request, reply: ReplyWriter): v
     return;
   }
   const text = services.readAclFile();
-  const found = typeof text === 'string' ? text : parseAclText(text.content, path, services.users);
+  const found =
+    typeof text === 'string' ? text : parseAclText(text.content, inFile(path), services.users);
   if (typeof found === 'string') {
     reply.error(`ERR ${found}`);
     return;

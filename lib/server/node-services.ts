@@ -5,6 +5,7 @@ import type { OptionName } from '../base/options.js';
 import { VERSION } from '../base/version.js';
 import type { ScriptSharing } from '../cluster/script-sharing.js';
 import type { SharedSettings } from '../cluster/shared-settings.js';
+import { userLines } from '../commands/acl/acl-file.js';
 import type { Users } from '../commands/acl/users.js';
 import { ScriptEngine } from '../commands/scripting/script-engine.js';
 import type {
@@ -90,6 +91,11 @@ export class ServerServices implements NodeServices {
       done('ERR The server is running without a config file');
       return;
     }
+    const { users, config } = this;
+    const isOfConfig =
+      config.get('aclfile') === '' && (users.areSet || config.get('user').length > 0);
+    if (isOfConfig)
+      config.note('user', Buffer.from(userLines(users).join('\n'), 'latin1').toString());
     file.rewrite(this.config).then(
       () => done(null),
       (error: Error) => done(`ERR Rewriting config file: ${error.message}`),

@@ -10,7 +10,7 @@ import type { Address, Member, View } from '../cluster/member.js';
 import { ClusterNode } from '../cluster/node.js';
 import type { ClusterHost } from '../cluster/node-parts.js';
 import { CLUSTER_DOWN, OUTCOME_UNKNOWN } from '../cluster/runner.js';
-import { parseAclText } from '../commands/acl/acl-file.js';
+import { inConfiguration, inFile, parseAclText } from '../commands/acl/acl-file.js';
 import { NOBODY, Users } from '../commands/acl/users.js';
 import { createCommandTable } from '../commands/all-commands.js';
 import { Dispatcher } from '../commands/dispatcher.js';
@@ -156,12 +156,18 @@ export class TandisServer {
     turnEnd.steps.push(this.#clients.inputs, this.#bus, this.#clients.flushList);
   }
 
-  /** The users of the ACL file, if there is one. Throws OptionError for a file that is not right. */
+  /** The users of the ACL file, or those of the configuration. Throws OptionError where these are not right. */
   #loadUsers(): void {
     const path = this.#config.get('aclfile');
-    if (path === '') return;
-    const text = this.#aclFile.read();
-    const found = typeof text === 'string' ? text : parseAclText(text.content, path, this.#users);
+    const lines = this.#config.get('user');
+    if (path === '' && lines.length === 0) return;
+    if (path !== '' && lines.length > 0)
+      throw new OptionError('give users or an aclfile, not both');
+    const content = lines.map((line) => `user ${Buffer.from(line).toString('latin1')}\n`).join('');
+    const text = path === '' ? { content } : this.#aclFile.read();
+    const placeOf = path === '' ? inConfiguration(lines) : inFile(path);
+    const found =
+      typeof text === 'string' ? text : parseAclText(text.content, placeOf, this.#users);
     if (typeof found === 'string') throw new OptionError(found);
     this.#users.replaceAll(found, NOBODY);
   }

@@ -130,6 +130,37 @@ t.test(
   },
 );
 
+t.test('users may stand in the file, and CONFIG REWRITE writes them', async (t) => {
+  const write = directoryOf(t);
+  const path = write(
+    'tandis.conf',
+    'user default on nopass ~* &* +@all\nuser shop on >pw ~s:* (+@all ~t:*) +get\n',
+  );
+  const { port, run } = await startNode(t, path, '--timeout', '5');
+  const client = clientOf(t, port);
+  t.same(await client.acl('USERS'), ['default', 'shop']);
+  t.equal(await client.acl('DRYRUN', 'shop', 'set', 't:1', 'x'), 'OK');
+  await client.acl('SETUSER', 'more', 'on', 'nopass', '+ping');
+  await client.acl('DELUSER', 'shop');
+  t.equal(await client.config('REWRITE'), 'OK');
+  t.equal(
+    readFileSync(path, 'utf8').split('# Generated')[0],
+    'user default on nopass ~* &* +@all\nuser more on nopass resetchannels -@all +ping\n',
+  );
+  run.child.kill('SIGTERM');
+  await run.ended;
+  const again = clientOf(t, (await startNode(t, path)).port);
+  t.same(await again.acl('USERS'), ['default', 'more']);
+  const twice = write('twice.conf', 'user a on\naclfile /none\n');
+  await refused(t, tandis(t, 'server', twice), 'give users or an aclfile, not both');
+  const wrong = write('wrong.conf', 'user a on\nuser b +get +foo\n');
+  await refused(
+    t,
+    tandis(t, 'server', wrong),
+    "user b: Error in applying operation '+foo': Unknown command or category name in ACL. WARNING: ACL errors detected, no change to the previously active ACL rules was performed",
+  );
+});
+
 t.test('CONFIG REWRITE that cannot be done says why, and leaves the file', async (t) => {
   const write = directoryOf(t);
   const path = write('tandis.conf', 'include more.conf\n');

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { Config } from '../../lib/base/config.js';
-import { parseAclText } from '../../lib/commands/acl/acl-file.js';
+import { inFile, parseAclText } from '../../lib/commands/acl/acl-file.js';
 import { applyRule, mergeSelectors } from '../../lib/commands/acl/rules.js';
 import { Users } from '../../lib/commands/acl/users.js';
 import { createCommandTable } from '../../lib/commands/all-commands.js';
@@ -169,7 +169,7 @@ user alice on >secret ~cached:* +@read
 `;
 
 t.test('an ACL file is read as a whole, or not at all', async (t) => {
-  const found = parseAclText(FILE, 'users.acl', users);
+  const found = parseAclText(FILE, inFile('users.acl'), users);
   if (typeof found === 'string') throw new Error(found);
   t.same([...found.keys()], ['default', 'alice', 'bob']);
   t.equal(
@@ -189,7 +189,7 @@ t.test('an ACL file is read as a whole, or not at all', async (t) => {
     ['user a (+get\n', /^users.acl:1: Unmatched parenthesis/],
   ];
   for (const [text, error] of wrong) {
-    const problem = parseAclText(FILE + text, 'users.acl', users);
+    const problem = parseAclText(FILE + text, inFile('users.acl'), users);
     t.match(
       problem,
       new RegExp(

@@ -5,29 +5,43 @@ import { USERS_MAX, type Users } from './users.js';
 const UNCHANGED =
   'WARNING: ACL errors detected, no change to the previously active ACL rules was performed';
 
-/** The users of an ACL file, one to a line. */
-export function aclText(users: Users): string {
-  return users
-    .all()
-    .map((user) => `user ${user.name} ${user.describe()}\n`)
+/** The users as an ACL file has them, one to a line. */
+export const aclText = (users: Users): string =>
+  userLines(users)
+    .map((line) => `user ${line}\n`)
     .join('');
-}
+
+/** The same as the option `user` has them. */
+export const userLines = (users: Users): string[] =>
+  users.all().map((user) => `${user.name} ${user.describe()}`);
+
+/** Where the lines of an ACL file stand. */
+export const inFile =
+  (path: string) =>
+  (line: number): string =>
+    `${path}:${line}`;
+
+/** Where the users of the configuration stand: it has them by name. */
+export const inConfiguration =
+  (lines: readonly string[]) =>
+  (line: number): string =>
+    `user ${lines[line - 1]?.split(' ')[0]}`;
 
 const trim = (line: string): string => line.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
 
 /**
  * The users that the text of an ACL file describes, by name; or one text that names every line which is wrong, and why.
- * `path` is the file's name in errors.
+ * `placeOf` says where a line stands, from 1, in errors.
  */
 export function parseAclText(
   text: string,
-  path: string,
+  placeOf: (line: number) => string,
   users: Users,
 ): ReadonlyMap<string, AclUser> | string {
   const found = new Map<string, AclUser>();
   let errors = '';
   text.split('\n').forEach((line, index) => {
-    errors += readLine(trim(line), `${path}:${index + 1}`, index + 1, users, found);
+    errors += readLine(trim(line), placeOf(index + 1), index + 1, users, found);
   });
   return errors === '' ? found : errors + UNCHANGED;
 }

@@ -58,6 +58,11 @@ export class Users {
     return [...this.#users.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** Whether there is more than what requirepass says. */
+  get areSet(): boolean {
+    return this.#users.size > 1 || this.default.describe() !== this.newDefault().describe();
+  }
+
   get isFull(): boolean {
     return this.#users.size >= USERS_MAX;
   }

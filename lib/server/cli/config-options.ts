@@ -39,7 +39,9 @@ export function addConfigOptions(command: Command): Command {
     const option = new Option(`--${name} ${placeholder(name)}`, describe(name));
     option.argParser((text: string, before: string | undefined) => {
       const value = checked(name, text);
-      return facts.type === 'addresses' && before !== undefined ? `${before} ${value}` : value;
+      if (before === undefined) return value;
+      if (facts.type === 'lines') return `${before}\n${value}`;
+      return facts.type === 'addresses' ? `${before} ${value}` : value;
     });
     command.addOption(option);
   }
