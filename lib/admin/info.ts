@@ -73,6 +73,8 @@ function clients(services: NodeServices): Fields {
     ['blocked_clients', blocked],
     ['tracking_clients', 0],
     ['clients_in_timeout_table', 0],
+    ['tls_handshakes', services.statistics.tlsHandshakes],
+    ['tls_handshakes_failed', services.statistics.tlsHandshakesFailed],
   ];
 }
 

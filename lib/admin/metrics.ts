@@ -73,6 +73,12 @@ const METRICS: readonly Metric[] = [
   counter('connections_rejected', 'Client connections above maxclients', ({ statistics }) => {
     return statistics.connectionsRejected;
   }),
+  gauge('tls_handshakes', 'TLS handshakes under way, of clients and members', ({ statistics }) => {
+    return statistics.tlsHandshakes;
+  }),
+  counter('tls_handshakes_failed', 'TLS handshakes that came to nothing', ({ statistics }) => {
+    return statistics.tlsHandshakesFailed;
+  }),
   counter('client_input_bytes', 'Received from clients', ({ statistics }) => {
     return statistics.netInputBytes;
   }),

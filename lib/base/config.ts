@@ -36,10 +36,16 @@ function readOption(name: OptionName, text: string, present: AnyValue): AnyValue
   }
 }
 
+/** What options are set to. */
+export interface Settings {
+  get<Name extends OptionName>(name: Name): OptionValue<Name>;
+}
+
 /** The options of one node: defaults, then what was set. Values are read by name and typed by the table. */
-export class Config {
+export class Config implements Settings {
   readonly #values = new Map<OptionName, AnyValue>();
   readonly #listeners: { names: readonly OptionName[]; changed: () => void }[] = [];
+  readonly #guards: { names: readonly OptionName[]; check: (next: Settings) => void }[] = [];
 
   constructor(texts: Partial<Record<OptionName, string>> = {}) {
     for (const name of OPTION_NAMES) this.#values.set(name, optionFacts(name).default);
@@ -77,15 +83,18 @@ export class Config {
   change(changes: readonly (readonly [OptionName, string])[]): void {
     const values = new Map<OptionName, AnyValue>();
     for (const [name, text] of changes) {
-      try {
+      namingOption(name, () => {
         if (values.has(name)) throw new OptionError('duplicate parameter');
         values.set(name, this.#readChange(name, text));
-      } catch (error) {
-        if (!(error instanceof OptionError)) throw error;
-        throw new OptionError(
-          `CONFIG SET failed (possibly related to argument '${name}') - ${error.message}`,
-        );
-      }
+      });
+    }
+    const next: Settings = {
+      get: <Name extends OptionName>(name: Name) =>
+        (values.get(name) as OptionValue<Name> | undefined) ?? this.get(name),
+    };
+    for (const { names, check } of this.#guards) {
+      const changed = names.find((name) => values.has(name));
+      if (changed !== undefined) namingOption(changed, () => check(next));
     }
     for (const [name, value] of values) this.#values.set(name, value);
     for (const { names, changed } of this.#listeners) {
@@ -101,6 +110,14 @@ export class Config {
     return this.read(name, text);
   }
 
+  /**
+   * Calls `check` before every change of one of these options, with all of them as they would be then; an OptionError
+   * of its refuses the change.
+   */
+  guard(names: readonly OptionName[], check: (next: Settings) => void): void {
+    this.#guards.push({ names, check });
+  }
+
   /** Calls `changed` now and after every change of one of these options. */
   watch(names: readonly OptionName[], changed: () => void): void {
     this.#listeners.push({ names, changed });
@@ -108,31 +125,32 @@ export class Config {
   }
 }
 
-/** The bus port of a client port: as in Redis 10000 above, unless set. Throws OptionError past 65535. */
-export function busPortOf(config: Config): number {
-  const set = config.get('cluster-port');
-  const port = config.get('port');
-  if (set !== 0 || port === 0) return set;
-  if (port + 10_000 <= 65_535) return port + 10_000;
-  throw new OptionError(`port ${port} leaves no bus port 10000 above it: set --cluster-port`);
+/** Throws what goes wrong in `attempt` as Redis says it of CONFIG SET. */
+function namingOption(name: OptionName, attempt: () => void): void {
+  try {
+    attempt();
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    throw new OptionError(
+      `CONFIG SET failed (possibly related to argument '${name}') - ${error.message}`,
+    );
+  }
 }
 
-/** A secret that is shorter can be tried out. */
-const SECRET_LENGTH_MIN = 16;
+/** Whether clients get a port without TLS. */
+export function hasPlainPort(config: Settings): boolean {
+  return config.get('port') !== 0 || config.get('tls-port') === 0;
+}
 
 /**
- * Whoever reaches the bus port of a node without a secret is taken for a member. Throws OptionError where that port
- * would be open to others than this machine, unless told so, and for a secret that is none.
+ * The bus port of a client port: as in Redis 10000 above (above the TLS port with tls-cluster), unless set; 0 takes a
+ * free one. Throws OptionError past 65535.
  */
-export function checkBusSecrecy(config: Config): void {
-  const secret = config.get('cluster-secret');
-  if (secret !== '' && secret.length < SECRET_LENGTH_MIN) {
-    throw new OptionError(`cluster-secret: give ${SECRET_LENGTH_MIN} characters or more`);
-  }
-  const bind = config.get('bind');
-  const isLoopback = bind === 'localhost' || bind === '::1' || /^127(\.\d+){3}$/.test(bind);
-  if (secret !== '' || isLoopback || config.get('cluster-insecure') === 'yes') return;
-  throw new OptionError(
-    `bind ${bind} opens the cluster bus to others: set cluster-secret, or cluster-insecure yes`,
-  );
+export function busPortOf(config: Settings): number {
+  const set = config.get('cluster-port');
+  const [port, tlsPort] = [config.get('port'), config.get('tls-port')];
+  const base = config.get('tls-cluster') === 'yes' ? tlsPort || port : port || tlsPort;
+  if (set !== 0 || base === 0) return set;
+  if (base + 10_000 <= 65_535) return base + 10_000;
+  throw new OptionError(`port ${base} leaves no bus port 10000 above it: set --cluster-port`);
 }

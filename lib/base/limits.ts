@@ -74,3 +74,27 @@ export const TRANSACTION_ARGUMENTS = 512 * 1024;
 
 /** Keys that one client watches. */
 export const WATCHED_KEYS = 512 * 1024;
+
+/**
+ * TLS handshakes under way on one port; with one more the oldest of them is ended. Nothing but a few bytes is kept of one
+ * whose first message is not there.
+ */
+export const TLS_HANDSHAKES = 256;
+
+/** Of these, the ones that begin before the other connections get their turn: each takes about a millisecond. */
+export const TLS_HANDSHAKES_PER_TURN = 4;
+
+/** Milliseconds from the accepting of a connection to the end of its TLS handshake. */
+export const TLS_HANDSHAKE_MS = 5000;
+
+/** Bytes of the first message of a TLS handshake. */
+export const TLS_HELLO_BYTES = 16 * 1024;
+
+/** Bytes of one file with certificates or a key. */
+export const TLS_FILE_BYTES = 1024 * 1024;
+
+/** A stranger on the bus whose connections end for one reason again and again is logged once in so many milliseconds. */
+export const BUS_REFUSAL_LOG_MS = 60_000;
+
+/** Pairs of an address and a reason that are remembered for that; with one more all are forgotten. */
+export const BUS_REFUSALS_KEPT = 256;

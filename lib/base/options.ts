@@ -1,4 +1,5 @@
 import type { OutputLimits } from './option-values.js';
+import { TLS_OPTIONS } from './tls-options.js';
 
 /**
  * Every option, as data. The command line, CONFIG GET and CONFIG SET, and docs/options.md are made from this table.
@@ -89,13 +90,13 @@ export const OPTIONS = {
     default: 7001,
     min: 0,
     max: 65535,
-    summary: 'TCP port for clients; 0 takes a free one',
+    summary: 'TCP port for clients; 0 takes a free one (with tls-port: none)',
   },
   bind: {
     type: 'string',
     default: '127.0.0.1',
     lengthMax: HOST_LENGTH_MAX,
-    summary: 'address that both ports listen on',
+    summary: 'address that the ports for clients and members listen on',
   },
   'cluster-port': {
     type: 'integer',
@@ -121,15 +122,25 @@ export const OPTIONS = {
     type: 'string',
     default: '',
     lengthMax: 1024,
+    mutable: true,
     hidden: true,
     summary:
       'what members prove to one another before they speak, 16 characters or more; the same on all nodes',
   },
+  'cluster-secret-previous': {
+    type: 'string',
+    default: '',
+    lengthMax: 1024,
+    mutable: true,
+    hidden: true,
+    summary: 'the secret before: it counts as well, while one node after the other gets a new one',
+  },
+  ...TLS_OPTIONS,
   'cluster-insecure': {
     type: 'choice',
     default: 'no',
     choices: ['no', 'yes'],
-    summary: 'yes lets the bus listen elsewhere than on loopback without a cluster-secret',
+    summary: 'yes lets the bus listen elsewhere than on loopback without cluster-secret and TLS',
   },
   'cluster-announce-ip': {
     type: 'string',

@@ -3,7 +3,7 @@
 /** One process life of a node: 40 hexadecimal characters, drawn anew at every start (shown by CLUSTER MYID). */
 export type Incarnation = string;
 
-/** Where a node listens. `port` is the client port, `busPort` the cluster bus. */
+/** Where a node listens. `port` is the client port (the TLS one where there is no other), `busPort` the cluster bus. */
 export interface Address {
   readonly host: string;
   readonly port: number;
@@ -16,6 +16,8 @@ export interface Member extends Address {
   readonly zone: string;
   /** Being drained: ranked for nothing new. */
   readonly leaving: boolean;
+  /** Where clients speak TLS; not there when they cannot. */
+  readonly tlsPort?: number;
 }
 
 /** Views are ordered by number, then by the age of the coordinator that proposed them. */

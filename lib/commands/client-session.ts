@@ -16,6 +16,8 @@ export interface ClientSession extends ReplySink {
   /** "host:port" of the client and of the socket it connected to. */
   readonly address: string;
   readonly localAddress: string;
+  /** Then it is told the TLS ports of nodes. */
+  readonly usesTls: boolean;
   /** Unix milliseconds. */
   readonly createdAt: number;
   lastActiveAt: number;

@@ -7,7 +7,14 @@ import { helpHandler } from './help.js';
 import type { ClusterFacts, KeyLocation, SlotRange } from './services.js';
 import { type CommandContext, type Handlers, QueueMode } from './spec.js';
 
-const addressOf = (member: Member) => `${member.host}:${member.port}`;
+/** The port of a member that this client can speak with. */
+function portOf(member: Member, context: CommandContext): number {
+  return context.client.usesTls ? (member.tlsPort ?? member.port) : member.port;
+}
+
+function addressOf(member: Member, context: CommandContext): string {
+  return `${member.host}:${portOf(member, context)}`;
+}
 
 function rangesByAnchor(cluster: ClusterFacts): Map<string, SlotRange[]> {
   const byAnchor = new Map<string, SlotRange[]>();
@@ -59,7 +66,7 @@ function nodes(context: CommandContext, _request: Request, reply: ReplyWriter): 
     const slots = (ranges.get(member.id) ?? []).map(({ first, last }) =>
       first === last ? ` ${first}` : ` ${first}-${last}`,
     );
-    const address = `${addressOf(member)}@${member.busPort}`;
+    const address = `${addressOf(member, context)}@${member.busPort}`;
     text += `${member.id} ${address} ${flags} - 0 0 ${epoch} connected${slots.join('')}\n`;
   }
   reply.verbatim('txt', text);
@@ -75,7 +82,7 @@ function slots(context: CommandContext, _request: Request, reply: ReplyWriter): 
     for (const member of backup === null ? [anchor] : [anchor, backup]) {
       reply.array(4);
       reply.bulkLatin1(member.host);
-      reply.integer(member.port);
+      reply.integer(portOf(member, context));
       reply.bulkLatin1(member.id);
       reply.array(0);
     }
@@ -102,11 +109,16 @@ function shards(context: CommandContext, _request: Request, reply: ReplyWriter):
 }
 
 function writeShardNode(member: Member, reply: ReplyWriter): void {
-  reply.map(7);
+  const ports: [string, number][] = [];
+  if (member.port !== member.tlsPort) ports.push(['port', member.port]);
+  if (member.tlsPort !== undefined) ports.push(['tls-port', member.tlsPort]);
+  reply.map(6 + ports.length);
   reply.bulkLatin1('id');
   reply.bulkLatin1(member.id);
-  reply.bulkLatin1('port');
-  reply.integer(member.port);
+  for (const [name, port] of ports) {
+    reply.bulkLatin1(name);
+    reply.integer(port);
+  }
   reply.bulkLatin1('ip');
   reply.bulkLatin1(member.host);
   reply.bulkLatin1('endpoint');
@@ -139,12 +151,12 @@ function locate(context: CommandContext, request: Request): void {
   context.services.cluster.locate(context.db, request.bytes(2), (location) => {
     answer((reply) => {
       if (typeof location === 'string') reply.error(location);
-      else writeLocation(location, reply);
+      else writeLocation(location, context, reply);
     });
   });
 }
 
-function writeLocation(location: KeyLocation, reply: ReplyWriter): void {
+function writeLocation(location: KeyLocation, context: CommandContext, reply: ReplyWriter): void {
   reply.map(6);
   reply.bulkLatin1('slot');
   reply.integer(location.slot);
@@ -156,7 +168,7 @@ function writeLocation(location: KeyLocation, reply: ReplyWriter): void {
   for (const [name, member] of members) {
     reply.bulkLatin1(name);
     if (member === null) reply.nil();
-    else reply.bulkLatin1(addressOf(member));
+    else reply.bulkLatin1(addressOf(member, context));
   }
   reply.bulkLatin1('version');
   reply.integer(location.version);

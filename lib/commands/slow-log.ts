@@ -1,4 +1,5 @@
 import type { Config } from '../base/config.js';
+import { isOptionName, type OptionName, optionFacts } from '../base/options.js';
 import type { Request } from '../protocol/request.js';
 import type { NodeServices } from './services.js';
 
@@ -86,10 +87,13 @@ const REDACTED = Buffer.from('(redacted)');
 function hidden(args: readonly Buffer[]): Buffer[] {
   const isUser = args[0]!.toString('latin1').toLowerCase() === 'acl';
   return args.map((arg, i) => {
-    const isPassword = args[i - 1]?.toString('latin1').toLowerCase() === 'requirepass';
+    const option = args[i - 1]?.toString('latin1').toLowerCase() ?? '';
+    const isPassword = option === 'requirepass' || (isOptionName(option) && isHidden(option));
     return isPassword || (isUser && i >= 2) ? REDACTED : arg;
   });
 }
+
+const isHidden = (name: OptionName): boolean => optionFacts(name).hidden === true;
 
 const isSecret = (request: Request): boolean =>
   (request.argc > 3 && request.is(0, 'CONFIG') && request.is(1, 'SET')) ||

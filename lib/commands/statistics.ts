@@ -34,6 +34,9 @@ class Rate {
 export class Statistics {
   connectionsReceived = 0;
   connectionsRejected = 0;
+  /** TLS handshakes under way now, and those of clients and members that came to nothing. */
+  tlsHandshakes = 0;
+  tlsHandshakesFailed = 0;
   netInputBytes = 0;
   netOutputBytes = 0;
   commandsProcessed = 0;
@@ -82,6 +85,7 @@ export class Statistics {
   reset(): void {
     this.connectionsReceived = 0;
     this.connectionsRejected = 0;
+    this.tlsHandshakesFailed = 0;
     this.netInputBytes = 0;
     this.netOutputBytes = 0;
     this.commandsProcessed = 0;

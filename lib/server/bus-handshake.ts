@@ -8,6 +8,13 @@
  *
  * What follows is sealed with keys made of secret and nonces (bus-seal.ts): a connection that was recorded is of no
  * use for another one. A stranger learns the acceptor's nonce, and nothing else. Without a secret the hello is all.
+ *
+ * Over TLS nothing is sealed once more. There the proofs name the TLS session too (its exported keying material), so that
+ * whoever has a certificate and no secret cannot pass on the proofs of two others and then speak in their place.
+ *
+ * While the secret is changed there are two of them: the dialler proves both, the acceptor takes the first that it knows
+ * too, and its own proof tells which one. So a node with the old secret, one with both, and then one with the new one
+ * and another with both, all understand one another.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import {
@@ -22,6 +29,9 @@ import {
 } from './bus-hello.js';
 
 const NONCE_BYTES = 32;
+/** What TLS begins with. */
+const TLS_RECORD = 22;
+const SPEAKS_TLS = 'the other end speaks TLS: it has tls-cluster, this node has not';
 
 /** 32 bytes each: for what is sent to the other end, and for what comes from there. */
 export interface SealKeys {
@@ -29,7 +39,15 @@ export interface SealKeys {
   readonly receiving: Buffer;
 }
 
-/** Both ends are known to one another. `keys` is null without a secret; `rest` came behind the last frame. */
+/** What both ends are asked for. */
+export interface BusCredentials {
+  /** The secret of now first; empty for none. */
+  readonly secrets: readonly string[];
+  /** Tells the TLS session from all others, the same at both ends; empty without TLS. */
+  readonly binding: string;
+}
+
+/** Both ends are known to one another. `keys` is null where nothing is sealed; `rest` came behind the last frame. */
 export interface Opened {
   readonly hello: BusHello;
   readonly keys: SealKeys | null;
@@ -44,35 +62,58 @@ export interface Handshake {
 
 type Label = 'dialler' | 'acceptor';
 
-/** What both ends have seen of one another when they prove that they know the secret. */
+/** What both ends have seen of one another when they prove that they know a secret. */
 class Transcript {
-  readonly #key: string;
+  readonly #secret: string;
   readonly #seen: string;
+  readonly #isSealed: boolean;
 
-  constructor(secret: string, hello: BusHello, challenge: string) {
-    this.#key = secret;
+  constructor(secret: string, hello: BusHello, challenge: string, binding: string) {
+    this.#secret = secret;
+    this.#isSealed = binding === '';
     const { protocol, kind, from, to, nonce } = hello;
-    this.#seen = JSON.stringify([protocol, kind, from, to, nonce, challenge]);
+    const seen = [protocol, kind, from, to, nonce, challenge];
+    this.#seen = JSON.stringify(this.#isSealed ? seen : [...seen, binding]);
   }
 
   #derive(purpose: 'proof' | 'seal', label: Label): Buffer {
     const text = `tandis bus ${purpose} ${label} ${this.#seen}`;
-    return createHmac('sha256', this.#key).update(text).digest();
+    return createHmac('sha256', this.#secret).update(text).digest();
   }
 
-  proof(label: Label): object {
-    return { proof: this.#derive('proof', label).toString('hex') };
+  /** In hexadecimal. */
+  proof(label: Label): string {
+    return this.#derive('proof', label).toString('hex');
   }
 
-  isProof(label: Label, frame: Buffer): boolean {
-    const given = decodeBytes(decodeOpening(frame, HelloType.Proof)?.['proof']);
-    return given !== null && timingSafeEqual(given, this.#derive('proof', label));
+  isProof(label: Label, given: Buffer): boolean {
+    return timingSafeEqual(given, this.#derive('proof', label));
   }
 
-  keys(own: Label): SealKeys {
+  keys(own: Label): SealKeys | null {
+    if (!this.#isSealed) return null;
     const other = own === 'dialler' ? 'acceptor' : 'dialler';
     return { sending: this.#derive('seal', own), receiving: this.#derive('seal', other) };
   }
+}
+
+function transcriptsOf(
+  { secrets, binding }: BusCredentials,
+  hello: BusHello,
+  challenge: string,
+): Transcript[] {
+  return secrets.map((secret) => new Transcript(secret, hello, challenge, binding));
+}
+
+/** The transcript that one of the proofs in this frame was made of. */
+function provenBy(
+  frame: Buffer,
+  label: Label,
+  transcripts: readonly Transcript[],
+): Transcript | undefined {
+  const { proof, previous } = decodeOpening(frame, HelloType.Proof) ?? {};
+  const given = [proof, previous].map(decodeBytes).filter((bytes) => bytes !== null);
+  return transcripts.find((one) => given.some((bytes) => one.isProof(label, bytes)));
 }
 
 /** Gathers one frame after the other. */
@@ -83,7 +124,7 @@ abstract class FrameByFrame implements Handshake {
     this.#bytes = Buffer.concat([this.#bytes, bytes]);
     for (;;) {
       const end = openingLength(this.#bytes);
-      if (end > HELLO_BYTES_MAX) return 'no hello';
+      if (end > HELLO_BYTES_MAX) return this.#bytes[0] === TLS_RECORD ? SPEAKS_TLS : 'no hello';
       if (!(this.#bytes.length >= end)) return null;
       const frame = this.#bytes.subarray(0, end);
       this.#bytes = this.#bytes.subarray(end);
@@ -98,43 +139,45 @@ abstract class FrameByFrame implements Handshake {
 
 /** The end that has dialled, where there is a secret. */
 export class DiallerHandshake extends FrameByFrame {
-  readonly #secret: string;
+  readonly #credentials: BusCredentials;
   readonly #hello: BusHello;
   readonly #send: (frame: Buffer) => void;
-  #transcript: Transcript | null = null;
+  #transcripts: readonly Transcript[] | null = null;
 
   /** Says hello. */
-  constructor(secret: string, hello: BusHello, send: (frame: Buffer) => void) {
+  constructor(credentials: BusCredentials, hello: BusHello, send: (frame: Buffer) => void) {
     super();
-    this.#secret = secret;
+    this.#credentials = credentials;
     this.#hello = { ...hello, nonce: randomBytes(NONCE_BYTES).toString('hex') };
     this.#send = send;
     send(encodeOpening(HelloType.Hello, this.#hello));
   }
 
   protected frame(frame: Buffer): Omit<Opened, 'rest'> | string | null {
-    if (this.#transcript !== null) {
-      if (!this.#transcript.isProof('acceptor', frame)) return 'the other end lacks cluster-secret';
-      return { hello: this.#hello, keys: this.#transcript.keys('dialler') };
+    if (this.#transcripts !== null) {
+      const proven = provenBy(frame, 'acceptor', this.#transcripts);
+      if (proven === undefined) return 'the other end lacks cluster-secret';
+      return { hello: this.#hello, keys: proven.keys('dialler') };
     }
     const challenge = decodeBytes(decodeOpening(frame, HelloType.Challenge)?.['nonce']);
     if (challenge === null) return 'no challenge';
-    this.#transcript = new Transcript(this.#secret, this.#hello, challenge.toString('hex'));
-    this.#send(encodeOpening(HelloType.Proof, this.#transcript.proof('dialler')));
+    this.#transcripts = transcriptsOf(this.#credentials, this.#hello, challenge.toString('hex'));
+    const [proof, previous] = this.#transcripts.map((one) => one.proof('dialler'));
+    this.#send(encodeOpening(HelloType.Proof, { proof, previous }));
     return null;
   }
 }
 
 /** The end that was dialled. */
 export class AcceptorHandshake extends FrameByFrame {
-  readonly #secret: string;
+  readonly #credentials: BusCredentials;
   readonly #send: (frame: Buffer) => void;
   #hello: BusHello | null = null;
-  #transcript: Transcript | null = null;
+  #transcripts: readonly Transcript[] = [];
 
-  constructor(secret: string, send: (frame: Buffer) => void) {
+  constructor(credentials: BusCredentials, send: (frame: Buffer) => void) {
     super();
-    this.#secret = secret;
+    this.#credentials = credentials;
     this.#send = send;
   }
 
@@ -145,22 +188,22 @@ export class AcceptorHandshake extends FrameByFrame {
   #greeted(frame: Buffer): Omit<Opened, 'rest'> | string | null {
     const hello = decodeHello(frame);
     if (typeof hello === 'string') return hello;
-    const hasSecret = this.#secret !== '';
+    const hasSecret = this.#credentials.secrets.length > 0;
     if (hasSecret !== (hello.nonce !== undefined)) {
       return hasSecret ? 'the other end has no cluster-secret' : 'cluster-secret is missing here';
     }
     if (!hasSecret) return { hello, keys: null };
     const nonce = randomBytes(NONCE_BYTES).toString('hex');
     this.#hello = hello;
-    this.#transcript = new Transcript(this.#secret, hello, nonce);
+    this.#transcripts = transcriptsOf(this.#credentials, hello, nonce);
     this.#send(encodeOpening(HelloType.Challenge, { nonce }));
     return null;
   }
 
   #proven(hello: BusHello, frame: Buffer): Omit<Opened, 'rest'> | string {
-    const transcript = this.#transcript!;
-    if (!transcript.isProof('dialler', frame)) return 'the other end has another cluster-secret';
-    this.#send(encodeOpening(HelloType.Proof, transcript.proof('acceptor')));
-    return { hello, keys: transcript.keys('acceptor') };
+    const proven = provenBy(frame, 'dialler', this.#transcripts);
+    if (proven === undefined) return 'the other end has another cluster-secret';
+    this.#send(encodeOpening(HelloType.Proof, { proof: proven.proof('acceptor') }));
+    return { hello, keys: proven.keys('acceptor') };
   }
 }

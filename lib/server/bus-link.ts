@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { CONTROL_BACKLOG_BYTES, CONTROL_FRAME_BYTES } from '../base/limits.js';
 import type { LinkEnd } from '../cluster/membership/contract.js';
 import { type ControlMessage, decodeControlMessage } from '../cluster/membership/messages.js';
 import { FRAME_HEADER_BYTES, FrameReader } from '../protocol/bus-frames.js';
 import {
   AcceptorHandshake,
+  type BusCredentials,
   DiallerHandshake,
   type Handshake,
   type Opened,
@@ -13,6 +15,7 @@ import { type BusHello, type BusLinkKind, encodeOpening, HelloType } from './bus
 import { Sealer, SealOpener } from './bus-seal.js';
 
 const CONTROL_TYPE = 2;
+const NO_CONTEXT = Buffer.alloc(0);
 
 /** What a link tells its transport. */
 export interface BusLinkEvents {
@@ -52,6 +55,12 @@ function readMessage(json: string): ControlMessage | null {
   }
 }
 
+/** What tells the TLS session of an open connection from all others; empty without TLS. */
+function bindingOf(socket: Socket): string {
+  if (!(socket instanceof TLSSocket)) return '';
+  return socket.exportKeyingMaterial(32, 'EXPERIMENTAL tandis bus', NO_CONTEXT).toString('hex');
+}
+
 /** One connection of the bus, dialled or accepted. Malformed bytes close it, and nothing else. */
 export class BusLink {
   readonly number: number;
@@ -59,7 +68,9 @@ export class BusLink {
   readonly #events: BusLinkEvents;
   readonly #control = new FrameReader(CONTROL_FRAME_BYTES);
   #socket: Socket | null = null;
-  readonly #secret: string;
+  readonly #secrets: readonly string[];
+  /** "host:port" of the other end. */
+  from = '';
   readonly #isAccepted: boolean;
   /** Null while there is nothing to be proven: before, without need, or after. */
   #handshake: Handshake | null = null;
@@ -70,14 +81,18 @@ export class BusLink {
   #closed = false;
   #corked = false;
 
-  /** `kind` of a dialled link; null for an accepted one, whose hello tells. `secret` is empty for none. */
-  constructor(number: number, kind: BusLinkKind | null, events: BusLinkEvents, secret: string) {
+  /** `kind` of a dialled link; null for an accepted one, whose hello tells. `secrets`: see BusCredentials. */
+  constructor(
+    number: number,
+    kind: BusLinkKind | null,
+    events: BusLinkEvents,
+    secrets: readonly string[],
+  ) {
     this.number = number;
     this.kind = kind;
     this.#events = events;
-    this.#secret = secret;
+    this.#secrets = secrets;
     this.#isAccepted = kind === null;
-    if (kind === null) this.#handshake = new AcceptorHandshake(secret, this.#sendOpening);
   }
 
   /** Whether both ends are known to one another. */
@@ -92,8 +107,8 @@ export class BusLink {
 
   /** A dialled link is connected. */
   begin(hello: BusHello): void {
-    if (this.#secret !== '') {
-      this.#handshake = new DiallerHandshake(this.#secret, hello, this.#sendOpening);
+    if (this.#secrets.length > 0) {
+      this.#handshake = new DiallerHandshake(this.#credentials(), hello, this.#sendOpening);
       return;
     }
     this.#sendOpening(encodeOpening(HelloType.Hello, hello));
@@ -105,15 +120,24 @@ export class BusLink {
     this.#socket?.write(frame);
   };
 
-  get remoteAddress(): string {
-    return `${this.#socket?.remoteAddress ?? '?'}:${this.#socket?.remotePort ?? 0}`;
+  #credentials(): BusCredentials {
+    return { secrets: this.#secrets, binding: bindingOf(this.#socket!) };
   }
 
-  /** Takes the socket; `closed` is told once it has ended, unless `close` was called before. */
-  attach(socket: Socket): void {
+  /**
+   * Takes the socket, whose other end is at `from`; `closed` is told once it has ended, unless `close` was called before.
+   * An accepted one has its TLS handshake behind it.
+   */
+  attach(socket: Socket, from: string): void {
     this.#socket = socket;
+    this.from = from;
+    if (this.#isAccepted) {
+      this.#handshake = new AcceptorHandshake(this.#credentials(), this.#sendOpening);
+    }
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.#end = linkEndOf(error.code);
+      const isSystems = error.syscall !== undefined || error.code === 'ECONNRESET';
+      if (!isSystems && !this.#closed) this.#events.malformed(this, `TLS: ${error.message}`);
     });
     socket.on('end', () => socket.destroy());
     socket.on('close', () => {

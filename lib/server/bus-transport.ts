@@ -6,7 +6,10 @@ import type { LinkEnd } from '../cluster/membership/contract.js';
 import type { ControlMessage } from '../cluster/membership/messages.js';
 import { BUS_PROTOCOL, type BusHello, type BusLinkKind } from './bus-hello.js';
 import { BusLink, type BusLinkEvents } from './bus-link.js';
-import { dial, openAccepted, type ReadMode } from './socket-reading.js';
+import { RepeatedRefusals } from './repeated-refusals.js';
+import { dial, dialTls, openAccepted, type ReadMode } from './socket-reading.js';
+import { TlsAcceptor } from './tls-acceptor.js';
+import type { TlsFiles } from './tls-files.js';
 import type { TurnEnd, TurnStep } from './turn-end.js';
 
 /** What the bus tells the node. Links are numbers, never 0; each event comes in a turn of its own. */
@@ -31,8 +34,10 @@ export interface BusOptions {
   /** A dialled connection that is not open by then has failed, milliseconds. */
   readonly dialTimeoutMs: number;
   readonly readMode: ReadMode;
-  /** What members prove that they know; empty for none. */
-  readonly secret: string;
+  /** What members prove that they know, the secret of now first; empty for none. */
+  readonly secrets: () => readonly string[];
+  /** What members speak TLS with; null for none. */
+  readonly tls: TlsFiles | null;
   readonly logger: Logger;
   /** The incarnation that this node has now. */
   readonly self: () => Incarnation;
@@ -50,6 +55,8 @@ export class BusTransport implements BusLinkEvents, TurnStep {
   readonly #links = new Map<number, BusLink>();
   /** Accepted links whose other end is not known yet, oldest first. */
   readonly #strangers = new Set<BusLink>();
+  readonly #refusals = new RepeatedRefusals();
+  readonly #tls: TlsAcceptor | null;
   #nextLink = 1;
   #isOpen = false;
   /** Whether something was appended that is to be sent at the end of this turn. */
@@ -63,6 +70,16 @@ export class BusTransport implements BusLinkEvents, TurnStep {
     this.#turnEnd = turnEnd;
     this.#options = options;
     this.#handler = handler;
+    const { tls } = options;
+    this.#tls =
+      tls &&
+      new TlsAcceptor(tls, () => 'yes', {
+        admitted: (socket) => this.#greet(socket, 'stream'),
+        refused: (reason, from, socket) => {
+          socket?.destroy();
+          this.#warn(from, reason);
+        },
+      });
     this.#server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true });
     this.#server.on('connection', (socket) => this.#accept(socket));
   }
@@ -90,6 +107,7 @@ export class BusTransport implements BusLinkEvents, TurnStep {
   /** Closes everything; what was written is still sent. */
   close(): void {
     this.#server.close();
+    this.#tls?.close();
     for (const link of this.#links.values()) link.finish();
   }
 
@@ -138,16 +156,21 @@ export class BusTransport implements BusLinkEvents, TurnStep {
 
   #dial(host: string, port: number, kind: BusLinkKind, to: Incarnation): number {
     const link = this.#add(kind);
-    const socket = dial(host, port, this.#shared, (chunk, length) => {
+    const { tls } = this.#options;
+    const receive = (chunk: Buffer, length: number): void => {
       this.#handler.beginTurn();
       link.received(chunk, length);
-    });
-    link.attach(socket);
+    };
+    const socket =
+      tls === null
+        ? dial(host, port, this.#shared, receive)
+        : dialTls(host, port, tls.current.context, receive);
+    link.attach(socket, `${host}:${port}`);
     const timeout = setTimeout(() => {
       if (!link.isOpen) link.fail('timeout');
     }, this.#options.dialTimeoutMs);
     socket.on('close', () => clearTimeout(timeout));
-    socket.on('connect', () => {
+    socket.on(tls === null ? 'connect' : 'secureConnect', () => {
       this.#handler.beginTurn();
       link.begin({ protocol: BUS_PROTOCOL, kind, from: this.#options.self(), to });
     });
@@ -160,7 +183,7 @@ export class BusTransport implements BusLinkEvents, TurnStep {
   }
 
   #add(kind: BusLinkKind | null): BusLink {
-    const link = new BusLink(this.#nextLink++, kind, this, this.#options.secret);
+    const link = new BusLink(this.#nextLink++, kind, this, this.#options.secrets());
     this.#links.set(link.number, link);
     return link;
   }
@@ -175,14 +198,21 @@ export class BusTransport implements BusLinkEvents, TurnStep {
       accepted.destroy();
       return;
     }
+    if (this.#tls === null) this.#greet(accepted, this.#options.readMode);
+    else this.#tls.accept(accepted);
+  }
+
+  /** Whoever it is has to say hello now. */
+  #greet(accepted: Socket, mode: ReadMode): void {
     const link = this.#add(null);
     this.#welcome(link);
     const receive = (chunk: Buffer, length: number) => {
       this.#handler.beginTurn();
       link.received(chunk, length);
     };
-    const socket = openAccepted(accepted, this.#options.readMode, this.#shared, receive);
-    link.attach(socket);
+    const from = `${accepted.remoteAddress ?? '?'}:${accepted.remotePort ?? 0}`;
+    const socket = openAccepted(accepted, mode, this.#shared, receive);
+    link.attach(socket, from);
     const timeout = setTimeout(() => {
       if (!link.isOpen) link.fail('timeout');
     }, BUS_HELLO_MS);
@@ -228,6 +258,11 @@ export class BusTransport implements BusLinkEvents, TurnStep {
   }
 
   malformed(link: BusLink, reason: string): void {
-    this.#options.logger.warn('bus connection dropped', { from: link.remoteAddress, reason });
+    this.#warn(link.from, reason);
+  }
+
+  #warn(from: string, reason: string): void {
+    if (this.#refusals.isRepeated(from, reason)) return;
+    this.#options.logger.warn('bus connection dropped', { from, reason });
   }
 }

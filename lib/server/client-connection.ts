@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import {
   BLOCKED_INPUT_BYTES,
   COMMANDS_PER_TURN,
@@ -55,6 +56,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   readonly id: number;
   readonly address: string;
   readonly localAddress: string;
+  readonly usesTls: boolean;
   readonly createdAt: number;
   lastActiveAt: number;
   name = '';
@@ -104,6 +106,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
     this.lastActiveAt = now;
     this.address = showAddress(socket.remoteAddress, socket.remotePort);
     this.localAddress = showAddress(socket.localAddress, socket.localPort);
+    this.usesTls = socket instanceof TLSSocket;
     this.#parser = new RequestParser(host.requestLimits);
     this.user = host.users.default;
     this.authenticated = !host.users.authRequired;

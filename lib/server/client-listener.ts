@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import type { Config } from '../base/config.js';
+import { type Config, hasPlainPort } from '../base/config.js';
 import { CLIENT_SWEEP_MS, READ_BUFFER_BYTES, REFUSED_MS } from '../base/limits.js';
 import type { Logger } from '../base/logger.js';
 import type { OutputLimits } from '../base/option-values.js';
@@ -13,6 +13,8 @@ import { FlushList } from './flush-list.js';
 import { InputBatch, type InputHost } from './input-batch.js';
 import { ReplyGather } from './reply-gather.js';
 import { openAccepted, type ReadMode } from './socket-reading.js';
+import { TlsAcceptor } from './tls-acceptor.js';
+import type { TlsFiles } from './tls-files.js';
 import type { TurnEnd } from './turn-end.js';
 
 type Writable<Type> = { -readonly [Name in keyof Type]: Type[Name] };
@@ -37,6 +39,8 @@ export interface ListenerHost extends InputHost {
   readonly logger: Logger;
   readonly statistics: Statistics;
   readonly users: Users;
+  /** What clients of tls-port speak TLS with; not null where there is one. */
+  readonly tls: TlsFiles | null;
   dispatch(client: ClientConnection, request: Request): void;
   departed(client: ClientConnection): void;
 }
@@ -53,7 +57,8 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
   outputLimits: OutputLimits;
 
   readonly #host: ListenerHost;
-  readonly #server: Server;
+  readonly #servers: Server[] = [];
+  readonly #tls: TlsAcceptor | null;
   readonly #mode: ReadMode;
   readonly #shared = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   /** In order of their ids, which is that of their age. */
@@ -73,8 +78,15 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
       ['client-output-buffer-limit', 'proto-max-bulk-len', 'client-query-buffer-limit'],
       () => this.#readLimits(),
     );
-    this.#server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true });
-    this.#server.on('connection', (socket) => this.#accept(socket));
+    this.#tls =
+      host.tls &&
+      new TlsAcceptor(host.tls, ({ authClients }) => authClients, {
+        admitted: (socket) => this.#admit(socket, 'stream'),
+        refused: (reason, from, socket) => {
+          this.logger.debug('TLS client refused', { from, reason });
+          if (socket !== null) this.#refuse(socket, `ERR ${reason}`);
+        },
+      });
   }
 
   get size(): number {
@@ -97,29 +109,41 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
     this.#host.departed(client);
   }
 
-  /** Resolves to the port when clients can connect; rejects with the system's error. */
-  listen(): Promise<number> {
+  /** Resolves to the ports when clients can connect, 0 for none; rejects with the system's error. */
+  async listen(): Promise<{ port: number; tlsPort: number }> {
     const { config } = this.#host;
+    const isPlain = hasPlainPort(config);
+    const port = isPlain
+      ? await this.#listen(config.get('port'), (one) => this.#admit(one, this.#mode))
+      : 0;
+    const set = config.get('tls-port');
+    const tlsPort = set === 0 ? 0 : await this.#listen(set, (one) => this.#acceptTls(one));
+    this.#sweep = setInterval(() => this.#sweepClients(), CLIENT_SWEEP_MS);
+    return { port, tlsPort };
+  }
+
+  #listen(port: number, accept: (socket: Socket) => void): Promise<number> {
+    const { config } = this.#host;
+    const server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true });
+    this.#servers.push(server);
+    server.on('connection', accept);
     return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(
-        { port: config.get('port'), host: config.get('bind'), backlog: config.get('tcp-backlog') },
-        () => {
-          this.#server.off('error', reject);
-          // Accepting can fail for want of file descriptors: those who wait in the backlog are accepted later.
-          this.#server.on('error', (error) =>
-            this.logger.warn('accepting clients failed', { error: error.message }),
-          );
-          this.#sweep = setInterval(() => this.#sweepClients(), CLIENT_SWEEP_MS);
-          resolve((this.#server.address() as AddressInfo).port);
-        },
-      );
+      server.once('error', reject);
+      server.listen({ port, host: config.get('bind'), backlog: config.get('tcp-backlog') }, () => {
+        server.off('error', reject);
+        // Accepting can fail for want of file descriptors: those who wait in the backlog are accepted later.
+        server.on('error', (error) =>
+          this.logger.warn('accepting clients failed', { error: error.message }),
+        );
+        resolve((server.address() as AddressInfo).port);
+      });
     });
   }
 
   /** Accepts nobody any more. */
   stopAccepting(): void {
-    this.#server.close();
+    for (const server of this.#servers) server.close();
+    this.#tls?.close();
   }
 
   /** Closes every connection at once. */
@@ -135,16 +159,27 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
     this.requestLimits.queryBufferBytesMax = config.get('client-query-buffer-limit');
   }
 
-  #accept(accepted: Socket): void {
-    const { config } = this.#host;
+  /** No handshake is made in vain: whoever is not let in is not told why, as in Redis. */
+  #acceptTls(accepted: Socket): void {
+    if (this.#refusalFor(accepted) === null) {
+      this.#tls!.accept(accepted);
+      return;
+    }
+    this.statistics.connectionsRejected += 1;
+    accepted.destroy();
+  }
+
+  #admit(accepted: Socket, mode: ReadMode): void {
     const refusal = this.#refusalFor(accepted);
     if (refusal !== null) {
+      this.statistics.connectionsRejected += 1;
       this.#refuse(accepted, refusal);
       return;
     }
+    const { config } = this.#host;
     const id = this.#nextId++;
     const receive = (chunk: Buffer, length: number) => client.received(chunk, length);
-    const socket = openAccepted(accepted, this.#mode, this.#shared, receive);
+    const socket = openAccepted(accepted, mode, this.#shared, receive);
     const client = new ClientConnection(id, socket, this, this.#host.beginTurn());
     const keepAliveMs = config.get('tcp-keepalive') * 1000;
     if (keepAliveMs > 0) socket.setKeepAlive(true, keepAliveMs);
@@ -162,7 +197,6 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
   }
 
   #refuse(socket: Socket, refusal: string): void {
-    this.statistics.connectionsRejected += 1;
     socket.on('error', () => undefined);
     // Read to the end, so that closing does not reset the connection before the client has read the refusal.
     const end = setTimeout(() => socket.destroy(), REFUSED_MS);

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { busSecrets, guardBusSecrets } from '../base/bus-secrecy.js';
 import { type Clock, systemClock } from '../base/clock.js';
 import { busPortOf, type Config } from '../base/config.js';
 import type { Logger } from '../base/logger.js';
@@ -31,6 +32,7 @@ import { Housekeeping } from './housekeeping.js';
 import { JoinResolver } from './join-resolver.js';
 import { ServerServices } from './node-services.js';
 import type { ReadMode } from './socket-reading.js';
+import { openTlsFiles, type TlsFiles } from './tls-files.js';
 import { TurnEnd } from './turn-end.js';
 
 /** Names of join addresses are resolved again each so many milliseconds. */
@@ -49,6 +51,13 @@ export interface ServerOptions {
   onStopped(status: number): void;
   readonly readMode?: ReadMode;
   readonly clock?: Clock;
+}
+
+/** TCP ports that a node listens on; 0 for those that it has not. */
+export interface ListeningPorts {
+  readonly port: number;
+  readonly tlsPort: number;
+  readonly busPort: number;
 }
 
 /** The address that others reach this node by: what was set, else the address bound, else one of an interface. */
@@ -78,6 +87,7 @@ export class TandisServer {
   readonly #users: Users;
   readonly #aclFile: AclFileStore;
   readonly #store = new Store({ seed: randomSeed() });
+  readonly #tls: TlsFiles | null;
   readonly #clients: ClientListener;
   readonly #bus: BusTransport;
   readonly #admin: AdminPort | null;
@@ -104,6 +114,7 @@ export class TandisServer {
   /** Whether too few members were reached at the last tick. */
   #wasDown = false;
 
+  /** Throws OptionError for certificates that cannot be used. */
   constructor(options: ServerOptions) {
     const { config, logger } = options;
     this.#options = options;
@@ -119,12 +130,15 @@ export class TandisServer {
     this.#users = new Users(config, this.#table);
     this.#aclFile = new AclFileStore(config.get('aclfile'), logger);
     const turnEnd = new TurnEnd();
+    this.#tls = openTlsFiles(config, logger, this.#statistics);
+    guardBusSecrets(config);
     this.#clients = new ClientListener(
       {
         config,
         logger,
         statistics: this.#statistics,
         users: this.#users,
+        tls: this.#tls,
         beginTurn: () => this.#beginTurn(),
         prefetch: (keys) => this.#store.prefetch(keys),
         dispatch: (client, request) => this.#dispatcher.dispatch(client, request),
@@ -144,7 +158,8 @@ export class TandisServer {
         port: busPortOf(config),
         dialTimeoutMs: config.get('node-timeout'),
         readMode,
-        secret: config.get('cluster-secret'),
+        secrets: () => busSecrets(config),
+        tls: config.get('tls-cluster') === 'yes' ? this.#tls : null,
         logger,
         self: () => this.#node.membership.self.id,
       },
@@ -173,31 +188,36 @@ export class TandisServer {
   }
 
   /** Resolves when both ports listen; the node joins or founds its cluster after that. Rejects with the system's error. */
-  async start(): Promise<{ port: number; busPort: number }> {
-    const { busPort, port } = await this.#listen();
+  async start(): Promise<ListeningPorts> {
+    const ports = await this.#listen();
     // No socket event comes before this turn ends, so that none finds a part missing.
-    const services = this.#compose(port, busPort);
+    const services = this.#compose(ports);
     this.#admin?.open(services);
     this.#bus.open();
     this.#logger.info('listening', {
       version: VERSION,
       host: this.#config.get('bind'),
-      port,
-      busPort,
+      ...ports,
     });
     this.#node.start(this.#clock.monotonicMs(), this.#clock.wallMs());
     this.#housekeeping.start();
     void this.#join.refresh();
     this.#resolving = setInterval(() => this.#resolveNames(), RESOLVE_MS);
     this.#ticked();
-    return { port, busPort };
+    return ports;
   }
 
-  async #listen(): Promise<{ port: number; busPort: number }> {
+  /** Reads certificates and keys again. */
+  reload(): void {
+    if (this.#tls === null) this.#logger.info('nothing to reload: no TLS');
+    else this.#tls.reload();
+  }
+
+  async #listen(): Promise<ListeningPorts> {
     try {
       await this.#admin?.listen(this.#config.get('admin-bind'), this.#config.get('admin-port'));
       const busPort = await this.#bus.listen();
-      return { busPort, port: await this.#clients.listen() };
+      return { ...(await this.#clients.listen()), busPort };
     } catch (error) {
       this.#bus.close();
       this.#admin?.close();
@@ -205,15 +225,16 @@ export class TandisServer {
     }
   }
 
-  #compose(port: number, busPort: number): ServerServices {
+  #compose({ port, tlsPort, busPort }: ListeningPorts): ServerServices {
     const config = this.#config;
     const self: Member = {
       id: randomId(),
       host: announcedHost(config),
-      port,
+      port: port || tlsPort,
       busPort,
       zone: config.get('zone'),
       leaving: false,
+      ...(tlsPort === 0 ? {} : { tlsPort }),
     };
     const node = new ClusterNode(
       this.#store,

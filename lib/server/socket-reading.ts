@@ -1,4 +1,5 @@
 import { connect, type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
+import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 
 /**
  * How sockets are read. `onread`: all of them into one shared buffer, which saves a Buffer and a trip
@@ -70,4 +71,21 @@ export function openAccepted(
 /** Connects, and reads into `shared`. The socket's events tell how it went. */
 export function dial(host: string, port: number, shared: Buffer, receive: ReceiveBytes): Socket {
   return connect({ host, port, noDelay: true, onread: readInto(shared, receive) });
+}
+
+/**
+ * Connects by TLS, and reads as a stream; the socket says 'secureConnect' when the other end's certificate was found to be
+ * one of the CA. What names it has does not matter: members are known by addresses, which change.
+ */
+export function dialTls(
+  host: string,
+  port: number,
+  secureContext: SecureContext,
+  receive: ReceiveBytes,
+): TLSSocket {
+  const checkServerIdentity = (): undefined => undefined;
+  const socket = connectTls({ host, port, secureContext, checkServerIdentity });
+  socket.setNoDelay(true);
+  socket.on('data', (chunk: Buffer) => receive(chunk, chunk.length));
+  return socket;
 }

@@ -29,7 +29,7 @@ const cases: [string, string[], RegExp][] = [
   [
     'a bus that is open to others',
     ['server', '--bind', '0.0.0.0'],
-    /^tandis: bind 0\.0\.0\.0 opens the cluster bus .* set cluster-secret, or .*\n$/,
+    /^tandis: bind 0\.0\.0\.0 opens the cluster bus .* set cluster-secret, tls-cluster, or .*\n$/,
   ],
   [
     'a secret that can be tried out',

@@ -38,6 +38,7 @@ async function start(t: Test, mode: ReadMode, options: Partial<Record<OptionName
       },
       statistics: new Statistics(),
       users: new Users(config, createCommandTable()),
+      tls: null,
       beginTurn: () => Date.now(),
       prefetch: () => undefined,
       departed: () => undefined,
@@ -68,7 +69,7 @@ async function start(t: Test, mode: ReadMode, options: Partial<Record<OptionName
     mode,
   );
   turnEnd.steps.push(listener.inputs, listener.flushList);
-  const port = await listener.listen();
+  const { port } = await listener.listen();
   t.teardown(() => {
     listener.stopAccepting();
     listener.closeAll();

@@ -23,6 +23,7 @@ export class Connection implements ClientSession, ReplyOutput {
   readonly id: number;
   readonly address = '';
   readonly localAddress = '';
+  readonly usesTls = false;
   readonly createdAt = 0;
   lastActiveAt = 0;
   name = '';

@@ -40,6 +40,7 @@ export class FakeClient implements ClientSession {
   readonly id: number;
   readonly address: string;
   readonly localAddress = '127.0.0.1:7001';
+  readonly usesTls = false;
   readonly createdAt: number;
   lastActiveAt: number;
   name = '';

@@ -249,12 +249,17 @@ function shapeOf(checks: Readonly<Record<string, Check>>): Check {
 
 const addressChecks = { host: isText(HOST_LENGTH_MAX), port: isPort, busPort: isPort };
 const isAddress = shapeOf(addressChecks);
-const isMember = shapeOf({
+const hasMemberShape = shapeOf({
   ...addressChecks,
   id: isIncarnation,
   zone: isText(ZONE_LENGTH_MAX),
   leaving: isBoolean,
 });
+const isMember: Check = (value) => {
+  if (!hasMemberShape(value)) return false;
+  const { tlsPort } = value as Partial<Member>;
+  return tlsPort === undefined || isPort(tlsPort);
+};
 const isIncarnations = listOf(isIncarnation, MEMBERS_MAX);
 const isElectorates = listOf(isIncarnations, ELECTORATES_MAX);
 const isViewId = shapeOf({ number: isCount, coordinator: isIncarnation });

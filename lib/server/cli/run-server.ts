@@ -1,4 +1,5 @@
-import { busPortOf, type Config, checkBusSecrecy } from '../../base/config.js';
+import { checkBusSecrecy } from '../../base/bus-secrecy.js';
+import { busPortOf, type Config } from '../../base/config.js';
 import { createLogger } from '../../base/logger.js';
 import type { ConfigFile } from '../config-file.js';
 import { TandisServer } from '../server.js';
@@ -16,7 +17,7 @@ function listenFailure(error: NodeJS.ErrnoException & { port?: number; address?:
 
 /**
  * Runs one node until it has left. SIGTERM and SIGINT make it leave in good order, a second one ends it at once; so does
- * the end of a launcher that started it with a channel.
+ * the end of a launcher that started it with a channel. SIGHUP makes it read its certificates again.
  */
 export async function runServer(config: Config, file: ConfigFile | null): Promise<void> {
   const { logger, setLevel, drained } = createLogger(
@@ -49,5 +50,6 @@ export async function runServer(config: Config, file: ConfigFile | null): Promis
   };
   process.on('SIGTERM', () => leave('SIGTERM'));
   process.on('SIGINT', () => leave('SIGINT'));
+  process.on('SIGHUP', () => server.reload());
   process.on('disconnect', () => leave('the launcher has ended'));
 }
