@@ -182,6 +182,9 @@ const WORDS = [
   'ACL DRYRUN v set y 1',
   'ACL DRYRUN v config get x',
   'ACL DRYRUN v publish a x',
+  'ACL SETUSER v reset +@all ~a (+@all ~b)',
+  'ACL DRYRUN v mget b a',
+  'ACL DRYRUN v mget a b c',
   'ACL DELUSER default',
   'ACL DELUSER v default',
   'ACL DELUSER v',
@@ -352,6 +355,9 @@ const DENIED = [
   'WATCH a',
   'AUTH u nope',
   'EXEC',
+  'MULTI',
+  'SAVE',
+  'EXEC',
 ];
 
 const RULES =
@@ -479,6 +485,12 @@ t.test(
     run('ACL', 'SETUSER', 'u', 'resetchannels', '&more');
     t.equal(subscriber.closed, 'killed');
     t.equal(user.closed, 'no', 'has not subscribed');
+    const another = node.connect();
+    node.run(another, 'AUTH', 'u', 'x');
+    run('ACL', 'SETUSER', 'u', 'allchannels');
+    node.run(another, 'PSUBSCRIBE', 'news*');
+    run('ACL', 'SETUSER', 'u', 'resetchannels');
+    t.equal(another.closed, 'killed', 'all channels were taken away');
     t.match(run('CLIENT', 'LIST'), /user=default.*\n.*user=u /);
     t.equal(run('CLIENT', 'KILL', 'USER', 'u'), ':1\r\n');
     t.equal(user.closed, 'killed');
@@ -512,6 +524,36 @@ t.test('what was sent before AUTH runs with the rights that its client had then'
   node.advance(1);
   t.equal(client.replies(), '+RESET\r\n+OK\r\n');
   t.equal(client.user.name, 'default');
+});
+
+t.test('ACL LOG counts what is alike, and keeps so many entries', async (t) => {
+  const node = new TestNode();
+  const [admin, client] = [node.connect(), node.connect()];
+  const counts = () => node.users.log.entries.map(({ object, count }) => [object, count]);
+  node.run(admin, 'ACL', 'SETUSER', 'u', 'on', 'nopass', '+client|setname', '~*');
+  node.run(client, 'AUTH', 'u', 'x');
+  node.run(client, 'CLIENT', 'SETNAME', 'me');
+  for (const name of ['GET', 'SET', 'GET']) node.run(client, name, 'k', 'v'.repeat(10));
+  t.same(counts(), [['set', 1]], 'GET with two arguments is another mistake');
+  for (const ms of [0, 60_000, 60_001]) {
+    node.advance(ms);
+    node.run(client, 'GET', 'k');
+  }
+  t.same(counts(), [
+    ['get', 1],
+    ['get', 2],
+    ['set', 1],
+  ]);
+  t.match(node.run(admin, 'ACL', 'LOG', '1'), /age-seconds\r\n\$1\r\n0\r\n.*name=me .* user=u /s);
+  node.run(admin, 'CONFIG', 'SET', 'acllog-max-len', '2');
+  node.run(client, 'DEL', 'k');
+  t.same(counts(), [
+    ['del', 1],
+    ['get', 1],
+  ]);
+  node.run(admin, 'ACL', 'SETUSER', 'u', '+get', 'resetkeys');
+  node.run(client, 'GET', 'x'.repeat(5000));
+  t.equal(node.users.log.entries[0]!.object.length, 1024, 'of a long name the beginning');
 });
 
 t.test('no password is kept in SLOWLOG, nor shown by an error of the ACL file', async (t) => {

@@ -115,6 +115,8 @@ t.test('commands, categories, subcommands and first arguments', async (t) => {
   t.notOk(may('+config -config|set', 'CONFIG', 'SET', 'x', 'y'));
   t.ok(may('+select|0', 'SELECT', '0'));
   t.notOk(may('+select|0', 'SELECT', '1'));
+  t.notOk(may('+select|0 -select', 'SELECT', '0'));
+  t.notOk(may('+select|0 -@fast', 'SELECT', '0'));
   t.ok(may('-@all', 'AUTH', 'x'), 'everybody may authenticate');
 });
 
