@@ -1,4 +1,4 @@
-import { type Ref, Role, type Store, ValueType } from '../store/store.js';
+import { type Ref, type Store, ValueType } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import type { Gather } from './gather.js';
 import type { Key } from './key.js';
@@ -49,7 +49,7 @@ export class GatheredEntries {
   dropReserved(gather: Gather): void {
     for (let position = 0; position < gather.count; position++) {
       const ref = this.find(gather.key(position));
-      const isOurs = ref !== 0 && this.#store.role(ref) === Role.Primary;
+      const isOurs = ref !== 0 && this.#holds.isOurs(ref);
       if (isOurs && this.#store.type(ref) === ValueType.None) this.#keyspace.remove(ref);
     }
   }

@@ -467,9 +467,15 @@ export class Gathering implements ReplySink {
     if (isMany(gather.operation, this.#stepKeys)) this.#parts.unsettled();
   }
 
+  /**
+   * What was held here may have been flushed, and be another command's by now:
+   *
+   *   1. RENAME k j holds k, FLUSHALL drops it. COPY k i claims k, which it takes for absent, at the anchor; that is about to say no.
+   *   2. RENAME lets k go. If it took the claimed entry for its own reservation it would delete k there, which others have made anew.
+   */
   #release(gather: Gather, key: Key): void {
     const ref = this.#entries.find(key);
-    if (ref === 0 || this.#store.role(ref) !== Role.Primary) return;
+    if (ref === 0 || !this.#holds.isOurs(ref)) return;
     // When sides meet the key's anchor decides, and takes the reservation for what it is.
     if (this.#state.merging[key.slot] === 1) return;
     if (this.#store.type(ref) === ValueType.None) {
