@@ -16,6 +16,8 @@ export const EventClass = {
   KeyMiss: 2048,
   Module: 4096,
   New: 8192,
+  /** No class that can be asked for: changes are told to clients that track. */
+  Invalidation: 16384,
 } as const;
 
 /** Those that "A" stands for, and those behind them, in the order in which CONFIG GET shows them. */

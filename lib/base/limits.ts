@@ -40,6 +40,12 @@ export const HELD_REPLIES_PAUSE = 4 * 1024;
 export const SUBSCRIPTIONS_PER_CLIENT = 100_000;
 export const SUBSCRIPTIONS_PER_NODE = 1_000_000;
 
+/** Prefixes of keys that one client tracks (CLIENT TRACKING with BCAST): all members keep them, and compare each changed key. */
+export const TRACKING_PREFIXES_PER_CLIENT = 1000;
+
+/** Invalidations of one client that wait for its replies before they go to whom it redirects to; then it is told "all". */
+export const TRACKING_LATE = 10_000;
+
 /** Bytes of the name of a channel, or of a pattern, to subscribe to; messages are published to longer ones as well. */
 export const CHANNEL_BYTES_MAX = 16 * 1024;
 /** Bytes that a client may send behind a command that waits; past these its socket is no longer read. */

@@ -406,6 +406,15 @@ export const OPTIONS = {
     mutable: true,
     summary: 'kept for clients that ask: lists are packed whole, whatever it says',
   },
+  'tracking-table-max-keys': {
+    type: 'integer',
+    default: 1_000_000,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    unit: 'keys',
+    mutable: true,
+    summary: 'keys that clients which track have read, as far as remembered; 0 for any number',
+  },
   'slowlog-log-slower-than': {
     type: 'integer',
     default: 10_000,

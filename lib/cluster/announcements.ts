@@ -19,6 +19,8 @@ export const Kind = {
   ShardChannel: 2,
   /** A setting of the whole cluster: `text` since version `number`. */
   Setting: 3,
+  /** Clients that are told of changes of keys which begin so: `number` says how many. */
+  Tracked: 4,
 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
@@ -34,6 +36,8 @@ export interface Announcement {
 /** Who is told what others announce. */
 export interface Listener {
   heard(peer: Peer, announcement: Announcement): void;
+  /** A member has announced all it has for the first time. */
+  completed?(): void;
 }
 
 interface Told {
@@ -128,7 +132,7 @@ export class Announcements implements ReplySink {
       const nameAt = at + ENTRY_HEADER_BYTES;
       const textAt = nameAt + u32At(buffer, at + 9);
       const next = textAt + u32At(buffer, at + 13);
-      if (next > end || kind > Kind.Setting) return false;
+      if (next > end || kind > Kind.Tracked) return false;
       const announcement = {
         kind: kind as Kind,
         number: f64At(buffer, at + 1),
@@ -138,7 +142,10 @@ export class Announcements implements ReplySink {
       for (const listener of this.listeners) listener.heard(peer, announcement);
       at = next;
     }
-    if (buffer[start] === 1) peer.hasAnnounced = true;
+    if (buffer[start] === 1 && !peer.hasAnnounced) {
+      peer.hasAnnounced = true;
+      for (const listener of this.listeners) listener.completed?.();
+    }
     return true;
   }
 

@@ -45,21 +45,41 @@ export class EventNotes {
       ref !== 0 && store.role(ref) === Role.Primary && store.type(ref) !== ValueType.None;
     const isExpired = hadValue && this.#isOver(ref);
     if (isExpired) this.expired(ref);
-    this.#events.changed(db, request.bytes(index), !hadValue || isExpired, expires);
+    const key = request.bytes(index);
+    this.#events.changed(db, key, !hadValue || isExpired, expires);
+    this.#events.touched(db, key);
   }
 
   edit(ref: Ref): void {
-    this.#events.changed(...this.#name(ref), false, false);
+    const name = this.#name(ref);
+    this.#events.changed(...name, false, false);
+    this.#events.touched(...name);
   }
 
   expiry(ref: Ref, expireAt: number): void {
     const name = expireAt === 0 ? 'persist' : 'expire';
-    this.#events.note(EventClass.Generic, name, ...this.#name(ref));
+    const key = this.#name(ref);
+    this.#events.note(EventClass.Generic, name, ...key);
+    this.#events.touched(...key);
   }
 
   /** What is only reserved was never there. */
   removal(ref: Ref): void {
-    if (this.#store.type(ref) !== ValueType.None) this.#events.removed(...this.#name(ref));
+    if (this.#store.type(ref) === ValueType.None) return;
+    const name = this.#name(ref);
+    this.#events.removed(...name);
+    this.#events.touched(...name);
+  }
+
+  /** The running command has met a key that has expired, and deletes it. */
+  expiredRemoval(ref: Ref): void {
+    this.#events.give(this.#events.touchedAside(...this.#name(ref)));
+  }
+
+  /** A key with a value is deleted, not on behalf of a command. */
+  reclaimed(ref: Ref): KeyspaceEvent[] {
+    if (this.#store.type(ref) === ValueType.None) return [];
+    return this.#events.touchedAside(...this.#name(ref));
   }
 
   evicted(ref: Ref): KeyspaceEvent[] {
@@ -71,6 +91,17 @@ export class EventNotes {
     this.#events.note(New, 'new', db, request.bytes(to));
     this.#events.note(Generic, 'rename_from', db, request.bytes(from));
     this.#events.note(Generic, 'rename_to', db, request.bytes(to));
+    this.#events.touched(db, request.bytes(from));
+    this.#events.touched(db, request.bytes(to));
+  }
+
+  move(db: number, request: Request, index: number, toDb: number): void {
+    const { Generic, New } = EventClass;
+    const key = request.bytes(index);
+    this.#events.note(New, 'new', toDb, key);
+    this.#events.note(Generic, 'move_from', db, key);
+    this.#events.note(Generic, 'move_to', toDb, key);
+    this.#events.touched(db, key);
   }
 
   /**

@@ -3,6 +3,7 @@ import { Request } from '../protocol/request.js';
 import { ACQUIRE, isAcquire } from './acquire.js';
 import type { ClusterState } from './cluster-state.js';
 import { FrameType } from './frames.js';
+import type { ForwardedOrigins } from './invalidation.js';
 import type { Body } from './large-frame.js';
 import type { LargeSender } from './large-sender.js';
 import type { Incarnation } from './member.js';
@@ -50,20 +51,31 @@ interface Sent {
   offset: number;
 }
 
+/** A command that a member has sent here. */
+class Received {
+  readonly peer: Peer;
+  readonly id: number;
+
+  constructor(peer: Peer, id: number) {
+    this.peer = peer;
+    this.id = id;
+  }
+}
+
 /** A write that the peer may have executed: nobody knows, and it is never executed twice. */
 function mayHaveRun({ task, peer, offset }: Sent): boolean {
   return task.operation.traits.write && peer.stream.wasSent(offset);
 }
 
 /** Commands sent to where their key is, and commands received for keys that are here. Each is answered exactly once. */
-export class Forwarding implements ReplySink {
+export class Forwarding implements ReplySink, ForwardedOrigins {
   router!: ForwardingRouter;
   readonly #state: ClusterState;
   readonly #streams: Streams;
   readonly #large: LargeSender;
   readonly #executor: Executor;
   readonly #sent = new Map<number, Sent>();
-  readonly #received = new Map<number, { readonly peer: Peer; readonly id: number }>();
+  readonly #received = new Map<number, Received>();
   #lastId = 0;
   #lastToken = 0;
 
@@ -182,6 +194,17 @@ export class Forwarding implements ReplySink {
     return again;
   }
 
+  // --- ForwardedOrigins
+
+  numberAt(origin: object | null, peer: Peer): number {
+    return origin instanceof Received && origin.peer === peer ? origin.id : 0;
+  }
+
+  originOf(peer: Peer, number: number): object | null {
+    const sent = this.#sent.get(number);
+    return sent?.peer === peer ? (sent.task.operation.origin ?? null) : null;
+  }
+
   // --- at the receiver
 
   receiveForward(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
@@ -189,7 +212,8 @@ export class Forwarding implements ReplySink {
     const proto = buffer[start + 8];
     if (request === null || (proto !== 2 && proto !== 3)) return false;
     const token = ++this.#lastToken;
-    this.#received.set(token, { peer, id: f64At(buffer, start) });
+    const received = new Received(peer, f64At(buffer, start));
+    this.#received.set(token, received);
     const internal = isAcquire(request) ? ACQUIRE : isWatch(request) ? WATCH : null;
     const known =
       internal === null ? this.#executor.classify(request) : { traits: internal, keys: [1] };
@@ -205,6 +229,7 @@ export class Forwarding implements ReplySink {
       proto,
       sink: this,
       token,
+      origin: received,
     };
     this.#state.statistics.forwardedHere++;
     this.router.route(taskOf(operation, peer, this.#state.deadline()));

@@ -4,6 +4,7 @@ import type { Ref, Store } from '../store/store.js';
 /** The entry that routing has just found, so that the handler need not look it up again. */
 export class FoundEntry {
   request: Request | null = null;
+  db = 0;
   index = 0;
   ref: Ref = 0;
   readonly #store: Store;
@@ -12,8 +13,9 @@ export class FoundEntry {
     this.#store = store;
   }
 
-  note(request: Request, index: number, ref: Ref): void {
+  note(db: number, request: Request, index: number, ref: Ref): void {
     this.request = request;
+    this.db = db;
     this.index = index;
     this.ref = ref;
   }
@@ -25,7 +27,8 @@ export class FoundEntry {
 
   /** The entry of key argument `index`, of whatever role; 0 for none. */
   of(db: number, request: Request, index: number): Ref {
-    if (this.request === request && this.index === index) return this.ref;
+    const isFound = this.request === request && this.index === index;
+    if (isFound && this.db === db) return this.ref;
     return this.#store.findArgument(db, request, index);
   }
 }

@@ -56,6 +56,7 @@ export const FrameType = {
   Announce: 54,
   Publish: 55,
   Awaited: 58,
+  Invalidate: 59,
 } as const;
 
 export const FIRST_STREAM_TYPE = 16;

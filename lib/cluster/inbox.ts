@@ -5,6 +5,7 @@ import type { Digests } from './digests.js';
 import type { Forwarding } from './forwarding.js';
 import { FrameType } from './frames.js';
 import type { Grants } from './grants.js';
+import type { Invalidation } from './invalidation.js';
 import type { LargeReceiver } from './large-receiver.js';
 import type { Lookups } from './lookups.js';
 import type { Merging } from './merging.js';
@@ -31,6 +32,7 @@ interface Receivers {
   readonly announcements: Announcements;
   readonly publishing: Publishing;
   readonly awaitedKeys: AwaitedKeys;
+  readonly invalidation: Invalidation;
 }
 
 /** Hands every frame of a stream to the mechanism that it is for. */
@@ -121,6 +123,8 @@ export class Inbox implements FrameHandler {
         return this.#to.announcements.receive(peer, buffer, start, end);
       case FrameType.Publish:
         return this.#to.publishing.receive(buffer, start, end);
+      case FrameType.Invalidate:
+        return this.#to.invalidation.receive(peer, buffer, start, end);
       default:
         return false;
     }

@@ -91,6 +91,8 @@ export interface Keyspace {
   remove(ref: Ref): void;
   /** Gives the value and expiry of one key argument to another, replacing what is there, as one change. */
   rename(db: number, request: Request, fromIndex: number, toIndex: number): void;
+  /** Gives the value and expiry of a key to the same key of another database, where there is none, as one change. */
+  move(db: number, request: Request, index: number, toDb: number): void;
   /** Changes made inside are mirrored as one frame, all or nothing: only for keys that were gathered (KeyMode.Gather). */
   atomically(changes: () => void): void;
 }

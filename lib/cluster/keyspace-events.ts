@@ -18,12 +18,16 @@ export interface CommandEvents {
   readonly makesAnew: boolean;
 }
 
-/** An event that is to be published. */
+/** An event that is to be published; without a name: clients that track the key are to be told. */
 export interface KeyspaceEvent {
   readonly name: string;
   readonly db: number;
   readonly key: Buffer;
+  /** On whose behalf it was changed, where that matters. */
+  readonly origin?: object | null;
 }
+
+const INVALIDATION = '';
 
 interface Held {
   readonly events: readonly KeyspaceEvent[];
@@ -31,7 +35,10 @@ interface Held {
 }
 
 /** Where events go. */
-export type PublishEvent = (channel: Buffer, message: Buffer) => void;
+export interface EventOutput {
+  publish(channel: Buffer, message: Buffer): void;
+  invalidate(keys: readonly Buffer[], origin: object | null): void;
+}
 
 /**
  * Keyspace events: noted by the primary as it changes a key, for the command that runs, and published when that command's
@@ -43,7 +50,11 @@ export class KeyspaceEvents implements ReplySink, EventNaming {
   classes = 0;
   /** The command that runs. */
   running: () => CommandEvents | null = () => null;
-  readonly #publish: PublishEvent;
+  /** On whose behalf it runs. */
+  origin: () => object | null = () => null;
+  readonly #output: EventOutput;
+  #asked = 0;
+  #isTracked = false;
   #noted: KeyspaceEvent[] = [];
   #last: KeyspaceEvent[] = [];
   /** The name of the next change, where that is not the command's. */
@@ -51,13 +62,24 @@ export class KeyspaceEvents implements ReplySink, EventNaming {
   readonly #held = new Map<number, Held>();
   #lastToken = 0;
 
-  constructor(publish: PublishEvent) {
-    this.#publish = publish;
+  constructor(output: EventOutput) {
+    this.#output = output;
   }
 
   /** Takes the bits of the option; without a form to publish in nothing is asked for. */
   ask(classes: number): void {
-    this.classes = (classes & EITHER_FORM) === 0 ? 0 : classes;
+    this.#asked = (classes & EITHER_FORM) === 0 ? 0 : classes;
+    this.#refresh();
+  }
+
+  /** Somebody is to be told of all changes. */
+  track(isTracked: boolean): void {
+    this.#isTracked = isTracked;
+    this.#refresh();
+  }
+
+  #refresh(): void {
+    this.classes = this.#asked | (this.#isTracked ? EventClass.Invalidation : 0);
   }
 
   // --- EventNaming
@@ -86,6 +108,16 @@ export class KeyspaceEvents implements ReplySink, EventNaming {
 
   note(eventClass: number, name: string, db: number, key: Buffer): void {
     if ((this.classes & eventClass) !== 0) this.#noted.push({ name, db, key });
+  }
+
+  /** The value or the expiry of a key has changed, or the key is gone. */
+  touched(db: number, key: Buffer): void {
+    if (this.#isTracked) this.#noted.push({ name: INVALIDATION, db, key, origin: this.origin() });
+  }
+
+  /** The same of a change that is nobody's. */
+  touchedAside(db: number, key: Buffer): KeyspaceEvent[] {
+    return this.#isTracked ? [{ name: INVALIDATION, db, key }] : [];
   }
 
   /** One event that is not the running command's; none where it is not asked for. */
@@ -124,6 +156,11 @@ export class KeyspaceEvents implements ReplySink, EventNaming {
     return taken;
   }
 
+  /** The same of changes that were made on behalf of `origin`, whoever has run a command last. */
+  takeOf(origin: object | null): KeyspaceEvent[] {
+    return this.take().map((event) => ({ ...event, origin }));
+  }
+
   give(events: readonly KeyspaceEvent[]): void {
     for (const event of events) this.#noted.push(event);
   }
@@ -146,14 +183,32 @@ export class KeyspaceEvents implements ReplySink, EventNaming {
   }
 
   publish(events: readonly KeyspaceEvent[]): void {
+    this.#invalidate(events);
     for (const { name, db, key } of events) {
+      if (name === INVALIDATION) continue;
       if ((this.classes & EventClass.Keyspace) !== 0) {
         const channel = Buffer.concat([Buffer.from(`__keyspace@${db}__:`, 'latin1'), key]);
-        this.#publish(channel, Buffer.from(name, 'latin1'));
+        this.#output.publish(channel, Buffer.from(name, 'latin1'));
       }
       if ((this.classes & EventClass.Keyevent) !== 0)
-        this.#publish(Buffer.from(`__keyevent@${db}__:${name}`, 'latin1'), key);
+        this.#output.publish(Buffer.from(`__keyevent@${db}__:${name}`, 'latin1'), key);
     }
+  }
+
+  /** Those of one command together. */
+  #invalidate(events: readonly KeyspaceEvent[]): void {
+    let keys: Buffer[] = [];
+    let of: object | null = null;
+    for (const { name, key, origin = null } of events) {
+      if (name !== INVALIDATION) continue;
+      if (keys.length > 0 && origin !== of) {
+        this.#output.invalidate(keys, of);
+        keys = [];
+      }
+      of = origin;
+      keys.push(key);
+    }
+    if (keys.length > 0) this.#output.invalidate(keys, of);
   }
 
   acknowledged(token: number): void {
@@ -165,8 +220,10 @@ export class KeyspaceEvents implements ReplySink, EventNaming {
 
   complete(): void {}
 
-  /** Nobody knows whether the change has outlived this node's place in the cluster. */
+  /** Nobody knows whether the change has outlived this node's place in the cluster: copies of what was before are out of date. */
   fail(token: number): void {
+    const held = this.#held.get(token);
     this.#held.delete(token);
+    if (held !== undefined) this.#invalidate(held.events);
   }
 }

@@ -122,8 +122,8 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   // --- looking
 
   /** Routing has found the entry of this argument, and nothing changes before its handler runs. */
-  noteFound(request: Request, index: number, ref: Ref): void {
-    this.#found.note(request, index, ref);
+  noteFound(db: number, request: Request, index: number, ref: Ref): void {
+    this.#found.note(db, request, index, ref);
   }
 
   /** The same for a command that comes from elsewhere than the hot path. */
@@ -131,8 +131,9 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     const { request, keys } = operation;
     const index = keys[0]!;
     const { buffer, start, end } = request;
-    const ref = this.#store.find(databaseOf(operation, 0), buffer, start[index]!, end[index]!);
-    this.noteFound(request, index, ref);
+    const db = databaseOf(operation, 0);
+    const ref = this.#store.find(db, buffer, start[index]!, end[index]!);
+    this.noteFound(db, request, index, ref);
   }
 
   find(db: number, request: Request, index: number): Ref {
@@ -302,12 +303,24 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   }
 
   #removeExpired(ref: Ref): void {
+    if (this.events.classes !== 0) this.#notes.expiredRemoval(ref);
     this.#found.drop();
     if (this.steps.isOpen) this.steps.removed(ref);
     else this.#changes.removeExpired(ref);
   }
 
   rename(db: number, request: Request, fromIndex: number, toIndex: number): void {
+    this.#give(db, request, fromIndex, db, toIndex);
+    if (this.events.classes !== 0) this.#notes.rename(db, request, fromIndex, toIndex);
+  }
+
+  move(db: number, request: Request, index: number, toDb: number): void {
+    this.#give(db, request, index, toDb, index);
+    if (this.events.classes !== 0) this.#notes.move(db, request, index, toDb);
+  }
+
+  /** What becomes of each key is not told of, but that one has got what was the other's: by who calls this. */
+  #give(db: number, request: Request, fromIndex: number, toDb: number, toIndex: number): void {
     const store = this.#store;
     const from = this.#found.of(db, request, fromIndex);
     const start = store.valueStart(from);
@@ -320,13 +333,11 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     this.atomically(() => {
       const { length } = value;
       const noted = this.events.take();
-      this.setValue(db, request, toIndex, type, encoding, value, 0, length, expireAt);
+      this.setValue(toDb, request, toIndex, type, encoding, value, 0, length, expireAt);
       this.remove(this.#found.of(db, request, fromIndex));
-      // Not what became of each key counts, but that one has got the other's name.
       this.events.take();
       this.events.give(noted);
     });
-    if (this.events.classes !== 0) this.#notes.rename(db, request, fromIndex, toIndex);
   }
 
   atomically(changes: () => void): void {
@@ -368,11 +379,12 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     this.#found.drop();
     const isToldOf = this.events.classes !== 0;
     if (isToldOf && why === Reclaimed.Expired) this.#notes.expired(ref);
-    const event = isToldOf && why === Reclaimed.Evicted ? this.#notes.evicted(ref) : [];
+    const events = isToldOf ? this.#notes.reclaimed(ref) : [];
+    if (isToldOf && why === Reclaimed.Evicted) events.push(...this.#notes.evicted(ref));
     this.#waits.aside(() => {
       if (why === Reclaimed.Expired) this.#changes.removeExpired(ref);
       else this.#changes.remove(ref);
-      this.events.hold(event, this.#waits);
+      this.events.hold(events, this.#waits);
     });
   }
 

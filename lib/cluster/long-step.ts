@@ -107,7 +107,7 @@ export class LongStep implements SlicedStep {
       keyspace.steps.countGrowth(frame.backup);
     }
     // They are told of when the frame is acked.
-    this.#events.push(...keyspace.events.take());
+    this.#events.push(...keyspace.events.takeOf(this.#operation.origin ?? null));
     this.#set = until;
   }
 

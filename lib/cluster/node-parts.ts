@@ -20,6 +20,7 @@ import { Grants } from './grants.js';
 import { Handovers } from './handovers.js';
 import { Headroom } from './headroom.js';
 import { Inbox } from './inbox.js';
+import { Invalidation } from './invalidation.js';
 import type { Key } from './key.js';
 import { LiveKeyspace } from './keyspace.js';
 import { KeyspaceEvents } from './keyspace-events.js';
@@ -75,6 +76,7 @@ export class NodeParts {
   readonly announcements: Announcements;
   readonly publishing: Publishing;
   readonly sharedSettings: SharedSettings;
+  readonly invalidation: Invalidation;
   readonly runner: Runner;
   readonly lookups: Lookups;
   readonly mirrorReceiver: MirrorReceiver;
@@ -125,6 +127,7 @@ export class NodeParts {
     this.announcements = new Announcements(state, this.streams);
     this.publishing = new Publishing(state, this.streams, this.announcements);
     this.sharedSettings = new SharedSettings(this.announcements, state.clock);
+    this.invalidation = this.#makeInvalidation();
     this.awaitedKeys = new AwaitedKeys(state, this.streams);
     this.forgets = new Forgets(state, this.streams);
     this.records = new Records(state, this.streams, this.forgets, {
@@ -133,13 +136,7 @@ export class NodeParts {
     this.largeSender = new LargeSender(state, this.streams, this.#ticketKeepers);
     this.mirrorSender = new MirrorSender(state, this.streams, this.largeSender);
     this.atomicFrames = new AtomicFrames(state, this.largeSender);
-    this.keyspace = new LiveKeyspace(
-      state,
-      this.atomicFrames,
-      this.mirrorSender,
-      this.#keyspaceHooks(),
-      new KeyspaceEvents((...event) => this.publishing.publishEverywhere(...event)),
-    );
+    this.keyspace = this.#makeKeyspace();
     this.moves = new Moves(state, this.mirrorSender, this.records, {
       moveDone: () => this.#wantGathering(),
       swapped: (key) => this.handovers.swapped(key),
@@ -189,6 +186,28 @@ export class NodeParts {
     this.#connect(inbox);
   }
 
+  #makeInvalidation(): Invalidation {
+    const invalidation = new Invalidation(this.state, this.streams, this.announcements, {
+      numberAt: (...command) => this.forwarding.numberAt(...command),
+      originOf: (...command) => this.forwarding.originOf(...command),
+    });
+    invalidation.wanted = (isWanted) => this.keyspace.events.track(isWanted);
+    return invalidation;
+  }
+
+  #makeKeyspace(): LiveKeyspace {
+    return new LiveKeyspace(
+      this.state,
+      this.atomicFrames,
+      this.mirrorSender,
+      this.#keyspaceHooks(),
+      new KeyspaceEvents({
+        publish: (...message) => this.publishing.publishEverywhere(...message),
+        invalidate: (...change) => this.invalidation.publish(...change),
+      }),
+    );
+  }
+
   #makeClaims(notices: ClaimNotices): Claims {
     const { state, records, streams, keyspace, runner, mirrorSender, moves } = this;
     return new Claims({ state, records, streams, keyspace, runner, mirrorSender, moves, notices });
@@ -199,13 +218,19 @@ export class NodeParts {
       allReported: () => this.records.allReported,
       flushBegins: () => this.gathering.finishSteps(),
       flushed: () => this.locations.clear(),
-      flushEnded: () => this.routing.retryParked(),
+      flushEnded: () => {
+        this.invalidation.forgetAll();
+        this.routing.retryParked();
+      },
     });
   }
 
   #makeSwapping(): Swapping {
     const isAtRest = () => this.#isAtRest();
-    return new Swapping(this.state, isAtRest, () => this.awaitedKeys.lookAtAll());
+    return new Swapping(this.state, isAtRest, () => {
+      this.awaitedKeys.lookAtAll();
+      this.invalidation.forgetAll();
+    });
   }
 
   #makeGathering(): Gathering {
@@ -303,6 +328,7 @@ export class NodeParts {
       announcements: this.announcements,
       publishing: this.publishing,
       awaitedKeys: this.awaitedKeys,
+      invalidation: this.invalidation,
     });
   }
 

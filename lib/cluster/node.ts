@@ -3,6 +3,7 @@ import type { ClusterConfig } from './cluster-config.js';
 import type { ClusterRouter } from './cluster-router.js';
 import type { ClusterState } from './cluster-state.js';
 import type { DepartureHooks } from './departure.js';
+import type { Invalidation } from './invalidation.js';
 import type { LiveKeyspace } from './keyspace.js';
 import { drainLostAcks } from './lost-acks.js';
 import type { Incarnation, Install, Member, NodeStatus, View } from './member.js';
@@ -33,6 +34,7 @@ export class ClusterNode implements MembershipListener {
   readonly moves: Moves;
   readonly publishing: Publishing;
   readonly sharedSettings: SharedSettings;
+  readonly invalidation: Invalidation;
   executor!: Executor;
   /** Operations per second, told to the others with heartbeats; set by the host. */
   operationsPerSecond = 0;
@@ -57,6 +59,7 @@ export class ClusterNode implements MembershipListener {
     this.moves = this.#parts.moves;
     this.publishing = this.#parts.publishing;
     this.sharedSettings = this.#parts.sharedSettings;
+    this.invalidation = this.#parts.invalidation;
     this.state.now = now;
     this.membership = new Membership(membership, self, host, this, now);
   }
@@ -111,6 +114,7 @@ export class ClusterNode implements MembershipListener {
   flush(): void {
     this.#parts.claims.beforeFlush();
     this.#parts.announcements.beforeFlush();
+    this.invalidation.beforeFlush();
     if (this.#parts.gathersGoOn) {
       this.#parts.gathersGoOn = false;
       this.#parts.gathering.tick();
@@ -224,6 +228,9 @@ export class ClusterNode implements MembershipListener {
     this.#parts.headroom.installed();
     this.#parts.streams.mark(install.view);
     this.#parts.announcements.installed(added);
+    this.invalidation.membersChanged();
+    // Who is lost has taken along what it had to tell; what another side has changed was told there.
+    if (lost.length > 0 || install.merge) this.invalidation.forgetAll();
     this.#parts.records.installed(install, added);
     this.#parts.claims.installed();
     this.settling.installed();
@@ -253,6 +260,8 @@ export class ClusterNode implements MembershipListener {
     state.leaveView();
     this.#parts.announcements.excluded();
     this.#parts.grants.clear();
+    this.invalidation.membersChanged();
+    this.invalidation.forgetAll();
     const tasks = [...this.#parts.claims.clear(), ...this.#parts.forwarding.clear()];
     const fail = ({ sink, token }: Waiter): void => sink.fail(token, OUTCOME_UNKNOWN);
     this.moves.clear(fail);

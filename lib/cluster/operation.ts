@@ -70,6 +70,8 @@ export interface Operation {
   readonly token: number;
   /** What runs on the keys when all are held, where that is not the one command of the request. */
   readonly step?: Step;
+  /** On whose behalf it runs: a client of this node, or a command that a member has sent. Compared only. */
+  readonly origin?: object;
 }
 
 /** The database of a key, by its place in `keys`. */
@@ -81,13 +83,13 @@ export interface Executor {
   /** Traits and key indexes of a command that came over the bus; null when it is none of the table's key commands. */
   classify(request: Request): { traits: CommandTraits; keys: readonly number[] } | null;
   /** Runs the handler; its changes are made through the Keyspace, its reply is appended to `reply`. */
-  execute(request: Request, db: number, reply: ReplyWriter): void;
+  execute(request: Request, db: number, reply: ReplyWriter, origin?: object | null): void;
 }
 
 /** For those who are made before the executor. */
 export const lateExecutor = (executor: () => Executor): Executor => ({
   classify: (request) => executor().classify(request),
-  execute: (request, db, reply) => executor().execute(request, db, reply),
+  execute: (request, db, reply, origin) => executor().execute(request, db, reply, origin),
 });
 
 /** The cluster as the dispatcher sees it. */

@@ -76,7 +76,8 @@ export class Publishing implements Distribution, Listener {
   }
 
   heard(peer: Peer, { kind, name, number }: Announcement): void {
-    if (kind !== Kind.Setting) this.interest.heard(peer, kind, name, number);
+    if (kind === Kind.Setting || kind === Kind.Tracked) return;
+    this.interest.heard(peer, kind, name, number);
   }
 
   peerLost(peer: Peer): void {

@@ -102,7 +102,7 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     const store = this.#store;
     const ref = store.findArgument(db, request, keyIndex);
     if (!this.#isRunnable(ref, traits, db, request, keyIndex)) return false;
-    this.#keyspace.noteFound(request, keyIndex, ref);
+    this.#keyspace.noteFound(db, request, keyIndex, ref);
     return true;
   }
 

@@ -45,7 +45,7 @@ export class Runner implements ReplySink {
     if (operation.traits.denyOom && this.#keyspace.outOfMemory()) {
       writer.error(OUT_OF_MEMORY);
     } else {
-      this.#executor.execute(operation.request, operation.db, writer);
+      this.#executor.execute(operation.request, operation.db, writer, operation.origin ?? null);
     }
     const reply = Buffer.from(writer.buffer.subarray(0, writer.length));
     writer.reset();

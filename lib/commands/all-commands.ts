@@ -3,6 +3,7 @@ import { bitfieldHandlers } from './bitfields.js';
 import { bitmapHandlers } from './bitmaps.js';
 import { blockingHandlers } from './blocking-handlers.js';
 import { clientHandlers } from './client.js';
+import { clientTrackingHandlers } from './client-tracking.js';
 import { clusterHandlers } from './cluster.js';
 import { commandHandlers } from './command.js';
 import { configHandlers } from './config.js';
@@ -108,6 +109,7 @@ export function createCommandTable(): CommandTable {
     connectionHandlers,
     aclHandlers,
     clientHandlers,
+    clientTrackingHandlers,
     pubsubHandlers,
     serverHandlers,
     memoryHandlers,

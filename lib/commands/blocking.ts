@@ -187,7 +187,17 @@ export class Blocking implements AwaitedKeysListener, WaiterHost {
     const keys = keyIndexes(traits, attempt, 0);
     this.#attempts++;
     this.#room--;
-    this.#router.submit({ request: attempt, traits, keys, db, proto, sink: waiter, token: 0 });
+    const { client: origin } = waiter;
+    this.#router.submit({
+      request: attempt,
+      traits,
+      keys,
+      db,
+      proto,
+      sink: waiter,
+      token: 0,
+      origin,
+    });
   }
 
   replied(waiter: Waiter, reply: Buffer): void {

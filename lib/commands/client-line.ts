@@ -1,13 +1,22 @@
 import { Kind } from '../cluster/announcements.js';
 import type { TopicKind } from '../cluster/interest.js';
 import type { ClientSession } from './client-session.js';
+import { redirectOf } from './client-tracking.js';
 
 const seconds = (fromMs: number, toMs: number) => Math.max(Math.floor((toMs - fromMs) / 1000), 0);
 
 function flagsOf(client: ClientSession): string {
-  const { subscriptions, transaction, blocked, noEvict } = client;
-  const isBlocked = blocked?.isBlocked;
-  const flags = [subscriptions && 'P', transaction && 'x', isBlocked && 'b', noEvict && 'e'];
+  const { subscriptions, transaction, blocked, tracking, noEvict } = client;
+  const flags = [
+    client.monitors && 'O',
+    subscriptions && 'P',
+    transaction && 'x',
+    blocked?.isBlocked && 'b',
+    tracking && 't',
+    tracking?.isBroken && 'R',
+    tracking?.options.isBroadcast && 'B',
+    noEvict && 'e',
+  ];
   return flags.filter(Boolean).join('') || 'N';
 }
 
@@ -32,7 +41,7 @@ export function clientLine(client: ClientSession, now: number): string {
     `qbuf=${client.queryBufferBytes} qbuf-free=0 argv-mem=0 multi-mem=${transaction?.bytes ?? 0} rbs=0 rbp=0`,
     `obl=${client.outputBytes} oll=0 omem=${client.outputBytes}`,
     `tot-mem=${client.queryBufferBytes + client.outputBytes} events=r`,
-    `cmd=${client.lastCommand || 'NULL'} user=${userName(client)} redir=-1 resp=${client.reply.proto}`,
+    `cmd=${client.lastCommand || 'NULL'} user=${userName(client)} redir=${redirectOf(client)} resp=${client.reply.proto}`,
     `lib-name=${client.libraryName} lib-ver=${client.libraryVersion}`,
   ].join(' ');
 }

@@ -4,6 +4,7 @@ import type { Request } from '../protocol/request.js';
 import type { AclUser } from './acl/user.js';
 import type { CommandOrder } from './command-order.js';
 import type { ClientSubscriptions } from './subscriptions.js';
+import type { ClientTracking } from './tracking.js';
 import type { Transaction, WatchedKeys } from './transaction.js';
 import type { BlockedClient } from './waiter.js';
 
@@ -32,6 +33,10 @@ export interface ClientSession extends ReplySink {
   replyMode: ReplyMode;
   /** What it is subscribed to; null for nothing. Changed by Subscriptions alone. */
   subscriptions: ClientSubscriptions | null;
+  /** It is shown every command of this node's clients. Changed by Monitors alone. */
+  monitors: boolean;
+  /** How it tracks; null when it does not. Changed by Tracking alone. */
+  tracking: ClientTracking | null;
   /** What it has queued since MULTI; null outside. */
   transaction: Transaction | null;
   /** What it watches; null for nothing. */
@@ -61,6 +66,8 @@ export interface ClientSession extends ReplySink {
   deferReply(): number;
   /** Sends what is no reply, behind all replies so far and the one in progress. The bytes may be overwritten after the return. */
   push(bytes: Buffer): void;
+  /** Runs something when all replies so far are on their way to the client: at once where none waits. Never when it is gone. */
+  afterReplies(run: () => void): void;
   /** Closes after all replies up to now have been sent. */
   closeAfterReplies(): void;
   /** Closes at once (CLIENT KILL). */

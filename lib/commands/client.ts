@@ -63,10 +63,7 @@ function info(context: CommandContext, _request: Request, reply: ReplyWriter): v
 }
 
 function byId(context: CommandContext, wanted: number | bigint): ClientSession | undefined {
-  for (const client of context.services.clients.all()) {
-    if (BigInt(client.id) === BigInt(wanted)) return client;
-  }
-  return undefined;
+  return context.services.clients.find(Number(wanted));
 }
 
 /** There are no replicas. */
@@ -307,22 +304,9 @@ function replyMode(context: CommandContext, request: Request, reply: ReplyWriter
   }
 }
 
-function getredir(_context: CommandContext, _request: Request, reply: ReplyWriter): void {
-  reply.integer(-1);
-}
-
-function trackinginfo(_context: CommandContext, _request: Request, reply: ReplyWriter): void {
-  reply.map(3);
-  reply.bulkLatin1('flags');
-  reply.set(1);
-  reply.bulkLatin1('off');
-  reply.bulkLatin1('redirect');
-  reply.integer(-1);
-  reply.bulkLatin1('prefixes');
-  reply.array(0);
-}
-
 const HELP = [
+  'CACHING (YES|NO)',
+  '    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.',
   'GETREDIR',
   '    Return the client ID we are redirecting to when tracking is enabled.',
   'GETNAME',
@@ -363,6 +347,9 @@ const HELP = [
   '    * LIB-VER: the client lib version.',
   'UNBLOCK <clientid> [TIMEOUT|ERROR]',
   '    Unblock the specified blocked client.',
+  'TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]',
+  '         [OPTIN] [OPTOUT] [NOLOOP]',
+  '    Control server assisted client side caching.',
   'TRACKINGINFO',
   '    Report tracking status for the current connection.',
   'NO-EVICT (ON|OFF)',
@@ -385,7 +372,5 @@ export const clientHandlers: Handlers = {
   'client|no-evict': { run: noEvict },
   'client|no-touch': { run: noTouch },
   'client|reply': { run: replyMode },
-  'client|getredir': { run: getredir },
-  'client|trackinginfo': { run: trackinginfo },
   'client|help': { run: helpHandler(HELP) },
 };

@@ -38,6 +38,8 @@ function quit(context: CommandContext, _request: Request, reply: ReplyWriter): v
 function reset(context: CommandContext, _request: Request, reply: ReplyWriter): void {
   const { client, services } = context;
   services.subscriptions.reset(client);
+  services.tracking.disable(client);
+  services.monitors.remove(client);
   client.db = 0;
   client.name = '';
   client.user = services.users.default;

@@ -28,6 +28,12 @@ const databasesOfCopy: KeyDatabases = (request, db) => {
   return target === undefined || target === db ? undefined : [db, target];
 };
 
+/** The key is in two: where it is, and where it goes. */
+const databasesOfMove: KeyDatabases = (request, db) => {
+  const target = databaseAt(request, 2);
+  return target === undefined || target === db ? undefined : [db, target];
+};
+
 /** The number of a database that there is; undefined after an error reply. */
 function databaseOrReply(
   context: CommandContext,
@@ -90,11 +96,31 @@ function copy(context: CommandContext, request: Request, reply: ReplyWriter): vo
   reply.integer(1);
 }
 
+function move(context: CommandContext, request: Request, reply: ReplyWriter): void {
+  const { keyspace, db } = context;
+  const target = databaseOrReply(context, request, 2, reply);
+  if (target === undefined) return;
+  if (target === db) {
+    reply.error(SAME_OBJECT);
+  } else if (keyspace.find(db, request, 1) === 0 || keyspace.find(target, request, 1) !== 0) {
+    reply.integer(0);
+  } else {
+    keyspace.move(db, request, 1, target);
+    reply.integer(1);
+  }
+}
+
 export const copyHandlers: Handlers = {
   copy: {
     run: copy,
     creates: true,
     keyMode: KeyMode.Gather,
     keyDatabases: databasesOfCopy,
+  },
+  move: {
+    run: move,
+    creates: true,
+    keyMode: KeyMode.Gather,
+    keyDatabases: databasesOfMove,
   },
 };

@@ -19,7 +19,14 @@ import { isHttp, Refusals, runsByItself } from './refusals.js';
 import { RunningCommand } from './running-command.js';
 import type { NodeServices } from './services.js';
 import { type CommandSpec, QueueMode, type StepCommands } from './spec.js';
-import { arityFits, type CommandTable, keyCount, keyIndex, keyIndexes } from './table.js';
+import {
+  arityFits,
+  type CommandTable,
+  keyCount,
+  keyIndex,
+  keyIndexes,
+  keyPlaces,
+} from './table.js';
 
 const NOTHING: KeyHashes = [];
 
@@ -57,7 +64,8 @@ export class Dispatcher implements Executor, StepCommands {
     this.#errors = new ErrorReplies(parts.services.statistics);
     this.#refusals = new Refusals(parts.table, parts.router, parts.services);
     this.#queueing = new Queueing(parts.barrier, parts.services, this.#errors);
-    this.#muted = new MutedReplies(this.#refusals, this.#queueing, this.#errors, {
+    const { services } = parts;
+    this.#muted = new MutedReplies(this.#refusals, this.#queueing, this.#errors, services, {
       enter: (...command) => this.#enter(...command),
       submit: (...command) => this.#submit(...command),
       block: (...command) => this.#block(...command),
@@ -96,6 +104,11 @@ export class Dispatcher implements Executor, StepCommands {
       client.endReply(0);
       return;
     }
+    const { monitors } = this.#services;
+    if (monitors.isActive) monitors.show(client.address, client.db, spec, request);
+    if (client.tracking !== null) {
+      this.#services.tracking.begins(client.tracking, spec, request, client.transaction);
+    }
     if (runsByItself(spec)) this.#runKeyless(client, request, spec);
     else if (spec.blocking !== null) this.#block(client, request, spec, client.reply, null);
     else if (this.#mayRun(client.db, request, spec)) this.#runHere(client, request, spec);
@@ -109,12 +122,13 @@ export class Dispatcher implements Executor, StepCommands {
     return { traits: spec, keys: keyIndexes(spec, request, 0) };
   }
 
-  execute(request: Request, db: number, reply: ReplyWriter): void {
+  execute(request: Request, db: number, reply: ReplyWriter, origin: object | null = null): void {
     const spec = this.#table.find(request);
     assert(spec?.run, 'only commands that were classified are executed');
     const context = this.#context;
     // This may happen inside `submit` or `clusterWide`, after which handlers do not look at their context again.
     context.session = null;
+    context.origin = origin;
     context.current = spec;
     context.request = request;
     context.db = db;
@@ -129,13 +143,21 @@ export class Dispatcher implements Executor, StepCommands {
     return this.#context.current?.events ?? null;
   }
 
+  /** On whose behalf it runs. */
+  get origin(): object | null {
+    return this.#context.session ?? this.#context.origin;
+  }
+
   run(
     client: ClientSession,
     spec: CommandSpec,
     request: Request,
     db: number,
     reply: ReplyWriter,
+    caller: string,
   ): void {
+    const { monitors } = this.#services;
+    if (monitors.isActive) monitors.show(caller, db, spec, request);
     const context = this.#context;
     const start = reply.length;
     context.session = client;
@@ -181,6 +203,8 @@ export class Dispatcher implements Executor, StepCommands {
   #mayRun(db: number, request: Request, spec: CommandSpec): boolean {
     const router = this.#router;
     if (spec.keyMode === KeyMode.Single) return router.mayRun(db, request, spec.firstKey, spec);
+    // One argument may name a key in two databases.
+    if (spec.keyDatabases !== null) return false;
     const keys = keyCount(spec, request);
     // Several keys as one step need their owners brought together, very many go in slices: that is the router's.
     if (keys > (spec.keyMode === KeyMode.Gather && spec.write ? 1 : KEYS_PER_TURN)) return false;
@@ -244,12 +268,12 @@ export class Dispatcher implements Executor, StepCommands {
     this.#router.submit({
       request: request.copy(),
       traits: spec,
-      keys: keyIndexes(spec, request, 0),
+      ...keyPlaces(spec, request, client.db),
       db: client.db,
-      databases: spec.keyDatabases?.(request, client.db),
       proto: client.reply.proto,
       sink: client.order.begin(hashesOf(spec, request), sink),
       token,
+      origin: client,
     });
   }
 

@@ -6,6 +6,7 @@ import { type Exit, SILENCE } from './exit.js';
 import type { Queueing } from './queueing.js';
 import { type Refusals, runsByItself } from './refusals.js';
 import type { RunningCommand } from './running-command.js';
+import type { NodeServices } from './services.js';
 import { type CommandSpec, QueueMode } from './spec.js';
 
 /** The ways of a command whose reply goes out by `exit`; what is said at once is appended to `reply`. */
@@ -33,14 +34,22 @@ export class MutedReplies {
   readonly #refusals: Refusals;
   readonly #queueing: Queueing;
   readonly #errors: ErrorReplies;
+  readonly #services: NodeServices;
   readonly #ways: Ways;
   /** What is said to nobody. */
   readonly #scratch = new ReplyWriter();
 
-  constructor(refusals: Refusals, queueing: Queueing, errors: ErrorReplies, ways: Ways) {
+  constructor(
+    refusals: Refusals,
+    queueing: Queueing,
+    errors: ErrorReplies,
+    services: NodeServices,
+    ways: Ways,
+  ) {
     this.#refusals = refusals;
     this.#queueing = queueing;
     this.#errors = errors;
+    this.#services = services;
     this.#ways = ways;
   }
 
@@ -54,7 +63,10 @@ export class MutedReplies {
       return;
     }
     client.lastCommand = spec.name;
-    if (client.transaction !== null && spec.queueMode !== QueueMode.RunAtOnce) {
+    const { monitors } = this.#services;
+    const isQueued = client.transaction !== null && spec.queueMode !== QueueMode.RunAtOnce;
+    if (monitors.isActive && !isQueued) monitors.show(client.address, client.db, spec, request);
+    if (isQueued) {
       this.#queueing.queue(client, request, spec, scratch);
     } else if (runsByItself(spec)) {
       this.#runKeyless(client, request, spec);

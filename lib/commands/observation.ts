@@ -88,6 +88,16 @@ function lolwut(context: CommandContext, _request: Request, reply: ReplyWriter):
   reply.verbatim('txt', `${pairs}\nTandis ver. ${context.services.version}\n`);
 }
 
+/** Whoever monitors already is told nothing, as in Redis. */
+function monitor(context: CommandContext, _request: Request, reply: ReplyWriter): void {
+  const { client, services } = context;
+  if (context.isInStep) reply.error("ERR MONITOR isn't allowed for DENY BLOCKING client");
+  else if (!client.monitors) {
+    services.monitors.add(client);
+    reply.ok();
+  }
+}
+
 /** Nothing is written to a disk. Tools that ask for it are told so in a way that lets them go on. */
 function save(_context: CommandContext, _request: Request, reply: ReplyWriter): void {
   reply.ok();
@@ -115,6 +125,7 @@ export const observationHandlers: Handlers = {
   'latency|doctor': { run: latencyDoctor },
   'latency|histogram': { run: (_context, _request, reply) => reply.map(0) },
   'latency|help': { run: helpHandler(LATENCY_HELP) },
+  monitor: { run: monitor },
   lolwut: { run: lolwut },
   save: { run: save },
   bgsave: { run: bgsave },

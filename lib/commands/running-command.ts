@@ -34,6 +34,8 @@ export class RunningCommand implements CommandContext {
   readonly #router: Router;
   readonly #gate: PauseGate;
   session: ClientSession | null = null;
+  /** Of a command without a session: on whose behalf it runs. */
+  origin: object | null = null;
   current: CommandSpec | null = null;
   request: Request | null = null;
   db = 0;
@@ -74,9 +76,11 @@ export class RunningCommand implements CommandContext {
     return { sink: this.client, token: this.client.deferReply() };
   }
 
-  defer(): (write: (reply: ReplyWriter) => void) => void {
-    const { sink, token } = this.#takeExit();
-    const { proto } = this.client.reply;
+  defer(isExclusive = false): (write: (reply: ReplyWriter) => void) => void {
+    const { sink: exit, token } = this.#takeExit();
+    const { order, reply } = this.client;
+    const sink = isExclusive ? order.begin([], exit, true) : exit;
+    const { proto } = reply;
     return (write) => {
       const reply = new ReplyWriter();
       reply.proto = proto;
@@ -111,6 +115,7 @@ export class RunningCommand implements CommandContext {
       sink: client.order.begin(hashesOfKeys(keys), sink, changesClient),
       token,
       step,
+      origin: client,
     });
   }
 

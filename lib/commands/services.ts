@@ -3,15 +3,18 @@ import type { OptionName } from '../base/options.js';
 import type { Member, ViewId } from '../cluster/member.js';
 import type { Users } from './acl/users.js';
 import type { ClientSession } from './client-session.js';
+import type { Monitors } from './monitors.js';
 import type { ScriptEngine } from './scripting/script-engine.js';
 import type { Statistics } from './statistics.js';
 import type { Subscriptions } from './subscriptions.js';
+import type { Tracking } from './tracking.js';
 
 /** The clients that are connected. */
 export interface ClientRegistry {
   readonly size: number;
   /** Oldest first. */
   all(): Iterable<ClientSession>;
+  find(id: number): ClientSession | undefined;
 }
 
 /** Slots `first` to `last` (both included), anchored by one member; `backup` is ranked second, null when alone. */
@@ -132,6 +135,8 @@ export interface NodeServices {
   readonly users: Users;
   readonly cluster: ClusterFacts;
   readonly subscriptions: Subscriptions;
+  readonly tracking: Tracking;
+  readonly monitors: Monitors;
   readonly scripts: ScriptEngine;
   readonly sharing: Sharing;
   /** Version of Tandis. */

@@ -104,13 +104,17 @@ export type QueueMode = (typeof QueueMode)[keyof typeof QueueMode];
 
 /** For steps (lib/cluster/step.ts): runs commands within them. */
 export interface StepCommands {
-  /** The keys of the command are keys of the step that runs; arity and the like were checked. Its reply is appended. */
+  /**
+   * The keys of the command are keys of the step that runs; arity and the like were checked. Its reply is appended. `caller` is what
+   * MONITOR shows: an address, or "lua".
+   */
   run(
     client: ClientSession,
     spec: CommandSpec,
     request: Request,
     db: number,
     reply: ReplyWriter,
+    caller: string,
   ): void;
 }
 
@@ -129,8 +133,11 @@ export interface CommandContext {
   readonly isInSubscriberMode: boolean;
   /** Whether the reply is dropped (CLIENT REPLY); CLIENT REPLY ON clears it for its own. */
   muted: boolean;
-  /** Takes the reply out of the handler's hands: `write` of the function returned appends it later, once. */
-  defer(): (write: (reply: ReplyWriter) => void) => void;
+  /**
+   * Takes the reply out of the handler's hands: `write` of the function returned appends it later, once. Where it is exclusive, later
+   * commands of the client run after that.
+   */
+  defer(isExclusive?: boolean): (write: (reply: ReplyWriter) => void) => void;
   /** As defer, with the reply coming from the whole cluster. */
   clusterWide(command: ClusterWideCommand): void;
   /** Whether it is part of a step: it answers at once, whatever it would wait for else. */
@@ -207,6 +214,10 @@ export interface CommandSpec extends CommandTraits {
   readonly isQuick: boolean;
   readonly keyDatabases: KeyDatabases | null;
   readonly movableKey: MovableKey | null;
+  /** Redis's flag admin. */
+  readonly isAdmin: boolean;
+  /** Its keys are remembered for a client that tracks. */
+  readonly isTracked: boolean;
   readonly queueMode: QueueMode;
   /** Runs on a node that does not serve yet. */
   readonly loading: boolean;

@@ -162,6 +162,9 @@ function specOf(
     subcommands.set(sub.name, specOf(sub, `${name}|${sub.name}`, handlers, subId));
   }
   const flags = facts.flags.split(' ');
+  const range = keyRange(facts);
+  // A script may read any key that it declares.
+  const reads = flags.includes('readonly') || facts.group === 'scripting';
   return {
     name,
     facts,
@@ -170,7 +173,9 @@ function specOf(
     channels: channelArguments[name] ?? null,
     arity: facts.arity,
     run: entry?.run ?? null,
-    ...keyRange(facts),
+    ...range,
+    isTracked: reads && range.hasKeys,
+    isAdmin: flags.includes('admin'),
     write: flags.includes('write'),
     creates: entry?.creates ?? false,
     denyOom: flags.includes('denyoom'),
@@ -253,6 +258,19 @@ export function keyIndex(spec: CommandSpec, request: Request, position: number, 
   if (position < range) return first + spec.firstKey + position * spec.keyStep;
   if (countedKeys === null) return movableKey!(request, first);
   return first + countedKeys.begin + countedKeys.first + (position - range) * countedKeys.step;
+}
+
+/** Keys of a command line: the arguments that name them, and their databases where these are not all `db`. */
+export function keyPlaces(
+  spec: CommandSpec,
+  request: Request,
+  db: number,
+): { readonly keys: number[]; readonly databases: readonly number[] | undefined } {
+  const keys = keyIndexes(spec, request, 0);
+  const databases = spec.keyDatabases?.(request, db);
+  // The last argument may name a key in several databases.
+  while (databases !== undefined && keys.length < databases.length) keys.push(keys.at(-1)!);
+  return { keys, databases };
 }
 
 /** Indexes of the key arguments of a command line that begins at argument `first`. */

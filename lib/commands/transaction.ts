@@ -4,7 +4,7 @@ import { KeyList } from '../cluster/key-list.js';
 import type { WatchedKey, WatchMark } from '../cluster/step.js';
 import type { Request } from '../protocol/request.js';
 import type { CommandSpec } from './spec.js';
-import { keyCount, keyIndex } from './table.js';
+import { keyPlaces } from './table.js';
 
 /** Bytes that a queued command takes besides its arguments, and each of these, about. */
 const COMMAND_BYTES = 300;
@@ -48,10 +48,8 @@ export class Transaction {
     this.writes ||= spec.write;
     this.denyOom ||= spec.denyOom;
     if (spec.hasKeys) {
-      const count = keyCount(spec, request);
-      const databases = spec.keyDatabases?.(request, this.#db);
-      for (let number = 0; number < count; number++) {
-        const index = keyIndex(spec, request, number);
+      const { keys, databases } = keyPlaces(spec, request, this.#db);
+      for (const [number, index] of keys.entries()) {
         this.keys.add(
           databases?.[number] ?? this.#db,
           request.buffer,

@@ -128,7 +128,8 @@ class ExecStep implements Step {
       const { spec, request, db } = this.#commands[this.#next++]!;
       room -= request.argc;
       const forbidden = this.#forbidden(spec, request);
-      if (forbidden === null) this.#runner.run(this.#client, spec, request, db, reply);
+      const { address } = this.#client;
+      if (forbidden === null) this.#runner.run(this.#client, spec, request, db, reply, address);
       else {
         reply.error(forbidden);
         this.#services.statistics.countError(forbidden);

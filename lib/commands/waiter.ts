@@ -7,6 +7,9 @@ import type { Expiring } from './deadlines.js';
 
 /** A client whose command waits, as its connection and CLIENT UNBLOCK see it. */
 export interface BlockedClient {
+  /** Where its reply goes, and which one it is there. */
+  readonly sink: ReplySink;
+  readonly token: number;
   /** It has looked in vain, and waits: CLIENT LIST and INFO count it. */
   readonly isBlocked: boolean;
   /** An attempt of it is under way, and may bring something. */

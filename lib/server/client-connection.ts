@@ -15,6 +15,7 @@ import type { ClientSession, ReplyMode } from '../commands/client-session.js';
 import { CommandOrder } from '../commands/command-order.js';
 import type { Statistics } from '../commands/statistics.js';
 import type { ClientSubscriptions } from '../commands/subscriptions.js';
+import type { ClientTracking } from '../commands/tracking.js';
 import type { Transaction, WatchedKeys } from '../commands/transaction.js';
 import type { BlockedClient } from '../commands/waiter.js';
 import { ReplyWriter } from '../protocol/reply-writer.js';
@@ -67,6 +68,8 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   noEvict = false;
   replyMode: ReplyMode = 'on';
   subscriptions: ClientSubscriptions | null = null;
+  monitors = false;
+  tracking: ClientTracking | null = null;
   transaction: Transaction | null = null;
   watched: WatchedKeys | null = null;
   lastCommand = '';
@@ -95,6 +98,8 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   #isReleased = true;
   /** What was pushed while a reply was being written. */
   #pushed: Buffer[] = [];
+  /** What is to run when an entry, and all before it, is out. Oldest first. */
+  #after: { readonly token: number; readonly run: () => void }[] = [];
   /** When the soft output limit was passed, 0 while it is not. */
   #softLimitSince = 0;
 
@@ -279,12 +284,25 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
     }
     this.reply.raw(bytes, 0, bytes.length);
     this.#replies.endReply(0);
+    // Who waits for a key, for as long as it takes, is told meanwhile what is no reply.
+    if (this.blocked?.sink === this) this.#replies.moveBehind(this.blocked.token);
     this.#checkHardLimit();
     this.#flushLater();
   }
 
   #appendPushed(): void {
     for (const bytes of this.#pushed.splice(0)) this.push(bytes);
+  }
+
+  afterReplies(run: () => void): void {
+    if (this.#replies.entries === 0) run();
+    else this.#after.push({ token: this.#replies.newest, run });
+  }
+
+  #runAfter(): void {
+    const { released } = this.#replies;
+    const isOut = ({ token }: { readonly token: number }) => token <= released;
+    while (this.#after.length > 0 && isOut(this.#after[0]!)) this.#after.shift()!.run();
   }
 
   deferReply(): number {
@@ -336,6 +354,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
       this.#host.gather.end();
     }
     this.#host.statistics.netOutputBytes += bytesBefore - this.#replies.bytes;
+    if (this.#after.length > 0) this.#runAfter();
     if (socket.writableLength > 0) this.#checkHardLimit();
     if (this.#closing === Closing.AfterReplies && this.#replies.isEmpty) this.#end();
     if (fromList) this.#continue();

@@ -97,6 +97,10 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
     return this.#clients.values();
   }
 
+  find(id: number): ClientConnection | undefined {
+    return this.#clients.get(id);
+  }
+
   get users(): Users {
     return this.#host.users;
   }

@@ -7,6 +7,7 @@ import type { ScriptSharing } from '../cluster/script-sharing.js';
 import type { SharedSettings } from '../cluster/shared-settings.js';
 import { userLines } from '../commands/acl/acl-file.js';
 import type { Users } from '../commands/acl/users.js';
+import { Monitors } from '../commands/monitors.js';
 import { ScriptEngine } from '../commands/scripting/script-engine.js';
 import type {
   ClientRegistry,
@@ -19,6 +20,7 @@ import type {
 } from '../commands/services.js';
 import type { Statistics } from '../commands/statistics.js';
 import type { Subscriptions } from '../commands/subscriptions.js';
+import type { Tracking } from '../commands/tracking.js';
 import { Role, type Store } from '../store/store.js';
 import type { AclFileStore } from './acl-file-store.js';
 import type { ConfigFile } from './config-file.js';
@@ -39,6 +41,7 @@ export interface ServicesParts {
   readonly aclFile: AclFileStore;
   readonly cluster: ClusterFacts;
   readonly subscriptions: Subscriptions;
+  readonly tracking: Tracking;
   readonly settings: SharedSettings;
   readonly sharing: ScriptSharing;
   readonly store: Store;
@@ -60,6 +63,8 @@ export class ServerServices implements NodeServices {
   readonly users: Users;
   readonly cluster: ClusterFacts;
   readonly subscriptions: Subscriptions;
+  readonly tracking: Tracking;
+  readonly monitors = new Monitors(() => this.now());
   readonly sharing: ScriptSharing;
   readonly scripts = new ScriptEngine(() => Date.now());
   readonly version = VERSION;
@@ -76,6 +81,7 @@ export class ServerServices implements NodeServices {
     this.users = parts.users;
     this.cluster = parts.cluster;
     this.subscriptions = parts.subscriptions;
+    this.tracking = parts.tracking;
     this.sharing = parts.sharing;
     parts.sharing.known = this.scripts;
     this.runId = parts.runId;

@@ -68,6 +68,23 @@ export class ReplyQueue {
     return this.#next - this.#oldest;
   }
 
+  /** Tokens up to this one, it included, are out, or behind nothing that waits. */
+  get released(): number {
+    return this.#oldest - 1;
+  }
+
+  /** Token of the newest entry. */
+  get newest(): number {
+    return this.#next - 1;
+  }
+
+  /** What was appended behind a deferred entry goes out before it, if that is the newest one. */
+  moveBehind(token: number): void {
+    if (token !== this.newest || token < this.#oldest) return;
+    const slot = token & this.#mask;
+    if (this.#acks[slot] === DEFERRED) this.#start[slot] = this.#base + this.#ended;
+  }
+
   /** True when everything was handed to the output. */
   get isEmpty(): boolean {
     return this.#oldest === this.#next && this.#ended === this.#sent;

@@ -15,9 +15,11 @@ import { inConfiguration, inFile, parseAclText } from '../commands/acl/acl-file.
 import { NOBODY, Users } from '../commands/acl/users.js';
 import { createCommandTable } from '../commands/all-commands.js';
 import { Dispatcher } from '../commands/dispatcher.js';
+import type { Monitors } from '../commands/monitors.js';
 import type { ShutdownEnded, ShutdownRequest } from '../commands/services.js';
 import { Statistics } from '../commands/statistics.js';
 import { Subscriptions } from '../commands/subscriptions.js';
+import { Tracking } from '../commands/tracking.js';
 import { Store } from '../store/store.js';
 import { AclFileStore } from './acl-file-store.js';
 import { AdminPort } from './admin-port.js';
@@ -97,6 +99,8 @@ export class TandisServer {
   #node!: ClusterNode;
   #dispatcher!: Dispatcher;
   #subscriptions!: Subscriptions;
+  #tracking!: Tracking;
+  #monitors!: Monitors;
   #housekeeping!: Housekeeping;
   #resolving: NodeJS.Timeout | undefined;
   /** The view that was installed at the last tick. */
@@ -142,7 +146,11 @@ export class TandisServer {
         beginTurn: () => this.#beginTurn(),
         prefetch: (keys) => this.#store.prefetch(keys),
         dispatch: (client, request) => this.#dispatcher.dispatch(client, request),
-        departed: (client) => this.#subscriptions.reset(client),
+        departed: (client) => {
+          this.#subscriptions.reset(client);
+          this.#tracking.disable(client);
+          this.#monitors.remove(client);
+        },
       },
       turnEnd,
       readMode,
@@ -252,6 +260,7 @@ export class TandisServer {
     this.#node = node;
     this.#subscriptions = new Subscriptions(node.publishing, (run) => setImmediate(run));
     node.publishing.subscribers = this.#subscriptions;
+    this.#tracking = this.#makeTracking(node);
     const services = new ServerServices({
       config,
       file: this.#options.file ?? null,
@@ -261,6 +270,7 @@ export class TandisServer {
       aclFile: this.#aclFile,
       cluster: new NodeClusterFacts(node, this.#store),
       subscriptions: this.#subscriptions,
+      tracking: this.#tracking,
       settings: node.sharedSettings,
       sharing: node.router.scripts,
       store: this.#store,
@@ -271,6 +281,7 @@ export class TandisServer {
       shutdown: (request, ended) => this.#shutdown(request, ended),
       abortShutdown: () => this.#abortLeaving(),
     });
+    this.#monitors = services.monitors;
     this.#dispatcher = new Dispatcher({
       table: this.#table,
       keyspace: node.keyspace,
@@ -280,6 +291,7 @@ export class TandisServer {
     });
     node.executor = this.#dispatcher;
     node.keyspace.events.running = () => this.#dispatcher.events;
+    node.keyspace.events.origin = () => this.#dispatcher.origin;
     shareSettings(config, node, this.#logger);
     this.#housekeeping = new Housekeeping({
       node,
@@ -293,6 +305,19 @@ export class TandisServer {
       },
     });
     return services;
+  }
+
+  #makeTracking(node: ClusterNode): Tracking {
+    const config = this.#config;
+    const clients = this.#clients;
+    const tracking = new Tracking(node.invalidation, {
+      get keysMax() {
+        return config.get('tracking-table-max-keys');
+      },
+      find: (id) => clients.find(id),
+    });
+    node.invalidation.clients = tracking;
+    return tracking;
   }
 
   #clusterHost(): ClusterHost {
@@ -360,6 +385,8 @@ export class TandisServer {
     this.#logger.warn('too few members are reached to serve with', {
       members: this.#node.state.view?.members.length ?? 0,
     });
+    // The others may go on changing keys without a word to this node.
+    this.#tracking.invalidateAll();
     for (const client of this.#clients.all()) {
       // Who waits, and tries nothing, knows that nothing was run.
       if (client.blocked?.isTrying === false) client.blocked.unblock(CLUSTER_DOWN);

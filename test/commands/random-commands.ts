@@ -79,7 +79,7 @@ const TEXTS = [
 ];
 const WORDS = ['foo', 'GETT', 'ho:st', 'se t', 'x'.repeat(200), 'hs\0et', 'a\r\nb', "qu'ote"];
 const DATABASES = ['0', '0', '1', '1', '-1', '99', 'x'];
-const GATHERING = ['mset', 'msetnx', 'rename', 'renamenx', 'copy'];
+const GATHERING = ['mset', 'msetnx', 'rename', 'renamenx', 'copy', 'move'];
 const SLEEPS = ['0', '0.001', 'x'];
 /** What is put in the place of an argument to make a command nearly valid. */
 const JUNK = [...NOT_INTEGERS, 'nx', 'EX', 'get', 'foo', '*'];
@@ -310,6 +310,7 @@ export class RandomCommands {
       () => ['RENAMENX', key(), key()],
       () => ['COPY', key(), key(), ...this.#copyOptions()],
       () => ['COPY', key(), key(), ...this.#copyOptions()],
+      () => ['MOVE', key(), this.#pick(DATABASES)],
       () => ['KEYS', this.#pick(['*', 'a*', '?', '{t}[12]', '[^a]', 'nul*', ''])],
       () => [
         'SCAN',

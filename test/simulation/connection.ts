@@ -2,6 +2,7 @@ import type { AclUser } from '../../lib/commands/acl/user.js';
 import type { ClientSession, ReplyMode } from '../../lib/commands/client-session.js';
 import { CommandOrder } from '../../lib/commands/command-order.js';
 import type { ClientSubscriptions } from '../../lib/commands/subscriptions.js';
+import type { ClientTracking } from '../../lib/commands/tracking.js';
 import type { Transaction, WatchedKeys } from '../../lib/commands/transaction.js';
 import type { BlockedClient } from '../../lib/commands/waiter.js';
 import { ReplyWriter } from '../../lib/protocol/reply-writer.js';
@@ -34,6 +35,8 @@ export class Connection implements ClientSession, ReplyOutput {
   user: AclUser;
   noEvict = false;
   subscriptions: ClientSubscriptions | null = null;
+  monitors = false;
+  tracking: ClientTracking | null = null;
   replyMode: ReplyMode = 'on';
   transaction: Transaction | null = null;
   watched: WatchedKeys | null = null;
@@ -93,6 +96,7 @@ export class Connection implements ClientSession, ReplyOutput {
   close(): void {
     this.#isOpen = false;
     this.process.connections.delete(this);
+    this.process.tracking.disable(this);
     if (this.blocked === null && this.subscriptions === null) return;
     this.#scheduler.at(this.#random.between(0.02, 0.5), () =>
       this.process.input('client gone', () => {
@@ -156,6 +160,10 @@ export class Connection implements ClientSession, ReplyOutput {
     this.reply.raw(bytes, 0, bytes.length);
     this.#queue.endReply(0);
     this.process.wantDrain(this);
+  }
+
+  afterReplies(): void {
+    throw new Error('no client redirects to another');
   }
 
   endReply(acks: number): number {

@@ -12,9 +12,11 @@ import type { Place } from '../../lib/cluster/placement.js';
 import { Users } from '../../lib/commands/acl/users.js';
 import { createCommandTable } from '../../lib/commands/all-commands.js';
 import { Dispatcher } from '../../lib/commands/dispatcher.js';
+import { Monitors } from '../../lib/commands/monitors.js';
 import type { NodeServices } from '../../lib/commands/services.js';
 import { Statistics } from '../../lib/commands/statistics.js';
 import { Subscriptions } from '../../lib/commands/subscriptions.js';
+import { Tracking } from '../../lib/commands/tracking.js';
 import { Store } from '../../lib/store/store.js';
 import type { Random } from '../support/control-network.js';
 import type { Connection } from './connection.js';
@@ -84,6 +86,7 @@ export class Process implements LinkOwner, ClusterHost {
   readonly store: Store;
   readonly dispatcher: Dispatcher;
   readonly subscriptions: Subscriptions;
+  readonly tracking: Tracking;
   readonly startedAt: number;
   hasEnded = false;
   /** Infinite until then. */
@@ -130,6 +133,11 @@ export class Process implements LinkOwner, ClusterHost {
       world.scheduler.at(0, () => this.input('later', run)),
     );
     this.node.publishing.subscribers = this.subscriptions;
+    this.tracking = new Tracking(this.node.invalidation, {
+      keysMax: 0,
+      find: (id) => [...this.connections].find((connection) => connection.id === id),
+    });
+    this.node.invalidation.clients = this.tracking;
     this.dispatcher = new Dispatcher({
       table: TABLE,
       keyspace: this.node.keyspace,
@@ -138,6 +146,7 @@ export class Process implements LinkOwner, ClusterHost {
       services: this.#services(),
     });
     this.node.executor = this.dispatcher;
+    this.node.keyspace.events.origin = () => this.dispatcher.origin;
     world.trace.started(this);
     this.#turn('start', () => this.node.start(this.monotonic, this.wall));
     this.#tickLater();
@@ -386,6 +395,8 @@ export class Process implements LinkOwner, ClusterHost {
       users: this.users,
       statistics: new Statistics(),
       subscriptions: this.subscriptions,
+      tracking: this.tracking,
+      monitors: new Monitors(() => this.wall),
       now: () => this.wall,
       after: (delayMs: number, run: () => void) =>
         this.#world.scheduler.at(delayMs, () => this.input('timer', run)),

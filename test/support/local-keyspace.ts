@@ -76,7 +76,7 @@ class LocalWaits implements KeyWaits {
 /** Keyspace, router and barrier of a node without cluster, over plain Maps: what dispatcher and handlers are tested on. */
 export class LocalNode implements Keyspace, Router, WriteBarrier {
   now = 0;
-  readonly events = new KeyspaceEvents(() => undefined);
+  readonly events = new KeyspaceEvents({ publish: () => undefined, invalidate: () => undefined });
   clock: () => number = Date.now;
   executor: Executor | null = null;
   /** Whether keys are here; otherwise commands on keys are submitted, and wait for `runSubmitted`. */
@@ -400,6 +400,15 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
     const key = request.latin1(toIndex);
     keys.set(key, { ...entry, key, version: ++this.#lastVersion });
     this.#deletes.set(entry.key, (this.#deletes.get(entry.key) ?? 0) + 1);
+    this.#changed();
+  }
+
+  move(db: number, request: Request, index: number, toDb: number): void {
+    const key = request.latin1(index);
+    const entry = this.databases[db]!.get(key)!;
+    this.databases[db]!.delete(key);
+    this.databases[toDb]!.set(key, { ...entry, version: ++this.#lastVersion });
+    this.#deletes.set(key, (this.#deletes.get(key) ?? 0) + 1);
     this.#changed();
   }
 

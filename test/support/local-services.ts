@@ -10,6 +10,7 @@ import { createCommandTable } from '../../lib/commands/all-commands.js';
 import type { ClientSession, ReplyMode } from '../../lib/commands/client-session.js';
 import { CommandOrder } from '../../lib/commands/command-order.js';
 import { Dispatcher } from '../../lib/commands/dispatcher.js';
+import { Monitors } from '../../lib/commands/monitors.js';
 import { ScriptEngine } from '../../lib/commands/scripting/script-engine.js';
 import type {
   NodeServices,
@@ -19,6 +20,7 @@ import type {
 } from '../../lib/commands/services.js';
 import { Statistics } from '../../lib/commands/statistics.js';
 import { type ClientSubscriptions, Subscriptions } from '../../lib/commands/subscriptions.js';
+import { type ClientTracking, Tracking } from '../../lib/commands/tracking.js';
 import type { Transaction, WatchedKeys } from '../../lib/commands/transaction.js';
 import type { BlockedClient } from '../../lib/commands/waiter.js';
 import { keySlot } from '../../lib/protocol/crc16.js';
@@ -51,6 +53,8 @@ export class FakeClient implements ClientSession {
   user: AclUser;
   noEvict = false;
   subscriptions: ClientSubscriptions | null = null;
+  monitors = false;
+  tracking: ClientTracking | null = null;
   replyMode: ReplyMode = 'on';
   transaction: Transaction | null = null;
   watched: WatchedKeys | null = null;
@@ -94,6 +98,10 @@ export class FakeClient implements ClientSession {
 
   push(bytes: Buffer): void {
     this.#queue.push({ token: ++this.#token, acks: 0, bytes: Buffer.from(bytes) });
+  }
+
+  afterReplies(run: () => void): void {
+    run();
   }
 
   deferReply(): number {
@@ -145,6 +153,12 @@ const NO_OTHERS: Distribution = {
   publish: () => 0,
 };
 
+const NOBODY_TO_TELL = {
+  isTold: true,
+  announce: () => undefined,
+  whenTold: (done: () => void) => done(),
+};
+
 /** A dispatcher on a LocalNode, with a clock and timers that tests move. */
 export class TestNode {
   readonly local = new LocalNode();
@@ -156,6 +170,11 @@ export class TestNode {
   readonly statistics = new Statistics();
   readonly clients = new Set<FakeClient>();
   readonly subscriptions = new Subscriptions(NO_OTHERS, (run) => setImmediate(run));
+  readonly tracking = new Tracking(NOBODY_TO_TELL, {
+    keysMax: 0,
+    find: (id) => this.#find(id),
+  });
+  readonly monitors = new Monitors(() => this.time);
   readonly shutdowns: ShutdownRequest[] = [];
   /** Given by SHUTDOWN: ends it with an error. */
   shutdownEnded: ShutdownEnded | null = null;
@@ -220,6 +239,10 @@ export class TestNode {
     }
   }
 
+  #find(id: number): FakeClient | undefined {
+    return [...this.clients].find((client) => client.id === id && client.closed !== 'killed');
+  }
+
   #services(): NodeServices {
     const node = this;
     const services: NodeServices = {
@@ -230,6 +253,7 @@ export class TestNode {
           return node.clients.size;
         },
         all: () => [...node.clients].filter((client) => client.closed !== 'killed'),
+        find: (id) => node.#find(id),
       },
       users: this.users,
       readAclFile: () => ({ content: node.aclFile }),
@@ -275,6 +299,8 @@ export class TestNode {
         }),
       },
       subscriptions: this.subscriptions,
+      tracking: this.tracking,
+      monitors: this.monitors,
       version: '0.1.0',
       runId: 'b'.repeat(40),
       startedAt: this.time,

@@ -379,6 +379,57 @@ export const connectionFacts: readonly CommandFacts[] = [
         complexity: 'O(1)',
       },
       {
+        name: 'tracking',
+        arity: -3,
+        flags: 'noscript loading stale',
+        categories: 'slow connection',
+        summary: 'Enable or disable server assisted client side caching support',
+        since: '6.0.0',
+        group: 'connection',
+        complexity: 'O(1). Some options may introduce additional complexity.',
+        arguments: [
+          {
+            name: 'status',
+            type: 'oneof',
+            arguments: [
+              { name: 'on', type: 'pure-token', token: 'ON' },
+              { name: 'off', type: 'pure-token', token: 'OFF' },
+            ],
+          },
+          { name: 'client-id', type: 'integer', token: 'REDIRECT', flags: 'optional' },
+          {
+            name: 'prefix',
+            type: 'string',
+            token: 'PREFIX',
+            flags: 'optional multiple multiple_token',
+          },
+          { name: 'bcast', type: 'pure-token', token: 'BCAST', flags: 'optional' },
+          { name: 'optin', type: 'pure-token', token: 'OPTIN', flags: 'optional' },
+          { name: 'optout', type: 'pure-token', token: 'OPTOUT', flags: 'optional' },
+          { name: 'noloop', type: 'pure-token', token: 'NOLOOP', flags: 'optional' },
+        ],
+      },
+      {
+        name: 'caching',
+        arity: 3,
+        flags: 'noscript loading stale',
+        categories: 'slow connection',
+        summary: 'Instruct the server about tracking or not keys in the next request',
+        since: '6.0.0',
+        group: 'connection',
+        complexity: 'O(1)',
+        arguments: [
+          {
+            name: 'mode',
+            type: 'oneof',
+            arguments: [
+              { name: 'yes', type: 'pure-token', token: 'YES' },
+              { name: 'no', type: 'pure-token', token: 'NO' },
+            ],
+          },
+        ],
+      },
+      {
         name: 'trackinginfo',
         arity: 2,
         flags: 'noscript loading stale',

@@ -253,6 +253,15 @@ export const observationFacts: readonly CommandFacts[] = [
     complexity: 'O(N) where N is the total number of keys in all databases',
   },
   {
+    name: 'monitor',
+    arity: 1,
+    flags: 'admin noscript loading stale',
+    categories: 'admin slow dangerous',
+    summary: 'Listen for all requests received by the server in real time',
+    since: '1.0.0',
+    group: 'server',
+  },
+  {
     name: 'bgsave',
     arity: -1,
     flags: 'admin noscript no_async_loading',

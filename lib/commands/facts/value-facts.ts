@@ -23,6 +23,21 @@ export const valueFacts: readonly CommandFacts[] = [
     ],
   },
   {
+    name: 'move',
+    arity: 3,
+    flags: 'write fast',
+    categories: 'keyspace write fast',
+    keySpecs: [{ flags: 'RW access update', begin: 1, last: 0, step: 1, limit: 0 }],
+    summary: 'Move a key to another database',
+    since: '1.0.0',
+    group: 'generic',
+    complexity: 'O(1)',
+    arguments: [
+      { name: 'key', type: 'key', keySpecIndex: 0 },
+      { name: 'db', type: 'integer' },
+    ],
+  },
+  {
     name: 'dump',
     arity: 2,
     flags: 'readonly',

@@ -11,7 +11,7 @@ import type { ClientSession } from '../client-session.js';
 import { Errors, notInScript } from '../errors.js';
 import type { NodeServices } from '../services.js';
 import { type CommandSpec, QueueMode, type StepCommands } from '../spec.js';
-import { arityFits, type CommandTable, keyCount, keyIndex } from '../table.js';
+import { arityFits, type CommandTable, keyPlaces } from '../table.js';
 import type { RunningScript } from './redis-library.js';
 import type { ScriptEngine } from './script-engine.js';
 import type { ScriptText } from './script-header.js';
@@ -208,7 +208,7 @@ export class ScriptRun implements Step, RunningScript {
     else if (spec!.name === 'select') this.#select(request, reply);
     else {
       this.hasWritten ||= spec!.write;
-      commands.run(client, spec!, request, this.#db, reply);
+      commands.run(client, spec!, request, this.#db, reply, 'lua');
     }
     this.#machine!.lookAtClock();
     return reply.buffer.subarray(0, reply.length);
@@ -257,11 +257,10 @@ export class ScriptRun implements Step, RunningScript {
   /** A node that is alone has all keys, as a Redis without cluster has. */
   #isDeclared(spec: CommandSpec, request: Request): boolean {
     if (!spec.hasKeys || this.#parts.services.cluster.members.length <= 1) return true;
-    const count = keyCount(spec, request);
-    for (let i = 0; i < count; i++) {
-      const key = request.latin1(keyIndex(spec, request, i));
-      if (!this.#declared.has(`${this.#db}:${key}`)) return false;
-    }
-    return true;
+    const { keys, databases } = keyPlaces(spec, request, this.#db);
+    return keys.every((index, number) => {
+      const db = databases?.[number] ?? this.#db;
+      return this.#declared.has(`${db}:${request.latin1(index)}`);
+    });
   }
 }
