@@ -39,21 +39,36 @@ function clusterCommand(program: Command, path: string): void {
 }
 
 function statusCommand(program: Command): void {
-  program
-    .command('status')
-    .description('show the members of a cluster')
-    .helpOption('--help', 'show help')
-    .option('-p, --port <port>', 'client port of any node', integer, 7001)
-    .option('-h, --host <host>', 'its host', '127.0.0.1')
-    .option('-a, --password <password>', 'password (REDISCLI_AUTH is read too)')
+  const command = program.command('status').description('show the members of a cluster');
+  addNodeOptions(command)
     .option('--json', 'as JSON', false)
     .action(async (options) => {
-      const { REDISCLI_AUTH } = process.env;
-      const password = options.password ?? REDISCLI_AUTH ?? '';
       const { showStatus } = await import('./show-status.js');
-      process.exitCode = await showStatus({ ...options, password });
+      process.exitCode = await showStatus({ ...options, password: passwordOf(options) });
     });
 }
+
+function drainCommand(program: Command): void {
+  const command = program
+    .command('drain')
+    .description('let a node hand its keys over and end; it answers until it has');
+  addNodeOptions(command).action(async (options) => {
+    const { drainNode } = await import('./drain-node.js');
+    process.exitCode = await drainNode({ ...options, password: passwordOf(options) });
+  });
+}
+
+/** Options of a command that asks one node. */
+function addNodeOptions(command: Command): Command {
+  return command
+    .helpOption('--help', 'show help')
+    .option('-p, --port <port>', 'client port of the node', integer, 7001)
+    .option('-h, --host <host>', 'its host', '127.0.0.1')
+    .option('-a, --password <password>', 'password (REDISCLI_AUTH is read too)');
+}
+
+const passwordOf = ({ password }: { password?: string }): string =>
+  password ?? process.env['REDISCLI_AUTH'] ?? '';
 
 /**
  * The command line. Bad options: one line on stderr and exit status 2; what fails at run time ends with status 1.
@@ -71,6 +86,7 @@ export async function runProgram(args: readonly string[], path: string): Promise
   serverCommand(program);
   clusterCommand(program, path);
   statusCommand(program);
+  drainCommand(program);
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {

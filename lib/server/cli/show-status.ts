@@ -24,7 +24,7 @@ export interface MemberStatus {
   readonly operationsPerSecond: number | null;
 }
 
-interface NodeLine {
+export interface NodeLine {
   readonly id: string;
   readonly host: string;
   readonly port: number;
@@ -52,11 +52,13 @@ export function parseInfo(text: string): Map<string, string> {
   return facts;
 }
 
-async function ask<Answer>(
+/** Asks a node over a connection of its own, which has so many milliseconds for each answer. */
+export async function ask<Answer>(
   host: string,
   port: number,
   password: string,
   question: (client: Redis) => Promise<Answer>,
+  answerMs = ANSWER_MS,
 ): Promise<Answer> {
   const client = new Redis({
     host,
@@ -67,7 +69,7 @@ async function ask<Answer>(
     retryStrategy: null,
     maxRetriesPerRequest: 0,
     connectTimeout: ANSWER_MS,
-    commandTimeout: ANSWER_MS,
+    commandTimeout: answerMs,
   });
   // The error that matters is the one that the question ends with.
   let failure: Error | undefined;
