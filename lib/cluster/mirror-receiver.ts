@@ -227,7 +227,7 @@ export class MirrorReceiver {
     const { db, buffer, keyStart, keyEnd } = frame;
     const deletedAt = Math.max(this.#deletedAt(found), frame.expireAt);
     if (frame.type !== ValueType.None) {
-      this.#state.absences.count(store.hashOf(buffer, keyStart, keyEnd));
+      this.#state.absences.count(db, store.hashOf(buffer, keyStart, keyEnd));
     }
     const ref =
       found === 0

@@ -131,7 +131,7 @@ export class Watching implements ReplySink {
     const slot = keySlot(key, 0, key.length);
     if (view === null || !this.#state.isCertain(slot)) return null;
     const { number, coordinator } = view.id;
-    return `${number}:${coordinator}:${self.id}:${db}:${absences.of(store.hashOf(key, 0, key.length))}`;
+    return `${number}:${coordinator}:${self.id}:${db}:${absences.of(db, store.hashOf(key, 0, key.length))}`;
   }
 
   // --- ReplySink

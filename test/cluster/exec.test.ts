@@ -113,6 +113,7 @@ const WATCHES: readonly Watch[] = [
   { before: [], waits: 'never', other: ['SET k v PXAT 1', 'GET k'] },
   { before: [], waits: 'after', other: [expiring] },
   { before: [], waits: 'never', other: ['DEL k'] },
+  { before: [], waits: 'never', other: ['SELECT 1', 'SET k v', 'DEL k', 'SELECT 0'] },
   { before: ['SET k v'], waits: 'never', other: ['SET k v PXAT 1'] },
   { before: ['SET k v'], waits: 'never', other: ['PEXPIREAT k 1'] },
   { before: [], waits: 'never', other: ['PEXPIREAT k 1'] },

@@ -401,6 +401,9 @@ function isOpen([name = '', ...args]: readonly string[]): boolean {
   if (RANDOM.includes(name)) return true;
   // Another score, and what a range by member gives is no longer defined.
   if (name === 'ZADD' && EVEN_KEYS.includes(args[0]!)) return true;
+  // A cluster refuses other patterns, and says so before it finds a syntax error behind them.
+  if (name.startsWith('SORT') && args[args.indexOf('GET') + 1] !== '#' && args.includes('GET'))
+    return true;
   if (name.endsWith('SCAN'))
     return args.at(-1) !== '100000' || args[name === 'SCAN' ? 0 : 1] !== '0';
   return name === 'COMMAND' || name === 'OBJECT';

@@ -66,20 +66,24 @@ export class RandomTransactions implements Commands {
     drawn.push([this.#chance(0.85) ? 'EXEC' : 'DISCARD']);
   }
 
-  /**
-   * What changes a key for certain, or for certain does not: a delete of one that had expired when it was watched, and a SET that
-   * expires at once, count as changes for one of the two servers only.
-   */
+  /** What changes a key, or does not: also one that is not there, or not for long. */
   #byOthers(): void {
     if (!this.#mix.others) return;
     while (this.#chance(0.25)) {
       const [key] = this.#someKeys();
-      const command = this.#pick([
-        ['SET', key!, 'other'],
-        ['APPEND', key!, 'x'],
-        ['STRLEN', key!],
+      const commands = this.#pick([
+        [['SET', key!, 'other']],
+        [['APPEND', key!, 'x']],
+        [['STRLEN', key!]],
+        [['DEL', key!]],
+        [['PEXPIREAT', key!, '1']],
+        // When Redis stops to count what has expired is open, unless somebody looks.
+        [
+          ['SET', key!, 'over', 'PXAT', '1'],
+          ['GET', key!],
+        ],
       ]);
-      this.#drawn.push([OTHER_CLIENT, ...command]);
+      for (const command of commands) this.#drawn.push([OTHER_CLIENT, ...command]);
     }
   }
 

@@ -164,7 +164,7 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
 
   #markOf(db: number, key: string): WatchMark {
     const entry = this.databases[db]!.get(key);
-    if (entry === undefined) return `absent, ${this.#deletes.get(key) ?? 0} deletes`;
+    if (entry === undefined) return `absent, ${this.#deletes.get(`${db}:${key}`) ?? 0} deletes`;
     return this.#isOver(entry) ? 'over' : entry.version;
   }
 
@@ -237,8 +237,9 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
   peek(db: number, request: Request, index: number): Ref {
     const entry = this.databases[db]!.get(request.latin1(index));
     if (entry === undefined) return 0;
-    if (entry.expireAt !== 0 && entry.expireAt <= this.now) {
+    if (this.#isOver(entry)) {
       this.databases[db]!.delete(entry.key);
+      this.#countDelete(db, entry.key);
       return 0;
     }
     this.#refDatabases.push(db);
@@ -388,8 +389,9 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
 
   remove(ref: Ref): void {
     const { key } = this.#refs[ref]!;
-    this.databases[this.#refDatabases[ref]!]!.delete(key);
-    this.#deletes.set(key, (this.#deletes.get(key) ?? 0) + 1);
+    const db = this.#refDatabases[ref]!;
+    this.databases[db]!.delete(key);
+    this.#countDelete(db, key);
     this.#changed();
   }
 
@@ -399,7 +401,7 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
     keys.delete(entry.key);
     const key = request.latin1(toIndex);
     keys.set(key, { ...entry, key, version: ++this.#lastVersion });
-    this.#deletes.set(entry.key, (this.#deletes.get(entry.key) ?? 0) + 1);
+    this.#countDelete(db, entry.key);
     this.#changed();
   }
 
@@ -414,6 +416,11 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
 
   atomically(changes: () => void): void {
     changes();
+  }
+
+  #countDelete(db: number, key: string): void {
+    const id = `${db}:${key}`;
+    this.#deletes.set(id, (this.#deletes.get(id) ?? 0) + 1);
   }
 
   #changed(): void {
