@@ -100,7 +100,10 @@ function moveParts(call: Call, key: string, from: string): Call[] {
   return [{ ...call, args: ['RPUSH', key, textOf(call.reply!)], reply: null }];
 }
 
-/** Elements that a move of unknown outcome has brought here: which it was is known by who saw them. */
+/**
+ * Elements that moves of unknown outcome may have brought here: which they were is known by who saw them. One that nobody saw,
+ * as it was deleted, was counted all the same.
+ */
 function unseenMoves(calls: readonly Call[], parts: readonly Call[], key: string): Call[] {
   const moves = calls.filter(
     ({ args, outcome }) =>
@@ -115,8 +118,9 @@ function unseenMoves(calls: readonly Call[], parts: readonly Call[], key: string
     parts.flatMap(({ args }) => (args[0]!.endsWith('PUSH') ? args.slice(2) : [])),
   );
   const seen = new Set(parts.flatMap(elementsOf));
-  const unseen = [...seen].filter((element) => !put.has(element)).slice(0, moves.length);
-  return unseen.map((element) => ({
+  const known = [...seen].filter((element) => !put.has(element)).slice(0, moves.length);
+  const unknown = moves.slice(known.length).map(({ id }) => `nobody saw ${id}`);
+  return [...known, ...unknown].map((element) => ({
     ...first,
     args: ['RPUSH', key, element],
     outcome: 'unknown',

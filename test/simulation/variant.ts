@@ -19,6 +19,8 @@ export interface Variant {
   readonly options?: Partial<Profile>;
   /** A seed that finds it soon; a change of the code moves that to another one near by. */
   readonly seed: number;
+  /** Few seeds find it: it is left to `npm run simulate:variants`. */
+  readonly isRare?: true;
 }
 
 /** The text with the edits made; throws where one does not fit exactly once. */

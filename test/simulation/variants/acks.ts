@@ -8,7 +8,8 @@ export const ACK_VARIANTS: readonly Variant[] = [
     invariant: 'I2',
     edits: [edit('keyspace.js', 'return this.#waits.count;', 'this.#waits.clear(); return 0;')],
     profile: 'crash',
-    seed: 1,
+    options: { durationMs: 2500 },
+    seed: 3,
   },
   {
     name: 'ack-before-apply',
@@ -33,6 +34,7 @@ export const ACK_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'crash',
+    options: { durationMs: 1500 },
     seed: 1,
   },
   {
@@ -47,7 +49,8 @@ export const ACK_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'slow',
-    seed: 7,
+    options: { clients: 12, keys: 2, faultEveryMs: 300, kinds: 'rc', durationMs: 5000 },
+    seed: 1,
   },
   {
     name: 'blind-retry',
@@ -61,6 +64,14 @@ export const ACK_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'crash',
-    seed: 3,
+    options: {
+      clients: 12,
+      faultEveryMs: 300,
+      thinkMsMax: 6,
+      stickyShare: 0.3,
+      kinds: 'c',
+      durationMs: 5000,
+    },
+    seed: 1,
   },
 ];

@@ -14,7 +14,8 @@ export const ANCHOR_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'crash',
-    seed: 1,
+    options: { durationMs: 2000 },
+    seed: 2,
   },
   {
     name: 'certain-too-early',
@@ -24,7 +25,8 @@ export const ANCHOR_VARIANTS: readonly Variant[] = [
       edit('records.js', 'return this.#state.now >= this.#state.certainFrom;', 'return true;'),
     ],
     profile: 'alone',
-    seed: 1,
+    options: { durationMs: 4000 },
+    seed: 4,
   },
   {
     name: 'two-winners',
@@ -34,6 +36,7 @@ export const ANCHOR_VARIANTS: readonly Variant[] = [
       edit('grants.js', 'return { rejected: this.#primaryOf(ref, peer) };', `return 'grant';`),
     ],
     profile: 'calm',
+    options: { durationMs: 1000 },
     seed: 1,
   },
 ];

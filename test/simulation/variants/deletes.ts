@@ -10,6 +10,7 @@ export const DELETE_VARIANTS: readonly Variant[] = [
       edit('cluster-state.js', 'if (view.members.length > 1) this.keepsTombstones = true;', ''),
     ],
     profile: 'crash',
+    options: { durationMs: 2000 },
     seed: 1,
   },
   {
@@ -24,7 +25,8 @@ export const DELETE_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'slow',
-    seed: 1,
+    options: { durationMs: 3000 },
+    seed: 3,
   },
   {
     name: 'copy-without-expiry',
@@ -38,6 +40,7 @@ export const DELETE_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'crash',
+    options: { durationMs: 3000 },
     seed: 1,
   },
   {
@@ -52,6 +55,7 @@ export const DELETE_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'keyspace',
+    options: { durationMs: 5000 },
     seed: 2,
   },
   {
@@ -66,6 +70,7 @@ export const DELETE_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'partition',
+    options: { splits: 1 },
     seed: 1,
   },
   {
@@ -80,6 +85,7 @@ export const DELETE_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'collections-split',
-    seed: 1,
+    options: { splits: 2 },
+    seed: 2,
   },
 ];

@@ -15,7 +15,8 @@ export const LEASE_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'pause',
-    seed: 1,
+    options: { durationMs: 4000 },
+    seed: 2,
   },
   {
     name: 'no-short-lease',
@@ -29,6 +30,7 @@ export const LEASE_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'alone',
+    options: { durationMs: 10000 },
     seed: 5,
   },
   {
@@ -43,7 +45,8 @@ export const LEASE_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'links',
-    seed: 3,
+    seed: 22,
+    isRare: true,
   },
   {
     name: 'lease-from-pong',
@@ -57,7 +60,8 @@ export const LEASE_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'late',
-    seed: 2,
+    options: { nodeTimeoutMs: 500, durationMs: 4000 },
+    seed: 1,
   },
   {
     name: 'early-promotion',
@@ -71,7 +75,8 @@ export const LEASE_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'links',
-    seed: 3,
+    options: { durationMs: 4000 },
+    seed: 2,
   },
   {
     name: 'read-without-grant',
@@ -85,7 +90,8 @@ export const LEASE_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'roam',
-    seed: 3,
+    options: { durationMs: 4000 },
+    seed: 1,
   },
   {
     name: 'read-after-lease',
@@ -99,7 +105,8 @@ export const LEASE_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'alone',
-    seed: 1,
+    options: { durationMs: 4000 },
+    seed: 4,
   },
   {
     name: 'sleep-keeps-leases',
@@ -107,6 +114,7 @@ export const LEASE_VARIANTS: readonly Variant[] = [
     invariant: 'I6',
     edits: [edit('membership/membership.js', 'leases.voidHeld(); peers.slept(now);', '')],
     profile: 'stop',
+    options: { durationMs: 4000 },
     seed: 1,
   },
 ];

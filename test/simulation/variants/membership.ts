@@ -16,6 +16,7 @@ export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'resets',
+    options: { durationMs: 4000 },
     seed: 1,
   },
   {
@@ -36,7 +37,7 @@ export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'alone',
-    options: { faults: { partition: 1 }, patienceMs: 0, readShare: 0.2 },
+    options: { faults: { partition: 1 }, patienceMs: 0, readShare: 0.2, durationMs: 4000 },
     seed: 4,
   },
   {
@@ -52,7 +53,8 @@ export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'links',
-    seed: 23,
+    seed: 46,
+    isRare: true,
   },
   {
     name: 'base-is-installed',
@@ -67,6 +69,7 @@ export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
       edit('membership/view-change.js', 'if (highest === null) return false;', 'return false;'),
     ],
     profile: 'links',
-    seed: 122,
+    options: { nodeTimeoutMs: 500, faultEveryMs: 300, faults: { cut: 1 }, durationMs: 4000 },
+    seed: 5,
   },
 ];

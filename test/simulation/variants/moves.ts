@@ -22,6 +22,7 @@ export const MOVE_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'joins',
+    options: { durationMs: 4000 },
     seed: 1,
   },
   {
@@ -46,7 +47,8 @@ export const MOVE_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'roam',
-    seed: 2,
+    options: { durationMs: 4000 },
+    seed: 3,
   },
   {
     name: 'zones-ignored',
@@ -54,6 +56,7 @@ export const MOVE_VARIANTS: readonly Variant[] = [
     invariant: 'I3',
     edits: [edit('placement.js', 'this.#hasZones = zones.count > 1;', 'this.#hasZones = false;')],
     profile: 'zones',
+    options: { durationMs: 1000 },
     seed: 1,
   },
   {
@@ -83,6 +86,7 @@ export const MOVE_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'collections-roam',
+    options: { durationMs: 2000 },
     seed: 1,
   },
   {
@@ -92,6 +96,7 @@ export const MOVE_VARIANTS: readonly Variant[] = [
     edits: [edit('changes.js', 'const hasCopy = move.copyOffset !== 0;', 'const hasCopy = true;')],
     profile: 'collections-roam',
     options: { partBytes: 200_000, faults: { crash: 1 }, faultEveryMs: 500, spares: 1 },
-    seed: 11,
+    seed: 25,
+    isRare: true,
   },
 ];

@@ -14,7 +14,8 @@ export const STEP_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'crash',
-    seed: 2,
+    options: { durationMs: 2000 },
+    seed: 1,
   },
   {
     name: 'half-edit',
@@ -28,7 +29,8 @@ export const STEP_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'collections',
-    seed: 3,
+    options: { durationMs: 2000 },
+    seed: 2,
   },
   {
     name: 'large-step-let-go',
@@ -56,6 +58,7 @@ export const STEP_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'transfers',
+    options: { durationMs: 1000 },
     seed: 1,
   },
   {

@@ -32,4 +32,36 @@ export const WAITING_VARIANTS: readonly Variant[] = [
     options: { durationMs: 4000 },
     seed: 3,
   },
+  {
+    name: 'messages-sent-again',
+    breaks: 'what was on its way when a connection broke is sent again with the next one',
+    invariant: '0020',
+    edits: [
+      edit(
+        'lossy-stream.js',
+        'if (endOffset - (end - start) - FRAME_HEADER_BYTES < this.#sent) return;',
+        '',
+      ),
+      edit('lossy-stream.js', 'old.eachFrame(this.#sent,', 'old.eachFrame(old.ackedOffset,'),
+    ],
+    profile: 'messages',
+    options: { faults: { reset: 1 }, faultEveryMs: 60, delayMsMax: 15, durationMs: 2500 },
+    seed: 1,
+  },
+  {
+    name: 'newcomer-untold',
+    breaks: 'who has not said yet what it has subscribers for is sent nothing',
+    invariant: '0020',
+    edits: [edit('publishing.js', 'members.has(peer) || !peer.hasAnnounced', 'members.has(peer)')],
+    profile: 'messages',
+    options: {
+      faults: { join: 1, crash: 1 },
+      faultEveryMs: 300,
+      delayMsMax: 15,
+      clients: 14,
+      thinkMsMax: 5,
+      durationMs: 5000,
+    },
+    seed: 2,
+  },
 ];
