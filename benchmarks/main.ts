@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { nodeTls } from '../test/support/certificates.js';
 import { CASES, type Case, type ServerName } from './compare/cases.js';
 import { compareLoad, type Progress, type Side } from './compare/compare-load.js';
 import { compareMemory } from './compare/compare-memory.js';
@@ -23,7 +24,9 @@ import { endChildrenOnExit } from './servers/children.js';
 import { redisLauncher, versionOf } from './servers/redis.js';
 import { redisClusterLauncher } from './servers/redis-cluster.js';
 import type { Launcher } from './servers/server.js';
-import { tandisLauncher } from './servers/tandis.js';
+import { type TandisOptions, tandisLauncher } from './servers/tandis.js';
+
+const SECRET = ['--cluster-secret', 'of the benchmarks alone'];
 
 interface Options {
   readonly only?: string[];
@@ -156,10 +159,16 @@ async function main(): Promise<void> {
   }
   const settings = settingsFrom(options);
   const tandis = { nodeArgs: [], serverArgs: options.serverArgs };
+  const withBus = (args: readonly string[]): TandisOptions => ({
+    ...tandis,
+    serverArgs: [...tandis.serverArgs, ...args],
+  });
   const { node } = options;
   const launchers: Launchers = {
     tandis: tandisLauncher(tandis),
     ...(node === undefined ? {} : { 'tandis-on': tandisLauncher({ ...tandis, node }) }),
+    'tandis-secret': tandisLauncher(withBus(SECRET)),
+    'tandis-tls': tandisLauncher(withBus(['--tls-cluster', 'yes', ...nodeTls()])),
     redis: redisLauncher('redis', 'redis-server'),
     'redis-cluster': redisClusterLauncher(versionOf('redis-server')),
     valkey: redisLauncher('valkey', 'valkey-server'),

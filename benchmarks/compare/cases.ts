@@ -1,7 +1,11 @@
 import type { Waits, WorkloadName } from '../load/run-spec.js';
 
-/** `tandis-on` is Tandis on another version of Node, where one was given. */
-export type ServerName = 'tandis' | 'tandis-on' | 'redis' | 'valkey' | 'redis-cluster';
+/**
+ * `tandis-on` is Tandis on another version of Node, where one was given; `tandis-secret` and `tandis-tls` protect what members
+ * say to one another.
+ */
+export type TandisName = 'tandis' | 'tandis-on' | 'tandis-secret' | 'tandis-tls';
+export type ServerName = TandisName | 'redis' | 'valkey' | 'redis-cluster';
 
 /** One of the sides of a comparison. */
 export interface Subject {
@@ -39,7 +43,7 @@ const WAIT_LABELS: Record<Waits, string> = {
   batch: 'one WAIT per batch',
 };
 
-const tandis = (nodes: number, server: 'tandis' | 'tandis-on' = 'tandis'): Subject => ({
+const tandis = (nodes: number, server: TandisName = 'tandis'): Subject => ({
   server,
   nodes,
   waits: 'none',
@@ -62,6 +66,13 @@ const onTwo = (waits: Waits): Subject[] => [
   tandis(2),
   ...PEERS.map((name) => peer(name, 2, waits)),
   tandis(2, 'tandis-on'),
+];
+
+/** What protecting the bus costs. */
+const busProtected = (): Subject[] => [
+  tandis(2),
+  tandis(2, 'tandis-secret'),
+  tandis(2, 'tandis-tls'),
 ];
 
 /** Three nodes for the clients on either side, and every write on two nodes. */
@@ -110,6 +121,14 @@ export const CASES: readonly Case[] = [
   load('set-acked-1', 'SET acknowledged on two nodes, 1 deep', 'set', 1, onTwo('each')),
   load('set-acked-16', 'SET acknowledged on two nodes, 16 deep', 'set', 16, onTwo('each')),
   load('set-acked-16-batch', 'SET acknowledged on two nodes, 16 deep', 'set', 16, onTwo('batch')),
+  load('set-protected-1', 'SET on two nodes, the bus protected, 1 deep', 'set', 1, busProtected()),
+  load(
+    'set-protected-16',
+    'SET on two nodes, the bus protected, 16 deep',
+    'set',
+    16,
+    busProtected(),
+  ),
   load(
     'set-replica-1',
     'SET on two nodes, the replica not waited for, 1 deep',

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { certificatePath } from '../support/certificates.js';
 import { clientOf, freePorts, tandis } from './processes.js';
 
 /** A node that still runs by then has not noticed that its launcher is gone. */
@@ -22,6 +23,22 @@ t.test('the launcher starts a cluster, reports a death, and ends all nodes', asy
   t.equal(await run.ended, 0);
   t.match(run.out, new RegExp(`${port + 1} \\| node ${port + 1} has ended`));
   t.match(run.out, new RegExp(`${port + 2} \\| node ${port + 2} has ended`));
+});
+
+t.test('a cluster whose nodes speak TLS, to clients and to one another', async (t) => {
+  const port = await freePorts(2);
+  const [ca, cert, key] = ['ca.crt', 'node.crt', 'node.key'].map(certificatePath) as [
+    string,
+    string,
+    string,
+  ];
+  const tls = ['--tls', '--cacert', ca, '--cert', cert, '--key', key];
+  const nodes = ['--nodes', '2', '--port', String(port)];
+  const run = tandis(t, 'cluster', ...nodes, ...tls, '--', '--tls-cluster', 'yes');
+  await run.printed(/The cluster answers: 2 nodes/);
+  t.match(run.out, `redis-cli ${tls.join(' ')} -p ${port} set sess:1`);
+  run.child.kill('SIGINT');
+  t.equal(await run.ended, 0);
 });
 
 t.test('a launcher whose ports are in use says so and ends', async (t) => {

@@ -4,7 +4,8 @@ import {
   parseClusterNodes,
   statusTable,
 } from '../../lib/server/cli/show-status.js';
-import { serves, startNode, tandis } from './processes.js';
+import { certificatePath, nodeTls } from '../support/certificates.js';
+import { freePorts, serves, startNode, tandis } from './processes.js';
 
 t.test('status asks one node for its members and each member for its figures', async (t) => {
   const { port } = await startNode(t, '--zone', 'east');
@@ -19,6 +20,21 @@ t.test('status asks one node for its members and each member for its figures', a
   t.equal(await json.ended, 0);
   const [member] = JSON.parse(json.out) as MemberStatus[];
   t.match(member, { zone: 'east', primaries: 1, backups: 0, address: `127.0.0.1:${port}` });
+});
+
+t.test('status by TLS', async (t) => {
+  const port = await freePorts(1);
+  const only = ['--port', '0', '--tls-port', String(port), ...nodeTls()];
+  await startNode(t, ...only);
+  const flags = ['--cacert', 'ca.crt', '--cert', 'client.crt', '--key', 'client.key'].map(
+    (one, i) => (i % 2 === 0 ? one : certificatePath(one)),
+  );
+  const run = tandis(t, 'status', '--tls', ...flags, '-p', String(port));
+  t.equal(await run.ended, 0);
+  t.match(run.out, new RegExp(`\n127.0.0.1:${port} +- +settled +0 +0 +`));
+  const missing = tandis(t, 'status', '--tls', '--cacert', '/none', '-p', String(port));
+  t.equal(await missing.ended, 2);
+  t.match(missing.err, /^tandis: --cacert: ENOENT: .*\n$/);
 });
 
 t.test('status of nobody: one line, exit status 1', async (t) => {

@@ -1,14 +1,19 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import t, { type Test } from 'tap';
+import { Config } from '../../lib/base/config.js';
 import { BUS_STRANGERS } from '../../lib/base/limits.js';
 import { silentLogger } from '../../lib/base/logger.js';
 import type { Address, Member } from '../../lib/cluster/member.js';
 import type { ControlMessage } from '../../lib/cluster/membership/messages.js';
+import { Statistics } from '../../lib/commands/statistics.js';
 import { linkEndOf } from '../../lib/server/bus-link.js';
 import { type BusHandler, BusTransport } from '../../lib/server/bus-transport.js';
 import type { ReadMode } from '../../lib/server/socket-reading.js';
+import { TlsFiles } from '../../lib/server/tls-files.js';
 import { TurnEnd } from '../../lib/server/turn-end.js';
+import { certificatePath, clientTls } from '../support/certificates.js';
 
 const ID_A = 'a'.repeat(40);
 const ID_B = 'b'.repeat(40);
@@ -22,7 +27,14 @@ const FOUND: ControlMessage = {
 };
 
 /** A transport that writes down what it is told: lines such as "controlClosed 1 refused". */
-async function start(t: Test, self: string, mode: ReadMode = 'onread', secret = '') {
+async function start(
+  t: Test,
+  self: string,
+  mode: ReadMode = 'onread',
+  secret: string | readonly string[] = [],
+  tls: TlsFiles | null = null,
+) {
+  const secrets = [secret].flat().filter((one) => one !== '');
   const lines: string[] = [];
   const warnings: string[] = [];
   const waiting: { wanted: string; resolve: () => void }[] = [];
@@ -59,8 +71,8 @@ async function start(t: Test, self: string, mode: ReadMode = 'onread', secret = 
       port: 0,
       dialTimeoutMs: 1000,
       readMode: mode,
-      secrets: () => (secret === '' ? [] : [secret]),
-      tls: null,
+      secrets: () => secrets,
+      tls,
       logger,
       self: () => self,
     },
@@ -279,6 +291,63 @@ t.test('a conversation that was recorded opens no other connection', async (t) =
   await once(socket, 'close');
   t.same(b.lines, seen, 'nothing came of it');
   t.same(b.warnings, ['the other end has another cluster-secret']);
+});
+
+const NEW_SECRET = 'what members know from now on';
+const both = [NEW_SECRET, SECRET];
+
+for (const [dialler, acceptor] of [
+  [both, [SECRET]],
+  [[SECRET], both],
+  [both, both],
+  [both, [NEW_SECRET]],
+  [[NEW_SECRET], both],
+]) {
+  t.test('while the secret is changed two nodes need one in common', async (t) => {
+    const a = await start(t, ID_A, 'onread', dialler);
+    const b = await start(t, ID_B, 'onread', acceptor);
+    const link = a.bus.dialControl(b.address);
+    await a.told(`controlOpened ${link}`);
+    a.bus.sendControl(link, FOUND);
+    await b.told('controlMessage 1 found');
+    t.same([...a.warnings, ...b.warnings], []);
+  });
+}
+
+function tlsFiles(): TlsFiles {
+  const config = new Config({
+    'tls-cluster': 'yes',
+    'tls-cert-file': certificatePath('node.crt'),
+    'tls-key-file': certificatePath('node.key'),
+    'tls-ca-cert-file': certificatePath('ca.crt'),
+  });
+  return new TlsFiles(config, silentLogger, new Statistics());
+}
+
+t.test('a certificate without the secret cannot pass on the proofs of others', async (t) => {
+  const tls = tlsFiles();
+  const a = await start(t, ID_A, 'onread', SECRET, tls);
+  const b = await start(t, ID_B, 'onread', SECRET, tls);
+  const direct = a.bus.dialControl(b.address);
+  await a.told(`controlOpened ${direct}`);
+  a.bus.sendControl(direct, FOUND);
+  await b.told('controlMessage 1 found');
+  const told = b.lines.length;
+
+  const between = createTlsServer({ ...clientTls('renewed'), requestCert: true }, (socket) => {
+    const { busPort: port } = b.address;
+    const onward = connectTls({ port, host: '127.0.0.1', ...clientTls('renewed') });
+    socket.pipe(onward).pipe(socket);
+    for (const one of [socket, onward]) one.on('error', () => undefined);
+    socket.on('close', () => onward.destroy());
+  }).listen(0, '127.0.0.1');
+  await once(between, 'listening');
+  t.teardown(() => between.close());
+  const { port } = between.address() as { port: number };
+  const link = a.bus.dialControl({ host: '127.0.0.1', port: 1, busPort: port });
+  await a.told(`controlClosed ${link}`);
+  t.same(b.warnings, ['the other end has another cluster-secret']);
+  t.equal(b.lines.length, told, 'nothing came of it');
 });
 
 t.test('strangers who say nothing keep no member out', async (t) => {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ask, type NodeLine, parseClusterNodes, parseInfo } from './show-status.js';
+import { type Access, ask, type NodeLine, parseClusterNodes, parseInfo } from './show-status.js';
 
 /** Between two looks at what a leaving node still holds, milliseconds. */
 const LOOK_MS = 250;
@@ -8,11 +8,9 @@ const SETTLE_MS_MAX = 30_000;
 /** A leaving takes as long as leave-timeout lets it, and a day is the most that it can be set to; seconds. */
 const LEAVE_S_MAX = 86_400;
 
-export interface DrainOptions {
+export interface DrainOptions extends Access {
   readonly host: string;
   readonly port: number;
-  /** Empty for none. */
-  readonly password: string;
 }
 
 /**
@@ -33,8 +31,9 @@ export async function drainNode(options: DrainOptions): Promise<number> {
 }
 
 /** One of the members that stay. */
-async function otherMember({ host, port, password }: DrainOptions): Promise<NodeLine> {
-  const text = await ask(host, port, password, (client) => client.cluster('NODES'));
+async function otherMember(options: DrainOptions): Promise<NodeLine> {
+  const { host, port } = options;
+  const text = await ask(host, port, options, (client) => client.cluster('NODES'));
   const members = parseClusterNodes(String(text));
   const other = members.find(({ flags }) => !/myself|leaving|fail/.test(flags));
   if (other === undefined) {
@@ -46,11 +45,11 @@ async function otherMember({ host, port, password }: DrainOptions): Promise<Node
 }
 
 async function leave(options: DrainOptions): Promise<void> {
-  const { host, port, password } = options;
+  const { host, port } = options;
   const ended = ask(
     host,
     port,
-    password,
+    options,
     (client) =>
       client.call('SHUTDOWN').catch((error: Error) => {
         // A node that is done says nothing: it closes.
@@ -67,10 +66,10 @@ async function leave(options: DrainOptions): Promise<void> {
   await watched;
 }
 
-async function watch({ host, port, password }: DrainOptions, isOver: () => boolean): Promise<void> {
+async function watch(options: DrainOptions, isOver: () => boolean): Promise<void> {
   let said = '';
   while (!isOver()) {
-    const facts = await factsOf(host, port, password);
+    const facts = await factsOf(options, options);
     const text = `primaries ${facts?.get('primaries')}, backups ${facts?.get('backups')}\n`;
     if (facts !== null && text !== said) process.stdout.write(text);
     said = text;
@@ -78,21 +77,20 @@ async function watch({ host, port, password }: DrainOptions, isOver: () => boole
   }
 }
 
-function factsOf(
-  host: string,
-  port: number,
-  password: string,
-): Promise<Map<string, string> | null> {
-  return ask(host, port, password, (client) => client.info('everything')).then(
-    parseInfo,
-    () => null,
-  );
+interface Place {
+  readonly host: string;
+  readonly port: number;
 }
 
-async function untilWhole({ password }: DrainOptions, { host, port }: NodeLine): Promise<number> {
+function factsOf({ host, port }: Place, access: Access): Promise<Map<string, string> | null> {
+  return ask(host, port, access, (client) => client.info('everything')).then(parseInfo, () => null);
+}
+
+async function untilWhole(access: Access, member: NodeLine): Promise<number> {
+  const { host, port } = member;
   const giveUpAt = performance.now() + SETTLE_MS_MAX;
   for (;;) {
-    const facts = await factsOf(host, port, password);
+    const facts = await factsOf(member, access);
     const missing = facts?.get('keys_without_backup');
     const members = facts?.get('members');
     if (missing === '0') {

@@ -4,6 +4,8 @@ import { VERSION } from '../../base/version.js';
 import { ConfigFile } from '../config-file.js';
 import { addConfigOptions, configOf } from './config-options.js';
 import { runServer } from './run-server.js';
+import type { Access } from './show-status.js';
+import { addTlsFlags, connectionTls, type TlsFlags } from './tls-client.js';
 
 const BAD_USAGE = 2;
 
@@ -24,8 +26,7 @@ function serverCommand(program: Command): void {
 }
 
 function clusterCommand(program: Command, path: string): void {
-  program
-    .command('cluster')
+  addTlsFlags(program.command('cluster'))
     .description('run several nodes on this machine, to try things out')
     .argument('[options...]', 'options that every node gets, behind --')
     .option('-n, --nodes <n>', 'how many', integer, 3)
@@ -44,7 +45,7 @@ function statusCommand(program: Command): void {
     .option('--json', 'as JSON', false)
     .action(async (options) => {
       const { showStatus } = await import('./show-status.js');
-      process.exitCode = await showStatus({ ...options, password: passwordOf(options) });
+      process.exitCode = await showStatus({ ...options, ...accessOf(options) });
     });
 }
 
@@ -54,21 +55,23 @@ function drainCommand(program: Command): void {
     .description('let a node hand its keys over and end; it answers until it has');
   addNodeOptions(command).action(async (options) => {
     const { drainNode } = await import('./drain-node.js');
-    process.exitCode = await drainNode({ ...options, password: passwordOf(options) });
+    process.exitCode = await drainNode({ ...options, ...accessOf(options) });
   });
 }
 
 /** Options of a command that asks one node. */
 function addNodeOptions(command: Command): Command {
-  return command
+  return addTlsFlags(command)
     .helpOption('--help', 'show help')
     .option('-p, --port <port>', 'client port of the node', integer, 7001)
     .option('-h, --host <host>', 'its host', '127.0.0.1')
     .option('-a, --password <password>', 'password (REDISCLI_AUTH is read too)');
 }
 
-const passwordOf = ({ password }: { password?: string }): string =>
-  password ?? process.env['REDISCLI_AUTH'] ?? '';
+function accessOf(options: TlsFlags & { readonly password?: string }): Access {
+  const password = options.password ?? process.env['REDISCLI_AUTH'] ?? '';
+  return { password, tls: connectionTls(options) };
+}
 
 /**
  * The command line. Bad options: one line on stderr and exit status 2; what fails at run time ends with status 1.

@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
 import { OptionError } from '../../base/option-values.js';
+import { connectionTls, redisCliTls, serverTls, type TlsFlags } from './tls-client.js';
 
 /** Nodes that the launcher starts at most: it is for trying things out on one machine. */
 const NODES_MAX = 20;
@@ -11,7 +13,7 @@ const COLOURS = [36, 33, 35, 32, 34, 31];
 /** Milliseconds between two looks whether the cluster answers. */
 const LOOK_MS = 100;
 
-export interface ClusterOptions {
+export interface ClusterOptions extends TlsFlags {
   readonly nodes: number;
   /** Client port of the first node; the others follow. */
   readonly port: number;
@@ -23,12 +25,17 @@ export interface ClusterOptions {
 }
 
 /** Whether all nodes answer and know of each other. */
-async function answers(host: string, ports: readonly number[]): Promise<boolean> {
+async function answers(
+  host: string,
+  ports: readonly number[],
+  tls: ConnectionOptions | undefined,
+): Promise<boolean> {
   const counts = await Promise.all(
     ports.map(async (port) => {
       const client = new Redis({
         host,
         port,
+        ...(tls === undefined ? {} : { tls }),
         lazyConnect: true,
         enableReadyCheck: false,
         retryStrategy: null,
@@ -90,8 +97,7 @@ class Launcher {
     const leaving = ['--leave-timeout', '2'];
     const own = [
       'server',
-      '--port',
-      String(port),
+      ...serverTls(this.#options, port),
       '--bind',
       host,
       '--log-format',
@@ -140,8 +146,9 @@ class Launcher {
 
   async #announce(): Promise<void> {
     const { host } = this.#options;
+    const tls = connectionTls(this.#options);
     while (this.#signals === 0 && this.#children.size === this.#ports.length) {
-      if (await answers(host, this.#ports)) {
+      if (await answers(host, this.#ports, tls)) {
         process.stdout.write(this.#whatToTry());
         return;
       }
@@ -153,13 +160,15 @@ class Launcher {
     const first = this.#ports[0]!;
     const second = this.#ports[1] ?? first;
     const last = this.#ports[this.#ports.length - 1]!;
+    const tls = redisCliTls(this.#options);
+    const cli = (port: number): string => `  redis-cli${tls} -p ${port}`;
     const lines = [
       `The cluster answers: ${this.#ports.length} nodes, ${this.#options.host}:${first} to ${last}. Try:`,
-      `  redis-cli -p ${first} set sess:1 hello EX 600    create a session through one node`,
-      `  redis-cli -p ${second} get sess:1                 read it through another`,
+      `${cli(first)} set sess:1 hello EX 600    create a session through one node`,
+      `${cli(second)} get sess:1                 read it through another`,
       `  kill -9 ${this.#children.get(first)?.pid ?? 'PID'}                                kill the node it was created on`,
-      `  redis-cli -p ${last} get sess:1                 it is still there`,
-      `  ${process.argv0} ${this.#options.program} status -p ${last}`,
+      `${cli(last)} get sess:1                 it is still there`,
+      `  ${process.argv0} ${this.#options.program} status${tls} -p ${last}`,
       'Ctrl-C ends all nodes.',
     ];
     return `\n${lines.join('\n')}\n\n`;
@@ -172,5 +181,6 @@ export function runCluster(options: ClusterOptions): Promise<number> {
     throw new OptionError(`--nodes must be between 1 and ${NODES_MAX}`);
   if (options.port < 1 || options.port + options.nodes - 1 + BUS_OFFSET > 65_535)
     throw new OptionError(`--port ${options.port} leaves no bus ports 10000 above`);
+  connectionTls(options);
   return new Launcher(options).run();
 }

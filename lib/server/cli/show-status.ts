@@ -1,13 +1,20 @@
+import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
 
 /** Milliseconds that a node has to answer. */
 const ANSWER_MS = 2000;
 
-export interface StatusOptions {
-  readonly host: string;
-  readonly port: number;
+/** How nodes are asked. */
+export interface Access {
   /** Empty for none. */
   readonly password: string;
+  /** Undefined for none. */
+  readonly tls: ConnectionOptions | undefined;
+}
+
+export interface StatusOptions extends Access {
+  readonly host: string;
+  readonly port: number;
   readonly json: boolean;
 }
 
@@ -56,7 +63,7 @@ export function parseInfo(text: string): Map<string, string> {
 export async function ask<Answer>(
   host: string,
   port: number,
-  password: string,
+  { password, tls }: Access,
   question: (client: Redis) => Promise<Answer>,
   answerMs = ANSWER_MS,
 ): Promise<Answer> {
@@ -64,6 +71,7 @@ export async function ask<Answer>(
     host,
     port,
     ...(password === '' ? {} : { password }),
+    ...(tls === undefined ? {} : { tls }),
     lazyConnect: true,
     enableReadyCheck: false,
     retryStrategy: null,
@@ -86,11 +94,11 @@ export async function ask<Answer>(
   }
 }
 
-async function statusOf(node: NodeLine, password: string): Promise<MemberStatus> {
+async function statusOf(node: NodeLine, access: Access): Promise<MemberStatus> {
   const known = { id: node.id, address: `${node.host}:${node.port}` };
   let facts: Map<string, string>;
   try {
-    const text = await ask(node.host, node.port, password, (client) => client.info('everything'));
+    const text = await ask(node.host, node.port, access, (client) => client.info('everything'));
     facts = parseInfo(text);
   } catch {
     const unknown = { primaries: null, backups: null, keysWithoutBackup: null, memoryBytes: null };
@@ -149,16 +157,16 @@ export function statusTable(members: readonly MemberStatus[]): string {
 
 /** `tandis status`: prints what the members say; the exit status is 1 when the node asked does not answer. */
 export async function showStatus(options: StatusOptions): Promise<number> {
-  const { host, port, password, json } = options;
+  const { host, port, json } = options;
   let nodes: NodeLine[];
   try {
-    const text = await ask(host, port, password, (client) => client.cluster('NODES'));
+    const text = await ask(host, port, options, (client) => client.cluster('NODES'));
     nodes = parseClusterNodes(String(text));
   } catch (error) {
     process.stderr.write(`tandis: ${host}:${port}: ${(error as Error).message}\n`);
     return 1;
   }
-  const members = await Promise.all(nodes.map((node) => statusOf(node, password)));
+  const members = await Promise.all(nodes.map((node) => statusOf(node, options)));
   process.stdout.write(json ? `${JSON.stringify(members, null, 2)}\n` : statusTable(members));
   return 0;
 }
