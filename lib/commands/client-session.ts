@@ -33,7 +33,7 @@ export interface ClientSession extends ReplySink {
   replyMode: ReplyMode;
   /** What it is subscribed to; null for nothing. Changed by Subscriptions alone. */
   subscriptions: ClientSubscriptions | null;
-  /** It is shown every command of this node's clients. Changed by Monitors alone. */
+  /** It is shown the commands of this node's clients. Changed by Monitors alone. */
   monitors: boolean;
   /** How it tracks; null when it does not. Changed by Tracking alone. */
   tracking: ClientTracking | null;

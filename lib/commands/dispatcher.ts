@@ -105,7 +105,9 @@ export class Dispatcher implements Executor, StepCommands {
       return;
     }
     const { monitors } = this.#services;
-    if (monitors.isActive) monitors.show(client.address, client.db, spec, request);
+    if (monitors.isActive && spec.isShownFirst) {
+      monitors.show(client.address, client.db, spec, request);
+    }
     if (client.tracking !== null) {
       this.#services.tracking.begins(client.tracking, spec, request, client.transaction);
     }
@@ -113,6 +115,9 @@ export class Dispatcher implements Executor, StepCommands {
     else if (spec.blocking !== null) this.#block(client, request, spec, client.reply, null);
     else if (this.#mayRun(client.db, request, spec)) this.#runHere(client, request, spec);
     else this.#submit(client, request, spec, client.reply, null);
+    if (monitors.isActive && !spec.isShownFirst) {
+      monitors.show(client.address, client.db, spec, request);
+    }
   }
 
   classify(request: Request): { traits: CommandTraits; keys: readonly number[] } | null {
@@ -156,8 +161,6 @@ export class Dispatcher implements Executor, StepCommands {
     reply: ReplyWriter,
     caller: string,
   ): void {
-    const { monitors } = this.#services;
-    if (monitors.isActive) monitors.show(caller, db, spec, request);
     const context = this.#context;
     const start = reply.length;
     context.session = client;
@@ -167,6 +170,8 @@ export class Dispatcher implements Executor, StepCommands {
     context.deferred = false;
     context.isInStep = true;
     spec.run!(context, request, reply);
+    const { monitors } = this.#services;
+    if (monitors.isActive) monitors.show(caller, db, spec, request);
     context.isInStep = false;
     context.muted = false;
     // A step waits for nothing. Commands that do were refused when they were queued; a script has called this one.

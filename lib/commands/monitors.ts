@@ -15,12 +15,14 @@ const ESCAPES: Readonly<Record<number, string>> = {
   [QUOTE]: '\\"',
   [BACKSLASH]: '\\\\',
 };
+const JITTER_MICROS = 2000;
 const REDACTED = '"(redacted)"';
 
-/** MONITOR: clients that are shown every command of this node's clients before it runs. */
+/** MONITOR: clients that are shown the commands of this node's clients. */
 export class Monitors {
   readonly #clients = new Set<ClientSession>();
   readonly #now: () => number;
+  #last = 0;
   /** All that is looked at while nobody monitors. */
   isActive = false;
 
@@ -41,10 +43,18 @@ export class Monitors {
     this.isActive = this.#clients.size > 0;
   }
 
-  /** A command is about to run; `source` is an address, or "lua". Those of administrators are not shown, nor passwords. */
+  /** The fraction of a millisecond only tells calls apart: within some of these it may go back, what is shown does not. */
+  #micros(): number {
+    const micros = Math.floor(this.#now() * 1000);
+    const isJitter = micros < this.#last && this.#last - micros < JITTER_MICROS;
+    if (!isJitter) this.#last = micros;
+    return this.#last;
+  }
+
+  /** `source` is an address, or "lua". Commands of administrators are not shown, nor passwords. */
   show(source: string, db: number, spec: CommandSpec, request: Request): void {
     if (spec.isAdmin) return;
-    const micros = Math.floor(this.#now() * 1000);
+    const micros = this.#micros();
     const time = `${Math.floor(micros / 1e6)}.${String(micros % 1e6).padStart(6, '0')}`;
     let line = `+${time} [${db} ${source}]`;
     for (let i = 0; i < request.argc; i++) {

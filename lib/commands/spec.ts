@@ -214,6 +214,8 @@ export interface CommandSpec extends CommandTraits {
   readonly isQuick: boolean;
   readonly keyDatabases: KeyDatabases | null;
   readonly movableKey: MovableKey | null;
+  /** MONITOR shows it before it runs, others when they have run, or have set out. */
+  readonly isShownFirst: boolean;
   /** Redis's flag admin. */
   readonly isAdmin: boolean;
   /** Its keys are remembered for a client that tracks. */

@@ -175,6 +175,7 @@ function specOf(
     run: entry?.run ?? null,
     ...range,
     isTracked: reads && range.hasKeys,
+    isShownFirst: flags.includes('skip_monitor'),
     isAdmin: flags.includes('admin'),
     write: flags.includes('write'),
     creates: entry?.creates ?? false,
