@@ -145,8 +145,8 @@ export class Lua {
     this.api['lua_pushcclosure']!(this.state, this.#call, 1);
   }
 
-  newTable(items = 0, fields = 0): void {
-    this.api['lua_createtable']!(this.state, items, fields);
+  newTable(items = 0): void {
+    this.api['lua_createtable']!(this.state, items, 0);
   }
 
   /** Sets a field of the table at `index` to the value on top, which it takes; metatables are not asked. */

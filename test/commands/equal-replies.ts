@@ -99,8 +99,8 @@ export function isSame(command: readonly string[], ours: Answer, theirs: Answer)
     case 'OBJECT':
       // Redis has one object for all keys with the same small integer, and shows when that was used.
       if (command[1]!.toUpperCase() === 'IDLETIME') return a.type === ':';
-      // A copy that COPY has made of one has that object for itself.
-      return textOf(a) === SHARED && textOf(b) === '1';
+      // A copy that COPY has made of one has that object for itself, and EXEC holds on to the arguments of its commands.
+      return textOf(b) === (textOf(a) === SHARED ? '1' : textOf(a) === '1' ? '2' : '');
     case 'HELLO':
       return (
         a.type !== '-' &&

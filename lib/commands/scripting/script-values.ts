@@ -5,7 +5,10 @@ const CR = 13;
 /** Tables inside of tables that a reply may have. */
 const DEPTH_MAX = 100;
 
-/** Pushes a reply, which is in RESP2 or RESP3, as the Lua value that scripts see; returns where it ends. */
+/**
+ * Pushes a reply, which is in RESP2 or RESP3, as the Lua value that scripts see; returns where it ends. Tables begin empty and grow, as
+ * those of Redis do: the length of one with nils in it, and the order of `pairs`, depend on it.
+ */
 export function pushReply(lua: Lua, reply: Buffer, at: number): number {
   lua.checkStack(4, 'reply');
   const end = reply.indexOf(CR, at);
@@ -82,7 +85,7 @@ function pushArray(lua: Lua, reply: Buffer, at: number, count: number): number {
     lua.pushBoolean(false);
     return at;
   }
-  lua.newTable(count);
+  lua.newTable();
   let next = at;
   for (let i = 1; i <= count; i++) {
     next = pushReply(lua, reply, next);
@@ -100,7 +103,7 @@ function pushFields(
   kind: 'map' | 'set',
 ): number {
   lua.newTable();
-  lua.newTable(0, count);
+  lua.newTable();
   let next = at;
   for (let i = 0; i < count; i++) {
     next = pushReply(lua, reply, next);
