@@ -11,6 +11,8 @@ const ACCESS_BITS: Readonly<Record<string, number>> = {
   update: KeyAccess.Write,
   delete: KeyAccess.Write,
 };
+/** What was made of the flags before: there are as many as the facts have. */
+const ACCESS_OF_FLAGS = new Map<string, number>();
 const READS = 'RO access';
 const BOTH = 'RW access update';
 
@@ -64,9 +66,11 @@ export function keyAccess(
   position: number,
   first: number,
 ): number {
-  let access: number = KeyAccess.None;
-  for (const flag of keyFlags(spec, request, position, first).split(' ')) {
-    access |= ACCESS_BITS[flag] ?? KeyAccess.None;
+  const flags = keyFlags(spec, request, position, first);
+  let access = ACCESS_OF_FLAGS.get(flags);
+  if (access === undefined) {
+    access = flags.split(' ').reduce((bits, flag) => bits | (ACCESS_BITS[flag] ?? 0), 0);
+    ACCESS_OF_FLAGS.set(flags, access);
   }
   return access;
 }

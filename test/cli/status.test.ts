@@ -37,6 +37,17 @@ t.test('status by TLS', async (t) => {
   t.match(missing.err, /^tandis: --cacert: ENOENT: .*\n$/);
 });
 
+t.test('status as a user', async (t) => {
+  const rules = 'on >secret -@all +info +cluster';
+  const { port } = await startNode(t, '--user', 'default off', '--user', `stats ${rules}`);
+  const run = tandis(t, 'status', '-p', String(port), '--user', 'stats', '-a', 'secret');
+  t.equal(await run.ended, 0);
+  t.match(run.out, new RegExp(`\n127.0.0.1:${port} `));
+  const refused = tandis(t, 'status', '-p', String(port), '-a', 'secret');
+  t.equal(await refused.ended, 1);
+  t.match(refused.err, /WRONGPASS|NOAUTH/);
+});
+
 t.test('status of nobody: one line, exit status 1', async (t) => {
   const run = tandis(t, 'status', '-p', '1');
   t.equal(await run.ended, 1);

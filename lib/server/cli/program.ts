@@ -65,12 +65,15 @@ function addNodeOptions(command: Command): Command {
     .helpOption('--help', 'show help')
     .option('-p, --port <port>', 'client port of the node', integer, 7001)
     .option('-h, --host <host>', 'its host', '127.0.0.1')
+    .option('--user <name>', 'user whose password it is, where that is not the default user', '')
     .option('-a, --password <password>', 'password (REDISCLI_AUTH is read too)');
 }
 
-function accessOf(options: TlsFlags & { readonly password?: string }): Access {
+function accessOf(
+  options: TlsFlags & { readonly user: string; readonly password?: string },
+): Access {
   const password = options.password ?? process.env['REDISCLI_AUTH'] ?? '';
-  return { password, tls: connectionTls(options) };
+  return { user: options.user, password, tls: connectionTls(options) };
 }
 
 /**

@@ -6,6 +6,8 @@ const ANSWER_MS = 2000;
 
 /** How nodes are asked. */
 export interface Access {
+  /** Whose password it is; empty for the default user. */
+  readonly user: string;
   /** Empty for none. */
   readonly password: string;
   /** Undefined for none. */
@@ -63,7 +65,7 @@ export function parseInfo(text: string): Map<string, string> {
 export async function ask<Answer>(
   host: string,
   port: number,
-  { password, tls }: Access,
+  { user, password, tls }: Access,
   question: (client: Redis) => Promise<Answer>,
   answerMs = ANSWER_MS,
 ): Promise<Answer> {
@@ -71,6 +73,7 @@ export async function ask<Answer>(
     host,
     port,
     ...(password === '' ? {} : { password }),
+    ...(user === '' ? {} : { username: user }),
     ...(tls === undefined ? {} : { tls }),
     lazyConnect: true,
     enableReadyCheck: false,
