@@ -69,7 +69,7 @@ export const CONTROL_BACKLOG_BYTES = 4 * 1024 * 1024;
 /** Bus connections that are open at the same time, those of strangers included. */
 export const BUS_CONNECTIONS = 4096;
 
-/** Of these, the ones whose other end is not known yet; with one more the oldest of them is closed. */
+/** Of these, the ones whose other end is not known yet; with one more the oldest is closed of the address with the most. */
 export const BUS_STRANGERS = 256;
 
 /** Milliseconds within which a new bus connection must have said hello. */
@@ -82,7 +82,7 @@ export const TRANSACTION_ARGUMENTS = 512 * 1024;
 export const WATCHED_KEYS = 512 * 1024;
 
 /**
- * TLS handshakes under way on one port; with one more the oldest of them is ended. Nothing but a few bytes is kept of one
+ * TLS handshakes under way on one port; with one more the oldest is ended of the address with the most. Nothing but a few bytes is kept of one
  * whose first message is not there.
  */
 export const TLS_HANDSHAKES = 256;
@@ -102,5 +102,5 @@ export const TLS_FILE_BYTES = 1024 * 1024;
 /** A stranger on the bus whose connections end for one reason again and again is logged once in so many milliseconds. */
 export const BUS_REFUSAL_LOG_MS = 60_000;
 
-/** Pairs of an address and a reason that are remembered for that; with one more all are forgotten. */
-export const BUS_REFUSALS_KEPT = 256;
+/** Pairs of an address and a reason that are logged in that time; no more of them are. */
+export const BUS_REFUSALS_KEPT = 64;

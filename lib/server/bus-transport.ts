@@ -6,6 +6,7 @@ import type { LinkEnd } from '../cluster/membership/contract.js';
 import type { ControlMessage } from '../cluster/membership/messages.js';
 import { BUS_PROTOCOL, type BusHello, type BusLinkKind } from './bus-hello.js';
 import { BusLink, type BusLinkEvents } from './bus-link.js';
+import { Lobby } from './lobby.js';
 import { RepeatedRefusals } from './repeated-refusals.js';
 import { dial, dialTls, openAccepted, type ReadMode } from './socket-reading.js';
 import { TlsAcceptor } from './tls-acceptor.js';
@@ -53,8 +54,8 @@ export class BusTransport implements BusLinkEvents, TurnStep {
   readonly #server: Server;
   readonly #shared = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
   readonly #links = new Map<number, BusLink>();
-  /** Accepted links whose other end is not known yet, oldest first. */
-  readonly #strangers = new Set<BusLink>();
+  /** Accepted links whose other end is not known yet. */
+  readonly #strangers = new Lobby<BusLink>(BUS_STRANGERS);
   readonly #refusals = new RepeatedRefusals();
   readonly #tls: TlsAcceptor | null;
   #nextLink = 1;
@@ -205,7 +206,7 @@ export class BusTransport implements BusLinkEvents, TurnStep {
   /** Whoever it is has to say hello now. */
   #greet(accepted: Socket, mode: ReadMode): void {
     const link = this.#add(null);
-    this.#welcome(link);
+    this.#strangers.enter(link, accepted.remoteAddress ?? '')?.fail('closed');
     const receive = (chunk: Buffer, length: number) => {
       this.#handler.beginTurn();
       link.received(chunk, length);
@@ -220,16 +221,8 @@ export class BusTransport implements BusLinkEvents, TurnStep {
     socket.resume();
   }
 
-  #welcome(link: BusLink): void {
-    this.#strangers.add(link);
-    if (this.#strangers.size <= BUS_STRANGERS) return;
-    const [oldest] = this.#strangers;
-    this.#strangers.delete(oldest!);
-    oldest!.fail('closed');
-  }
-
   hello(link: BusLink, hello: BusHello): boolean {
-    this.#strangers.delete(link);
+    this.#strangers.leave(link);
     if (hello.to !== '' && hello.to !== this.#options.self()) {
       // Meant for an incarnation that was here before: its member finds out by the connection's end.
       this.closeLink(link.number);
@@ -250,7 +243,7 @@ export class BusTransport implements BusLinkEvents, TurnStep {
 
   closed(link: BusLink, end: LinkEnd): void {
     this.#links.delete(link.number);
-    this.#strangers.delete(link);
+    this.#strangers.leave(link);
     if (link.isStrange) return;
     this.#handler.beginTurn();
     if (link.kind === 'data') this.#handler.dataClosed(link.number);

@@ -6,6 +6,7 @@ import {
   TLS_HANDSHAKES_PER_TURN,
   TLS_HELLO_BYTES,
 } from '../base/limits.js';
+import { Lobby } from './lobby.js';
 import type { TlsFiles, TlsMaterial } from './tls-files.js';
 
 /** Type of the record that a TLS handshake begins with. */
@@ -49,8 +50,9 @@ export class TlsAcceptor {
   /** Whether the other end must show a certificate, or may. */
   readonly #wanted: (material: TlsMaterial) => 'yes' | 'no' | 'optional';
   readonly #events: TlsEvents;
-  /** By the ends of their connection, oldest first. */
+  /** By the ends of their connection. */
   readonly #underWay = new Map<string, Handshake>();
+  readonly #lobby = new Lobby<Handshake>(TLS_HANDSHAKES);
   /** Their first message is there. */
   #waiting: Handshake[] = [];
   #isScheduled = false;
@@ -74,10 +76,6 @@ export class TlsAcceptor {
       raw.destroy();
       return;
     }
-    if (this.#underWay.size >= TLS_HANDSHAKES) {
-      const [oldest] = this.#underWay.values();
-      this.#fail(oldest!, 'too many TLS handshakes under way');
-    }
     const handshake: Handshake = {
       raw,
       ends,
@@ -89,6 +87,8 @@ export class TlsAcceptor {
     };
     const before = this.#underWay.get(ends);
     if (before !== undefined) this.#fail(before, 'closed in the TLS handshake');
+    const leaving = this.#lobby.enter(handshake, raw.remoteAddress!);
+    if (leaving !== null) this.#fail(leaving, 'too many TLS handshakes under way');
     this.#underWay.set(ends, handshake);
     this.#files.statistics.tlsHandshakes += 1;
     raw.on('close', () => this.#closed(handshake));
@@ -103,9 +103,11 @@ export class TlsAcceptor {
   }
 
   /** Nothing is waited for any more. False when that was so already. */
-  #settle({ raw, ends, timer, receive, ended }: Handshake): boolean {
-    if (this.#underWay.get(ends)?.raw !== raw) return false;
+  #settle(handshake: Handshake): boolean {
+    const { raw, ends, timer, receive, ended } = handshake;
+    if (this.#underWay.get(ends) !== handshake) return false;
     this.#underWay.delete(ends);
+    this.#lobby.leave(handshake);
     clearTimeout(timer);
     raw.off('data', receive);
     raw.off('end', ended);

@@ -1,0 +1,40 @@
+/**
+ * Strangers at a door: connections of which nobody knows yet who is at the other end, so many at a time. With one more the
+ * oldest goes of the address that has the most: a flood drives out itself, and not the members and clients between.
+ */
+export class Lobby<Guest> {
+  readonly #max: number;
+  readonly #hosts = new Map<Guest, string>();
+  /** Oldest first. */
+  readonly #byHost = new Map<string, Set<Guest>>();
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** Returns who has to go, and is no guest any more; null for nobody. */
+  enter(guest: Guest, host: string): Guest | null {
+    const leaving = this.#hosts.size < this.#max ? null : this.#oldestOfMost();
+    if (leaving !== null) this.leave(leaving);
+    const neighbours = this.#byHost.get(host) ?? new Set();
+    this.#byHost.set(host, neighbours.add(guest));
+    this.#hosts.set(guest, host);
+    return leaving;
+  }
+
+  leave(guest: Guest): void {
+    const host = this.#hosts.get(guest);
+    if (host === undefined) return;
+    this.#hosts.delete(guest);
+    const neighbours = this.#byHost.get(host)!;
+    neighbours.delete(guest);
+    if (neighbours.size === 0) this.#byHost.delete(host);
+  }
+
+  #oldestOfMost(): Guest {
+    let most = new Set<Guest>();
+    for (const guests of this.#byHost.values()) if (guests.size > most.size) most = guests;
+    const [oldest] = most;
+    return oldest!;
+  }
+}

@@ -1,0 +1,15 @@
+import t from 'tap';
+import { Lobby } from '../../lib/server/lobby.js';
+
+t.test('a flood drives out itself', async (t) => {
+  const lobby = new Lobby<string>(3);
+  t.equal(lobby.enter('member', '10.0.0.1'), null);
+  t.equal(lobby.enter('first', '10.0.0.9'), null);
+  t.equal(lobby.enter('second', '10.0.0.9'), null);
+  t.equal(lobby.enter('third', '10.0.0.9'), 'first', 'the oldest of those who are most');
+  t.equal(lobby.enter('other', '10.0.0.2'), 'second');
+  lobby.leave('first');
+  lobby.leave('third');
+  t.equal(lobby.enter('next', '10.0.0.9'), null, 'room again');
+  t.equal(lobby.enter('more', '10.0.0.2'), 'member', 'where all have as many: the oldest address');
+});
