@@ -70,9 +70,11 @@ const METRICS: readonly Metric[] = [
   counter('connections', 'Client connections accepted', ({ statistics }) => {
     return statistics.connectionsReceived;
   }),
-  counter('connections_rejected', 'Client connections above maxclients', ({ statistics }) => {
-    return statistics.connectionsRejected;
-  }),
+  counter(
+    'connections_rejected',
+    'Client connections above maxclients, or from elsewhere in protected mode',
+    ({ statistics }) => statistics.connectionsRejected,
+  ),
   gauge('tls_handshakes', 'TLS handshakes under way, of clients and members', ({ statistics }) => {
     return statistics.tlsHandshakes;
   }),
