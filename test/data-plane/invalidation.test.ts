@@ -210,3 +210,31 @@ t.test('NOLOOP holds also where the key is at another node', async (t) => {
   t.same(client.told, ['k3']);
   t.same(cluster.finish(), []);
 });
+
+t.test('two sides that meet: what was kept on either is forgotten', async (t) => {
+  const cluster = new ScriptedCluster(5, { nodes: 3, sides: true });
+  cluster.form();
+  for (const key of KEYS) cluster.ask(0, 'SET', key, 'x');
+  const clients = [0, 1].map((machine) => {
+    const client = new CachingClient(cluster, String(machine));
+    client.connect(cluster.process(machine));
+    return client;
+  });
+  const stop = cluster.repeat(2, () => {
+    for (const client of clients) client.readMissing(KEYS);
+  });
+  cluster.split([0], [1, 2]);
+  cluster.run(6000);
+  for (const key of KEYS.slice(0, 3)) cluster.ask(0, 'SET', key, 'left');
+  for (const key of KEYS.slice(2)) cluster.ask(2, 'SET', key, 'right');
+  cluster.run(200);
+  t.ok(clients.every(({ cache }) => cache.size === KEYS.length));
+  for (const machine of [1, 2]) cluster.network.mend(0, machine);
+  cluster.settled();
+  cluster.run(1000);
+  t.same(staleEntries(cluster, clients, KEYS), []);
+  t.equal(clients[0]!.cache.get('k5'), 'right');
+  t.equal(clients[1]!.cache.get('k0'), 'left');
+  stop();
+  t.same(cluster.finish(), []);
+});
