@@ -4,7 +4,7 @@ import type { Request } from '../protocol/request.js';
 import { aclText, inFile, parseAclText } from './acl/acl-file.js';
 import { applyRule, hasSpaces, mergeSelectors } from './acl/rules.js';
 import { Missing, type Selector } from './acl/selector.js';
-import { type Connected, DEFAULT_USER, USERS_MAX } from './acl/users.js';
+import { type Connected, DEFAULT_USER, USER_NAME_BYTES_MAX, USERS_MAX } from './acl/users.js';
 import { integerOrReply } from './arguments.js';
 import { cString, unknownSubcommandOrArity, wrongArity } from './errors.js';
 import { CATEGORIES, categoryBit } from './facts/categories.js';
@@ -48,6 +48,10 @@ function setuser(context: CommandContext, request: Request, reply: ReplyWriter):
   const name = request.latin1(2);
   if (hasSpaces(name)) {
     reply.error("ERR Usernames can't contain spaces or null characters");
+    return;
+  }
+  if (name.length > USER_NAME_BYTES_MAX) {
+    reply.error(`ERR Usernames can't be longer than ${USER_NAME_BYTES_MAX} bytes`);
     return;
   }
   const words = Array.from({ length: request.argc - 3 }, (_, i) => request.latin1(i + 3));

@@ -5,6 +5,7 @@ import { applyRule, mergeSelectors } from '../../lib/commands/acl/rules.js';
 import { Users } from '../../lib/commands/acl/users.js';
 import { createCommandTable } from '../../lib/commands/all-commands.js';
 import { Request } from '../../lib/protocol/request.js';
+import { TestNode } from '../support/local-services.js';
 
 const table = createCommandTable();
 const users = new Users(new Config(), table);
@@ -102,6 +103,11 @@ t.test('a user may have a thousand rules, and not more', async (t) => {
   const patterns = (count: number) => Array.from({ length: count }, (_, i) => `~${i}`).join(' ');
   t.ok(made(patterns(900)));
   t.throws(() => made(patterns(1001)), /More than 1000 rules/);
+  t.throws(() => made(`~${'x'.repeat(16 * 1024)}`), /Longer than 16384 bytes/);
+  const node = new TestNode();
+  const name = 'n'.repeat(1025);
+  t.match(node.run(node.connect(), 'ACL', 'SETUSER', name), /^-ERR Usernames can't be longer/);
+  t.equal(node.users.all().length, 1);
 });
 
 t.test('commands, categories, subcommands and first arguments', async (t) => {

@@ -9,6 +9,8 @@ import { type AclUser, hashOfPassword } from './user.js';
 
 /** Rules, patterns, passwords and selectors that one user has. */
 const USER_RULES_MAX = 1000;
+/** Bytes of one rule, a selector with all that is in its brackets being one. */
+const RULE_BYTES_MAX = 16 * 1024;
 const HASH = /^[0-9a-f]{64}$/;
 const SPACE = 32;
 const TAB = 9;
@@ -30,6 +32,7 @@ const Problem = {
   badHash:
     'The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters',
   firstArgument: 'Allowing first-arg of a subcommand is not supported',
+  tooLong: `Longer than ${RULE_BYTES_MAX} bytes`,
   tooMany: `More than ${USER_RULES_MAX} rules`,
 } as const;
 
@@ -128,6 +131,7 @@ export function applyRule(user: AclUser, rule: string, context: RuleContext): st
     change(user, context);
     return null;
   }
+  if (rule.length > RULE_BYTES_MAX) return Problem.tooLong;
   if (user.size >= USER_RULES_MAX) return Problem.tooMany;
   const mark = rule[0]!;
   if ('>#<!'.includes(mark)) return changePassword(user, mark, rule.slice(1));

@@ -9,6 +9,8 @@ import { AclUser, hashOfPassword } from './user.js';
 
 /** Users of a node. */
 export const USERS_MAX = 10_000;
+/** Bytes of a user's name. */
+export const USER_NAME_BYTES_MAX = 1024;
 /** The user that clients are before they authenticate themselves. */
 export const DEFAULT_USER = 'default';
 
