@@ -1,6 +1,6 @@
 import { Config } from '../base/config.js';
 import { OptionError } from '../base/option-values.js';
-import { isOptionName, type OptionName, optionFacts } from '../base/options.js';
+import { type OptionName, optionFacts, optionNamed } from '../base/options.js';
 import { parseInlineCommand } from '../protocol/inline-command.js';
 import { Request } from '../protocol/request.js';
 
@@ -38,9 +38,10 @@ function directiveOf(text: string, line: number): Directive | null {
   if (trimmed === '' || trimmed.startsWith('#')) return null;
   const words = wordsOf(trimmed);
   if (words === null) throw new OptionError('unbalanced quotes');
-  const name = words[0]!.toLowerCase();
+  const given = words[0]!.toLowerCase();
   const values = words.slice(1);
-  if (name !== 'include' && !isOptionName(name)) throw new OptionError(`no option '${words[0]}'`);
+  const name = given === 'include' ? given : optionNamed(given);
+  if (name === undefined) throw new OptionError(`no option '${words[0]}'`);
   const isMany = name !== 'include' && isList(name);
   if (values.length === 0 || (values.length > 1 && !isMany)) {
     throw new OptionError(`${name}: wrong number of arguments`);

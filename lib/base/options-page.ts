@@ -40,9 +40,10 @@ function values(name: OptionName): string {
 export function optionsPage(): string {
   const defaults = new Config();
   const rows = OPTION_NAMES.filter((name) => optionFacts(name).fixed !== true).map((name) => {
-    const { mutable, summary } = optionFacts(name);
+    const { mutable, summary, alias } = optionFacts(name);
+    const also = alias === undefined ? '' : `; also \`${alias}\``;
     const shown = defaults.show(name) === '' ? '' : `\`${defaults.show(name)}\``;
-    return `| \`${name}\` | ${values(name)} | ${shown} | ${mutable ? 'live' : ''} | ${summary} |\n`;
+    return `| \`${name}\` | ${values(name)} | ${shown} | ${mutable ? 'live' : ''} | ${summary}${also} |\n`;
   });
   return `${HEADING}${rows.join('')}`;
 }

@@ -13,6 +13,8 @@ export interface OptionFacts {
   /** Never shown to clients. */
   readonly hidden?: true;
   readonly shared?: true;
+  /** Another name of Redis's, taken and shown as well. */
+  readonly alias?: string;
 }
 
 interface IntegerOption extends OptionFacts {
@@ -360,6 +362,7 @@ export const OPTIONS = {
   },
   'hash-max-listpack-entries': {
     type: 'integer',
+    alias: 'hash-max-ziplist-entries',
     default: 512,
     min: 0,
     max: INT_MAX,
@@ -368,6 +371,7 @@ export const OPTIONS = {
   },
   'hash-max-listpack-value': {
     type: 'integer',
+    alias: 'hash-max-ziplist-value',
     default: 64,
     min: 0,
     max: INT_MAX,
@@ -384,6 +388,7 @@ export const OPTIONS = {
   },
   'zset-max-listpack-entries': {
     type: 'integer',
+    alias: 'zset-max-ziplist-entries',
     default: 128,
     min: 0,
     max: INT_MAX,
@@ -392,6 +397,7 @@ export const OPTIONS = {
   },
   'zset-max-listpack-value': {
     type: 'integer',
+    alias: 'zset-max-ziplist-value',
     default: 64,
     min: 0,
     max: INT_MAX,
@@ -400,6 +406,7 @@ export const OPTIONS = {
   },
   'list-max-listpack-size': {
     type: 'integer',
+    alias: 'list-max-ziplist-size',
     default: -2,
     min: -INT_MAX,
     max: INT_MAX,
@@ -490,4 +497,17 @@ export function optionFacts(name: OptionName): Option {
 
 export function isOptionName(name: string): name is OptionName {
   return Object.hasOwn(OPTIONS, name);
+}
+
+/** Options by their other names. */
+export const OPTION_ALIASES: ReadonlyMap<string, OptionName> = new Map(
+  OPTION_NAMES.flatMap((name) => {
+    const { alias } = optionFacts(name);
+    return alias === undefined ? [] : [[alias, name] as const];
+  }),
+);
+
+/** The option of this name, or of this other name; undefined for none. Lower case. */
+export function optionNamed(name: string): OptionName | undefined {
+  return isOptionName(name) ? name : OPTION_ALIASES.get(name);
 }

@@ -1,5 +1,11 @@
 import { OptionError } from '../base/option-values.js';
-import { isOptionName, OPTION_NAMES, type OptionName, optionFacts } from '../base/options.js';
+import {
+  OPTION_ALIASES,
+  OPTION_NAMES,
+  type OptionName,
+  optionFacts,
+  optionNamed,
+} from '../base/options.js';
 import { matchesGlob } from '../protocol/glob.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
@@ -10,17 +16,19 @@ import { type CommandContext, type Handlers, QueueMode } from './spec.js';
 const hasGlob = (pattern: string) => /[*?[]/.test(pattern);
 
 /** Names shown and options meant by one argument of CONFIG GET: as in Redis a plain name is shown as it was given. */
-function matching(pattern: Buffer): [shown: string, name: OptionName][] {
+function matching(pattern: Buffer): (readonly [shown: string, name: OptionName])[] {
   const text = pattern.toString('latin1');
   const plain = text.toLowerCase();
   const isShown = (name: OptionName): boolean => optionFacts(name).hidden !== true;
-  if (!hasGlob(text)) return isOptionName(plain) && isShown(plain) ? [[text, plain]] : [];
-  return OPTION_NAMES.filter(isShown)
-    .filter((name) => {
-      const bytes = Buffer.from(name, 'latin1');
-      return matchesGlob(pattern, 0, pattern.length, bytes, 0, bytes.length, true);
-    })
-    .map((name) => [name, name]);
+  if (!hasGlob(text)) {
+    const name = optionNamed(plain);
+    return name !== undefined && isShown(name) ? [[text, name]] : [];
+  }
+  const all = [...OPTION_NAMES.map((name) => [name, name] as const), ...OPTION_ALIASES];
+  return all.filter(([shown, name]) => {
+    const bytes = Buffer.from(shown, 'latin1');
+    return isShown(name) && matchesGlob(pattern, 0, pattern.length, bytes, 0, bytes.length, true);
+  });
 }
 
 function get(context: CommandContext, request: Request, reply: ReplyWriter): void {
@@ -42,8 +50,8 @@ function set(context: CommandContext, request: Request, reply: ReplyWriter): voi
   }
   const changes: [OptionName, string][] = [];
   for (let i = 2; i < request.argc; i += 2) {
-    const name = request.latin1(i).toLowerCase();
-    if (!isOptionName(name)) {
+    const name = optionNamed(request.latin1(i).toLowerCase());
+    if (name === undefined) {
       const given = cString(request.latin1(i));
       reply.error(`ERR Unknown option or number of arguments for CONFIG SET - '${given}'`);
       return;

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
+import { changeConfigText, parseConfigText } from '../../lib/admin/config-text.js';
 import { busPortOf, Config } from '../../lib/base/config.js';
 import { OPTION_NAMES } from '../../lib/base/options.js';
 import { optionsPage } from '../../lib/base/options-page.js';
+import { TestNode } from '../support/local-services.js';
 
 /** Message of the error that `run` throws. */
 function errorOf(run: () => unknown): string {
@@ -85,6 +87,27 @@ t.test('an answer for clients may be set to what it is', async (t) => {
   const config = new Config();
   t.doesNotThrow(() => config.change([['save', '']]));
   t.throws(() => config.change([['save', '3600 1']]));
+});
+
+t.test('options have the older names of Redis, too', async (t) => {
+  const node = new TestNode();
+  const client = node.connect();
+  t.equal(node.run(client, 'CONFIG', 'SET', 'hash-max-ziplist-entries', '7'), '+OK\r\n');
+  t.equal(node.run(client, 'CONFIG', 'GET', 'HASH-max-ziplist-entries', 'hash-max-l*s'), [
+    ...['*4', '$24', 'HASH-max-ziplist-entries', '$1', '7'],
+    ...['$25', 'hash-max-listpack-entries', '$1', '7', ''],
+  ].join('\r\n'));
+  t.match(node.run(client, 'CONFIG', 'GET', 'zset-max-*'), /^\*8\r\n.*zset-max-ziplist-value/s);
+  t.match(
+    node.run(client, 'CONFIG', 'SET', 'hash-max-ziplist-value', '1', 'hash-max-listpack-value', '2'),
+    /duplicate parameter/,
+  );
+  const [directive] = parseConfigText('List-Max-Ziplist-Size 3', 'file');
+  t.same(directive, { name: 'list-max-listpack-size', value: '3', line: 1 });
+  t.equal(
+    changeConfigText('zset-max-ziplist-value 1\n', 'file', { 'zset-max-listpack-value': '2' }),
+    'zset-max-listpack-value 2\n',
+  );
 });
 
 t.test('output limits are set by class', async (t) => {
