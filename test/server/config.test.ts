@@ -93,13 +93,24 @@ t.test('options have the older names of Redis, too', async (t) => {
   const node = new TestNode();
   const client = node.connect();
   t.equal(node.run(client, 'CONFIG', 'SET', 'hash-max-ziplist-entries', '7'), '+OK\r\n');
-  t.equal(node.run(client, 'CONFIG', 'GET', 'HASH-max-ziplist-entries', 'hash-max-l*s'), [
-    ...['*4', '$24', 'HASH-max-ziplist-entries', '$1', '7'],
-    ...['$25', 'hash-max-listpack-entries', '$1', '7', ''],
-  ].join('\r\n'));
+  t.equal(
+    node.run(client, 'CONFIG', 'GET', 'HASH-max-ziplist-entries', 'hash-max-l*s'),
+    [
+      ...['*4', '$24', 'HASH-max-ziplist-entries', '$1', '7'],
+      ...['$25', 'hash-max-listpack-entries', '$1', '7', ''],
+    ].join('\r\n'),
+  );
   t.match(node.run(client, 'CONFIG', 'GET', 'zset-max-*'), /^\*8\r\n.*zset-max-ziplist-value/s);
   t.match(
-    node.run(client, 'CONFIG', 'SET', 'hash-max-ziplist-value', '1', 'hash-max-listpack-value', '2'),
+    node.run(
+      client,
+      'CONFIG',
+      'SET',
+      'hash-max-ziplist-value',
+      '1',
+      'hash-max-listpack-value',
+      '2',
+    ),
     /duplicate parameter/,
   );
   const [directive] = parseConfigText('List-Max-Ziplist-Size 3', 'file');
