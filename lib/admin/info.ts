@@ -7,6 +7,8 @@ type Fields = readonly (readonly [name: string, value: Value])[];
 
 interface Section {
   readonly title: string;
+  /** Not shown by default. */
+  readonly onRequest?: true;
   /** In order. */
   readonly fields: (services: NodeServices) => Fields;
 }
@@ -100,7 +102,7 @@ function memory(services: NodeServices): Fields {
     ['total_system_memory_human', human(totalmem())],
     ['used_memory_lua', 0],
     ['used_memory_scripts', 0],
-    ['number_of_cached_scripts', 0],
+    ['number_of_cached_scripts', services.scripts.count],
     ['maxmemory', maxmemory],
     ['maxmemory_human', human(maxmemory)],
     ['maxmemory_policy', services.config.get('maxmemory-policy')],
@@ -190,6 +192,19 @@ function cpu(): Fields {
   ];
 }
 
+/** Times of commands that take next to none are those of a few, and stand for all. */
+function commandstats(services: NodeServices): Fields {
+  const used = [...services.statistics.commands].filter(
+    ([, { calls, rejected, failed }]) => calls + rejected + failed > 0,
+  );
+  return used.map(([name, { calls, rejected, failed, microsecondsPerCall }]) => [
+    `cmdstat_${name}`,
+    `calls=${calls},usec=${Math.round(microsecondsPerCall * calls)}` +
+      `,usec_per_call=${microsecondsPerCall.toFixed(2)}` +
+      `,rejected_calls=${rejected},failed_calls=${failed}`,
+  ]);
+}
+
 function errorstats(services: NodeServices): Fields {
   const counts = services.statistics.errorsByKind;
   return [...counts].map(([kind, count]) => [`errorstat_${kind}`, `count=${count}`]);
@@ -249,21 +264,21 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   replication: { title: 'Replication', fields: replication },
   cpu: { title: 'CPU', fields: cpu },
   modules: { title: 'Modules', fields: none },
+  commandstats: { title: 'Commandstats', fields: commandstats, onRequest: true },
   errorstats: { title: 'Errorstats', fields: errorstats },
   cluster: { title: 'Cluster', fields: () => [['cluster_enabled', 0]] },
   keyspace: { title: 'Keyspace', fields: keyspace },
   tandis: { title: 'Tandis', fields: tandis },
 };
 
-/** Names that stand for all sections. */
-const GROUPS = ['default', 'all', 'everything'];
-
-/** The text of INFO for sections named in lower case, all when none is; unknown names are passed over. */
+/** The text of INFO for sections named in lower case, the usual ones when none is; unknown names are passed over. */
 export function renderInfo(services: NodeServices, wanted: readonly string[]): string {
-  const everything = wanted.length === 0 || wanted.some((name) => GROUPS.includes(name));
+  const everything = wanted.includes('all') || wanted.includes('everything');
+  const usual = wanted.length === 0 || wanted.includes('default');
   const blocks: string[] = [];
   for (const [name, section] of Object.entries(SECTIONS)) {
-    if (!everything && !wanted.includes(name)) continue;
+    const isShown = everything || (usual && section.onRequest !== true) || wanted.includes(name);
+    if (!isShown) continue;
     const lines = section.fields(services).map(([field, value]) => `${field}:${value}\r\n`);
     blocks.push(`# ${section.title}\r\n${lines.join('')}`);
   }

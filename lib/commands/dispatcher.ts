@@ -58,6 +58,8 @@ export class Dispatcher implements Executor, StepCommands {
     this.#router = parts.router;
     this.#barrier = parts.barrier;
     this.#services = parts.services;
+    for (const spec of parts.table.all())
+      parts.services.statistics.commands.set(spec.name, spec.use);
     this.#gate = new PauseGate(parts.services);
     this.#context = new RunningCommand(parts, this.#gate, this);
     this.#blocking = new Blocking(parts.table, parts.router, parts.services, this.#gate);
@@ -94,7 +96,7 @@ export class Dispatcher implements Executor, StepCommands {
       return;
     }
     if (spec === null || this.#refusals.isRefused(client, request, spec)) {
-      this.#errors.write(client.reply, this.#refusals.refuse(client, request, spec));
+      this.#errors.refuse(client.reply, this.#refusals.refuse(client, request, spec), spec);
       client.endReply(0);
       return;
     }
@@ -138,9 +140,12 @@ export class Dispatcher implements Executor, StepCommands {
     context.request = request;
     context.db = db;
     const start = reply.length;
-    if (spec.denyOom && this.#barrier.outOfMemory()) reply.error(Errors.outOfMemory);
-    else context.run(request, spec, reply);
-    this.#errors.note(reply, start);
+    if (spec.denyOom && this.#barrier.outOfMemory()) {
+      this.#errors.refuse(reply, Errors.outOfMemory, spec);
+      return;
+    }
+    context.run(request, spec, reply);
+    this.#errors.note(reply, start, spec);
   }
 
   /** What the changes of the command that runs, or ran last, are called. */
@@ -169,7 +174,7 @@ export class Dispatcher implements Executor, StepCommands {
     context.db = db;
     context.deferred = false;
     context.isInStep = true;
-    spec.run!(context, request, reply);
+    context.run(request, spec, reply);
     const { monitors } = this.#services;
     if (monitors.isActive) monitors.show(caller, db, spec, request);
     context.isInStep = false;
@@ -179,7 +184,7 @@ export class Dispatcher implements Executor, StepCommands {
       reply.truncate(start);
       reply.error(notInStep(spec.name));
     }
-    this.#errors.note(reply, start);
+    this.#errors.note(reply, start, spec);
   }
 
   /** What a command touches now; what is queued touches nothing yet. */
@@ -235,9 +240,12 @@ export class Dispatcher implements Executor, StepCommands {
     const { reply } = client;
     const start = reply.length;
     barrier.begin();
-    if (spec.denyOom && barrier.outOfMemory()) reply.error(Errors.outOfMemory);
-    else context.run(request, spec, reply);
-    this.#errors.note(reply, start);
+    if (spec.denyOom && barrier.outOfMemory()) {
+      this.#errors.refuse(reply, Errors.outOfMemory, spec);
+    } else {
+      context.run(request, spec, reply);
+      this.#errors.note(reply, start, spec);
+    }
     const acks = barrier.count();
     const token = client.endReply(acks);
     if (acks > 0) barrier.register(client, token);
@@ -251,7 +259,7 @@ export class Dispatcher implements Executor, StepCommands {
     const start = reply.length;
     context.run(request, spec, reply);
     if (context.deferred) return;
-    this.#errors.note(reply, start);
+    this.#errors.note(reply, start, spec);
     client.endReply(0);
   }
 
@@ -265,7 +273,7 @@ export class Dispatcher implements Executor, StepCommands {
   ): void {
     const refusal = this.#router.refusal();
     if (refusal !== null) {
-      this.#errors.write(reply, refusal);
+      this.#errors.refuse(reply, refusal, spec);
       if (exit === null) client.endReply(0);
       return;
     }
@@ -299,7 +307,7 @@ export class Dispatcher implements Executor, StepCommands {
       this.#blocking.begin(client, request.copy(), spec, timeoutMs, place);
       return;
     }
-    this.#errors.note(reply, start);
+    this.#errors.note(reply, start, spec);
     if (exit === null) client.endReply(0);
   }
 }

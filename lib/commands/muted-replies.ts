@@ -59,7 +59,7 @@ export class MutedReplies {
     scratch.reset();
     scratch.proto = client.reply.proto;
     if (spec === null || this.#refusals.isRefused(client, request, spec)) {
-      this.#errors.write(scratch, this.#refusals.refuse(client, request, spec));
+      this.#errors.refuse(scratch, this.#refusals.refuse(client, request, spec), spec);
       return;
     }
     client.lastCommand = spec.name;
@@ -88,7 +88,7 @@ export class MutedReplies {
     const isAnswered = !context.muted;
     context.muted = false;
     if (context.deferred) return;
-    this.#errors.note(scratch, 0);
+    this.#errors.note(scratch, 0, spec);
     if (!isAnswered) return;
     client.reply.raw(scratch.buffer, 0, scratch.length);
     client.endReply(0);

@@ -25,7 +25,7 @@ export class Queueing {
     if (error === null) reply.queued();
     else {
       client.transaction!.isDirty = true;
-      this.#errors.write(reply, error);
+      this.#errors.refuse(reply, error, spec);
     }
   }
 

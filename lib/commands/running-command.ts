@@ -140,17 +140,20 @@ export class RunningCommand implements CommandContext {
     this.#gate.end();
   }
 
-  /** Runs the handler, and keeps what took long. */
+  /** Runs the handler, counts it, and keeps what took long. */
   run(request: Request, spec: CommandSpec, reply: ReplyWriter): void {
     const { slowLog, session } = this;
-    // Those that need no authentication may bring a password.
-    if (spec.noAuth || !slowLog.times(spec.isQuick)) {
+    // Those that need no authentication may bring a password; a step is kept as a whole.
+    const mayBeSlow = !spec.noAuth && !this.isInStep && slowLog.times(spec.isQuick);
+    if (!spec.use.begin() && !mayBeSlow) {
       spec.run!(this, request, reply);
       return;
     }
     const before = performance.now();
     spec.run!(this, request, reply);
     const tookMs = performance.now() - before;
+    spec.use.took(tookMs);
+    if (!mayBeSlow) return;
     slowLog.note(request, tookMs, this.services, session?.address ?? '', session?.name ?? '');
   }
 }

@@ -8,6 +8,7 @@ import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import type { BlockingForm } from './blocking-forms.js';
 import type { ClientSession } from './client-session.js';
+import type { CommandUse } from './command-use.js';
 import type { ChannelArguments } from './facts/channel-facts.js';
 import type { NodeServices } from './services.js';
 import type { SlowLog } from './slow-log.js';
@@ -229,6 +230,8 @@ export interface CommandSpec extends CommandTraits {
   readonly whileSubscribed: boolean;
   /** What the changes that it makes are called in keyspace events. */
   readonly events: CommandEvents | null;
+  /** Counted where it runs. */
+  readonly use: CommandUse;
   /** Subcommands by their own word; null when there are none. */
   readonly subcommands: ReadonlyMap<string, CommandSpec> | null;
 }

@@ -1,3 +1,5 @@
+import type { CommandUse } from './command-use.js';
+
 /** Length of the windows over which "instantaneous" figures are taken, and how many are averaged. */
 export const SAMPLE_MS = 100;
 const SAMPLES = 16;
@@ -43,6 +45,8 @@ export class Statistics {
   keyspaceHits = 0;
   keyspaceMisses = 0;
   errorReplies = 0;
+  /** By full name. */
+  readonly commands = new Map<string, CommandUse>();
   /** Error replies by their first word. */
   readonly errorsByKind = new Map<string, number>();
   /** Set by CONFIG RESETSTAT, for counters that others keep and show from then on. */
@@ -93,6 +97,7 @@ export class Statistics {
     this.keyspaceMisses = 0;
     this.errorReplies = 0;
     this.errorsByKind.clear();
+    for (const use of this.commands.values()) use.reset();
     this.resets++;
     this.#operations.restart();
     this.#input.restart();

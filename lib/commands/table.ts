@@ -2,6 +2,7 @@ import assert from 'node:assert';
 import { KeyMode, Pairs } from '../cluster/operation.js';
 import { parseInteger } from '../protocol/numbers.js';
 import type { Request } from '../protocol/request.js';
+import { CommandUse } from './command-use.js';
 import { categoryBits } from './facts/categories.js';
 import { channelArguments } from './facts/channel-facts.js';
 import { eventsOf } from './facts/event-facts.js';
@@ -123,6 +124,14 @@ export class CommandTable {
     return this.#index.find(request.buffer, request.start[index]!, request.end[index]!);
   }
 
+  /** All commands, each followed by its subcommands. */
+  *all(): Generator<CommandSpec> {
+    for (const spec of this.commands.values()) {
+      yield spec;
+      yield* spec.subcommands?.values() ?? [];
+    }
+  }
+
   /** By full name, as "client|list", in any case. */
   byName(name: string): CommandSpec | null {
     const lower = name.toLowerCase();
@@ -192,6 +201,7 @@ function specOf(
     noAuth: flags.includes('no_auth'),
     whileSubscribed: entry?.whileSubscribed ?? false,
     events: eventsOf(name, facts.group),
+    use: new CommandUse(),
     subcommands,
   };
 }

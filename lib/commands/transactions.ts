@@ -132,6 +132,7 @@ class ExecStep implements Step {
       if (forbidden === null) this.#runner.run(this.#client, spec, request, db, reply, address);
       else {
         reply.error(forbidden);
+        spec.use.rejected++;
         this.#services.statistics.countError(forbidden);
       }
     }

@@ -95,8 +95,33 @@ t.test('INFO takes names of sections in any case and passes over unknown ones', 
   ];
   t.same(names('keyspace', 'SERVER', 'foo'), ['Server', 'Keyspace']);
   t.same(names('foo'), []);
-  t.equal(names('everything').length, 12);
+  t.equal(names('everything').length, 13);
   t.equal(names('foo', 'default').length, 12);
+});
+
+t.test('INFO commandstats says how often each command was used, and how that ended', async (t) => {
+  const node = new TestNode();
+  const client = node.connect();
+  const commands = ['SET a 1', 'SET b x', 'SET c', 'INCR a', 'INCR b', 'CLIENT ID', 'GET a'];
+  for (const command of [...commands, 'MULTI', 'INCR a', 'SET', 'EXEC', 'MULTI', 'INCR a', 'EXEC'])
+    node.run(client, ...command.split(' '));
+  const uses = sections(bodyOf(node.run(client, 'INFO', 'CommandStats'))).get('Commandstats')!;
+  const use = (name: string): string =>
+    (uses.get(`cmdstat_${name}`) ?? '').replace(/usec=\d+,usec_per_call=\d+\.\d\d,/, '');
+  t.equal(use('set'), 'calls=2,rejected_calls=2,failed_calls=0');
+  t.equal(use('incr'), 'calls=3,rejected_calls=0,failed_calls=1', 'what is queued counts at EXEC');
+  t.equal(use('client|id'), 'calls=1,rejected_calls=0,failed_calls=0');
+  t.equal(use('multi'), 'calls=2,rejected_calls=0,failed_calls=0');
+  t.notOk(uses.has('cmdstat_del'), 'what was not used is not shown');
+  node.run(client, 'CONFIG', 'RESETSTAT');
+  t.notMatch(node.run(client, 'INFO', 'all'), /cmdstat_(set|incr|get):/);
+});
+
+t.test('INFO counts the scripts that are known', async (t) => {
+  const node = new TestNode();
+  const client = node.connect();
+  for (const script of ['return 1', 'return 2', 'return 1']) node.run(client, 'EVAL', script, '0');
+  t.match(node.run(client, 'INFO', 'memory'), /number_of_cached_scripts:2\r\n/);
 });
 
 t.test('CONFIG RESETSTAT begins the counts anew', async (t) => {
