@@ -145,7 +145,7 @@ export class RequestParser {
       request.end = new Int32Array(16);
     }
     request.argc = 0;
-    request.hashedIndex = 0;
+    request.hashedIndex = -1;
     while (this.position < this.end && this.error === '') {
       request.origin = this.position;
       const after = this.gathered.length > 0 ? this.parseGathered(request) : this.parse(request);

@@ -11,8 +11,8 @@ export class Request {
   end: Int32Array = new Int32Array(16);
   /** Where the command begins in the chunk that it was parsed from. */
   origin = 0;
-  /** The argument of which `hash` and `slot` are known, as a key's; 0 for none. */
-  hashedIndex = 0;
+  /** The argument of which `hash` and `slot` are known, as a key's; -1 for none. */
+  hashedIndex = -1;
   hash = 0;
   slot = 0;
 

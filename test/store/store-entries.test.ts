@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Request } from '../../lib/protocol/request.js';
 import { Role, Store, ValueType } from '../../lib/store/store.js';
 import { contentOf, find, keyOf, put } from './fixtures.js';
 
@@ -14,6 +15,13 @@ t.test('keys of equal bytes in two databases are two entries', async (t) => {
   t.equal(store.valueLength(store.find(0, key, 1, 4)), 3);
   t.equal(store.valueLength(store.find(255, key, 1, 4)), 7);
   t.equal(find(store, 'ke'), 0, 'a prefix is another key');
+});
+
+t.test('a key is found by whichever argument of a request names it', async (t) => {
+  const store = new Store({ seed: 1 });
+  const ref = put(store, 'key', 3);
+  t.equal(store.findArgument(0, Request.of('key'), 0), ref);
+  t.equal(store.findArgument(0, Request.of('GET', 'key'), 1), ref);
 });
 
 t.test('empty keys and values are keys and values', async (t) => {
