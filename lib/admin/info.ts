@@ -77,6 +77,7 @@ function clients(services: NodeServices): Fields {
     ['clients_in_timeout_table', 0],
     ['tls_handshakes', services.statistics.tlsHandshakes],
     ['tls_handshakes_failed', services.statistics.tlsHandshakesFailed],
+    ['tls_certificate_not_after', services.statistics.tlsCertificateEndsAt],
   ];
 }
 

@@ -81,6 +81,11 @@ const METRICS: readonly Metric[] = [
   counter('tls_handshakes_failed', 'TLS handshakes that came to nothing', ({ statistics }) => {
     return statistics.tlsHandshakesFailed;
   }),
+  gauge(
+    'tls_certificate_not_after_timestamp_seconds',
+    'When the certificate of this node ends; 0 without TLS',
+    ({ statistics }) => statistics.tlsCertificateEndsAt,
+  ),
   counter('client_input_bytes', 'Received from clients', ({ statistics }) => {
     return statistics.netInputBytes;
   }),

@@ -39,6 +39,8 @@ export class Statistics {
   /** TLS handshakes under way now, and those of clients and members that came to nothing. */
   tlsHandshakes = 0;
   tlsHandshakesFailed = 0;
+  /** When the certificate of this node ends, Unix seconds; 0 where there is none. */
+  tlsCertificateEndsAt = 0;
   netInputBytes = 0;
   netOutputBytes = 0;
   commandsProcessed = 0;

@@ -13,6 +13,7 @@ import type { TlsFiles, TlsMaterial } from './tls-files.js';
 const HANDSHAKE_RECORD = 22;
 /** u8 type | u16 version | u16 length, big-endian */
 const RECORD_HEADER_BYTES = 5;
+const EMPTY: Buffer = Buffer.alloc(0);
 
 export const NO_TLS = 'no TLS, on a port for it';
 
@@ -83,7 +84,7 @@ export class TlsAcceptor {
       timer: setTimeout(() => this.#fail(handshake, 'TLS handshake timed out'), TLS_HANDSHAKE_MS),
       receive: (chunk) => this.#received(handshake, chunk),
       ended: () => void raw.destroy(),
-      bytes: Buffer.alloc(0),
+      bytes: EMPTY,
     };
     const before = this.#underWay.get(ends);
     if (before !== undefined) this.#fail(before, 'closed in the TLS handshake');
@@ -111,6 +112,7 @@ export class TlsAcceptor {
     clearTimeout(timer);
     raw.off('data', receive);
     raw.off('end', ended);
+    handshake.bytes = EMPTY;
     this.#files.statistics.tlsHandshakes -= 1;
     return true;
   }

@@ -164,8 +164,9 @@ export class TlsFiles {
     this.#current = material;
     const { subject, validTo, fingerprint256 } = material.certificate;
     const facts = { subject, validTo, fingerprint: fingerprint256 };
-    const isOver = Date.parse(validTo) <= Date.now();
-    if (isOver) this.#logger.warn('certificate in use, which has expired', facts);
+    const endsAt = Date.parse(validTo);
+    this.statistics.tlsCertificateEndsAt = endsAt / 1000;
+    if (endsAt <= Date.now()) this.#logger.warn('certificate in use, which has expired', facts);
     else this.#logger.info('certificate in use', facts);
   }
 }

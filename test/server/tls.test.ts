@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, readFileSync } from 'node:fs';
 import { connect as connectPlain, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
@@ -185,6 +186,8 @@ t.test('a certificate is renewed without a restart', async (t) => {
   run.child.kill('SIGHUP');
   await run.printed(/"subject":"CN=renewed"/);
   t.equal(await shown(), 'renewed');
+  const { validTo } = new X509Certificate(readFileSync(certificatePath('renewed.crt')));
+  t.equal(await fact(plain, 'tls_certificate_not_after'), Date.parse(validTo) / 1000);
 
   use('node');
   await plain.config('SET', 'tls-cert-file', join(directory, 'own.crt'));
