@@ -11,7 +11,7 @@ const TABLE = createCommandTable();
 /** Whose replies Redis leaves open: within a script they cannot be told from others. */
 const OPEN = [
   ...[...RANDOM, ...Object.keys(UNORDERED), ...Object.keys(UNORDERED_SCANS)],
-  ...['TTL', 'PTTL', 'EXPIRETIME', 'PEXPIRETIME', 'OBJECT', 'RANDOMKEY', 'WAIT'],
+  ...['TTL', 'PTTL', 'EXPIRETIME', 'PEXPIRETIME', 'OBJECT', 'RANDOMKEY', 'WAIT', 'MOVE'],
 ];
 /** What inner commands may not do between scripts: their effects are not the same on both. */
 const NOT_BETWEEN = ['SPOP', 'SWAPDB', 'FLUSHALL', 'FLUSHDB', 'SELECT', 'HELLO', 'CLIENT'];
@@ -122,13 +122,17 @@ export class RandomScripts implements Commands {
     }
   }
 
-  /** A command on keys whose reply is the same on both; none of a whole keyspace. */
+  /**
+   * A command on keys whose reply is the same on both; none of a whole keyspace, and none of another database: KEYS are of
+   * the script's own, and in a cluster it gets at these only.
+   */
   #callable(): string[] {
     for (;;) {
       const command = this.#inner.next();
       const name = command[0]!.toUpperCase();
       const spec = TABLE.find(Request.of(Buffer.from(name, 'latin1')));
-      if (spec?.hasKeys && !OPEN.includes(name)) return command;
+      const isElsewhere = name === 'COPY' && command.some((word) => word.toUpperCase() === 'DB');
+      if (spec?.hasKeys && !OPEN.includes(name) && !isElsewhere) return command;
     }
   }
 
