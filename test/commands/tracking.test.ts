@@ -69,6 +69,11 @@ a SET k 3
 a MGET k l m
 b MSET k 1 l 2
 b DEL k l m
+a GET k
+a BLPOP q 0
+b SET k 9
+b RPUSH q x
+a PING
 a HGETALL h
 b HSET h f v
 a TTL k
@@ -199,7 +204,8 @@ async function play(t: Test, port: number, script: string): Promise<string[]> {
     ids.set(name, /^:(\d+)/.exec(await line.take('$5\r\nfirst\r\n'))![1]!);
   }
   const heard: string[] = [];
-  let isQueueing = false;
+  /** Has queued commands, or waits: it answers later. */
+  let silent = '';
   for (const text of script.trim().split('\n')) {
     const [name, ...words] = text.split(' ');
     if (name === 'close') {
@@ -208,14 +214,13 @@ async function play(t: Test, port: number, script: string): Promise<string[]> {
       continue;
     }
     lines.get(name!)!.send(words.map((word) => (word.startsWith('$') ? ids.get(word[1]!)! : word)));
-    if (words[0] === 'MULTI') isQueueing = true;
-    if (words[0] === 'EXEC') isQueueing = false;
+    if (words[0] === 'MULTI' || words[0] === 'BLPOP') silent = name!;
+    if (words[0] === 'EXEC' || words[0] === 'RPUSH') silent = '';
     const before = heard.length;
     // Who was told has been told before all connections have answered, twice around.
     for (let round = 0; round < 2; round++) {
       for (const [of, line] of lines) {
-        // What is queued is answered later.
-        if (of === name && isQueueing) continue;
+        if (of === silent) continue;
         line.send(['PING', BARRIER]);
         const answer = await line.take(`$${BARRIER.length}\r\n${BARRIER}\r\n`);
         const bytes = answer

@@ -217,3 +217,28 @@ t.test(
     );
   },
 );
+
+t.test(
+  'what is no reply goes out before a reply that may take for ever, if that is the newest',
+  async (t) => {
+    const writer = new ReplyWriter();
+    const queue = new ReplyQueue(writer);
+    const output = outputOf(() => false);
+    const read = queue.deferReply();
+    const blocked = queue.deferReply();
+    writer.integer(1);
+    queue.endReply(0);
+    queue.moveBehind(read);
+    queue.moveBehind(blocked);
+    queue.drain(output);
+    t.equal(output.text(), '', 'not before the replies that came before');
+    t.equal(queue.released, read - 1);
+    queue.complete(read, Buffer.from('+read\r\n'));
+    queue.drain(output);
+    t.equal(output.text(), '+read\r\n:1\r\n');
+    t.equal(queue.released, read);
+    queue.complete(blocked, Buffer.from('+late\r\n'));
+    queue.drain(output);
+    t.equal(output.text(), '+read\r\n:1\r\n+late\r\n');
+  },
+);

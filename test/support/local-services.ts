@@ -170,10 +170,7 @@ export class TestNode {
   readonly statistics = new Statistics();
   readonly clients = new Set<FakeClient>();
   readonly subscriptions = new Subscriptions(NO_OTHERS, (run) => setImmediate(run));
-  readonly tracking = new Tracking(NOBODY_TO_TELL, {
-    keysMax: 0,
-    find: (id) => this.#find(id),
-  });
+  readonly tracking: Tracking;
   readonly monitors = new Monitors(() => this.time);
   readonly shutdowns: ShutdownRequest[] = [];
   /** Given by SHUTDOWN: ends it with an error. */
@@ -189,6 +186,13 @@ export class TestNode {
     this.config = new Config(options);
     this.users = new Users(this.config, this.table);
     this.local.clock = () => this.time;
+    const { config } = this;
+    this.tracking = new Tracking(NOBODY_TO_TELL, {
+      get keysMax() {
+        return config.get('tracking-table-max-keys');
+      },
+      find: (id) => this.#find(id),
+    });
     this.dispatcher = new Dispatcher({
       table: this.table,
       keyspace: this.local,
