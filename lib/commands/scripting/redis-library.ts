@@ -45,6 +45,8 @@ const calling =
   (lua) => {
     const request = requestOf(lua);
     const reply = typeof request === 'string' ? null : script().call(request);
+    // The most arguments that there can be would leave no room for the reply.
+    lua.top = 0;
     if (reply === null) pushError(lua, request as string);
     else pushReply(lua, reply, 0);
     const isError = reply === null || reply[0] === 45;
