@@ -120,7 +120,6 @@ export const SCRIPTS: readonly string[] = [
   'return load(function() return nil end)',
   'local i=0 return load(function() i=i+1 return ({"return ","7"})[i] end)()',
   'return unpack({1,2})',
-  'local a = {} for i = 1, 7999 do a[i] = "none" end return redis.call("EXISTS", unpack(a))',
   'return {unpack({1,2,3})}',
   'local s=0 for k,v in pairs({a=1,b=2}) do s=s+v end return s',
   'pairs(nil)',
