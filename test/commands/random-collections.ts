@@ -402,8 +402,8 @@ function isOpen([name = '', ...args]: readonly string[]): boolean {
   // Another score, and what a range by member gives is no longer defined.
   if (name === 'ZADD' && EVEN_KEYS.includes(args[0]!)) return true;
   // A cluster refuses other patterns, and says so before it finds a syntax error behind them.
-  if (name.startsWith('SORT') && args[args.indexOf('GET') + 1] !== '#' && args.includes('GET'))
-    return true;
+  const isPattern = (arg: string, i: number) => args[i - 1] === 'GET' && arg !== '#';
+  if (name.startsWith('SORT') && args.some(isPattern)) return true;
   if (name.endsWith('SCAN'))
     return args.at(-1) !== '100000' || args[name === 'SCAN' ? 0 : 1] !== '0';
   return name === 'COMMAND' || name === 'OBJECT';
