@@ -33,4 +33,6 @@ export interface DeferredClaim {
   readonly key: Key;
   readonly frame: KeyFrame;
   isAsking: boolean;
+  /** It is judged again when a delete of its key is final. */
+  isAwaiting: boolean;
 }

@@ -5,22 +5,29 @@ import type { DeferredClaim } from './claim.js';
 import type { ClaimNotices } from './claim-notices.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
+import type { Forgets } from './forgets.js';
 import { FrameType, KeyFrame } from './frames.js';
 import { type Key, keyOf } from './key.js';
 import { bestHolding, type Lookups } from './lookups.js';
 import type { Incarnation } from './member.js';
 import type { MirrorReceiver } from './mirror-receiver.js';
+import type { ReplySink } from './operation.js';
 import type { Peer } from './peer.js';
+import type { Streams } from './streams.js';
 
 /** The anchor's side of creating keys: of claims of one key the first is granted, the others are told who has it. */
-export class Grants {
+export class Grants implements ReplySink {
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #lookups: Lookups;
   readonly #mirrorReceiver: MirrorReceiver;
   readonly #awaitedKeys: AwaitedKeys;
   readonly #notices: ClaimNotices;
+  readonly #forgets: Forgets;
+  readonly #streams: Streams;
   #deferred: DeferredClaim[] = [];
+  /** A delete that deferred claims wait for is final. */
+  #isWoken = false;
   readonly #frame = new KeyFrame();
 
   constructor(
@@ -29,6 +36,8 @@ export class Grants {
     mirrorReceiver: MirrorReceiver,
     awaitedKeys: AwaitedKeys,
     notices: ClaimNotices,
+    forgets: Forgets,
+    streams: Streams,
   ) {
     this.#state = state;
     this.#store = state.store;
@@ -36,6 +45,8 @@ export class Grants {
     this.#mirrorReceiver = mirrorReceiver;
     this.#awaitedKeys = awaitedKeys;
     this.#notices = notices;
+    this.#forgets = forgets;
+    this.#streams = streams;
   }
 
   /** Claims that wait to be decided. */
@@ -60,7 +71,7 @@ export class Grants {
       const copy = new KeyFrame();
       const bytes = Buffer.from(buffer.subarray(start, end));
       copy.read(bytes, 0, bytes.length);
-      this.#deferred.push({ peer, key, frame: copy, isAsking: false });
+      this.#deferred.push({ peer, key, frame: copy, isAsking: false, isAwaiting: false });
       this.#decideDeferred();
     } else {
       this.#notices.send(peer, FrameType.Reject, key, frame.version, verdict.rejected);
@@ -136,8 +147,8 @@ export class Grants {
       const { peer, key, frame } = deferred;
       if (deferred.isAsking) continue;
       const verdict = this.#judge(peer, key, frame.version);
-      if (verdict === 'wait') continue;
-      if (verdict === 'grant') this.#grantDeferred(deferred);
+      if (verdict === 'wait') this.#awaitDelete(deferred);
+      else if (verdict === 'grant') this.#grantDeferred(deferred);
       else if (verdict !== 'defer') this.#rejectDeferred(deferred, verdict.rejected);
       else if (this.#state.now >= this.#state.certainFrom && !this.#state.flushing) {
         deferred.isAsking = true;
@@ -153,6 +164,36 @@ export class Grants {
         });
       }
     }
+  }
+
+  /** The key was deleted here, and that is not final yet: in the turn in which it is the claim is judged again. */
+  #awaitDelete(deferred: DeferredClaim): void {
+    if (deferred.isAwaiting) return;
+    deferred.isAwaiting = true;
+    const pending = this.#forgets.find(deferred.key);
+    if (pending !== undefined) return pending.add(this, 0);
+    const ref = this.#find(deferred.key);
+    const backup = this.#state.livePeer(this.#store.peer(ref));
+    backup?.stream.awaitAck(this.#store.changeOffset(ref), this, 0);
+  }
+
+  acknowledged(): void {
+    this.#isWoken = true;
+    this.#streams.wantFlush();
+  }
+
+  complete(): void {}
+
+  fail(): void {
+    this.acknowledged();
+  }
+
+  /** At the end of a turn: deletes have become final. */
+  step(): void {
+    if (!this.#isWoken) return;
+    this.#isWoken = false;
+    for (const deferred of this.#deferred) deferred.isAwaiting = false;
+    this.tick();
   }
 
   #grantDeferred(deferred: DeferredClaim): void {

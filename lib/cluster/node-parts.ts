@@ -150,7 +150,15 @@ export class NodeParts {
     const executor = lateExecutor(late.executor);
     this.runner = new Runner(this.keyspace, executor);
     const notices = new ClaimNotices(state, this.streams);
-    this.grants = new Grants(state, this.lookups, this.mirrorReceiver, this.awaitedKeys, notices);
+    this.grants = new Grants(
+      state,
+      this.lookups,
+      this.mirrorReceiver,
+      this.awaitedKeys,
+      notices,
+      this.forgets,
+      this.streams,
+    );
     this.claims = this.#makeClaims(notices);
     this.forwarding = new Forwarding(state, this.streams, this.largeSender, executor);
     this.failover = new Failover(state, this.moves, this.lookups, this.records);

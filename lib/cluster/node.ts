@@ -123,6 +123,7 @@ export class ClusterNode implements MembershipListener {
     this.#parts.merging.step();
     this.#parts.flushing.step();
     this.#parts.forgets.step();
+    this.#parts.grants.step();
     this.#parts.routing.step();
     this.#parts.awaitedKeys.step();
     if (this.#parts.mirrorReceiver.atomic.step()) this.#parts.streams.resumePaused();

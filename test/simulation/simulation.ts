@@ -68,6 +68,8 @@ const CALM_MS_MAX = 60_000;
 /** What does not hold then is looked at again so often, so much later each time. */
 const CALM_LOOKS = 5;
 const CALM_LOOK_MS = 20;
+/** It is at rest when it was for so long, or for a node-timeout if that is less. */
+const QUIET_MS_MAX = 2000;
 /** Between two looks whether the cluster has come to rest. */
 const QUIET_LOOK_MS = 2;
 /** Events between two looks for two primaries. */
@@ -365,7 +367,7 @@ export class Simulation implements Nodes, World {
       const isOpen = this.#faults.open > 0 || this.workload.hasPending;
       const isKnown = (): boolean => this.processes().every(({ node }) => node.isKnown());
       if (isOpen || !isKnown() || !this.machines.isQuiet()) since = this.now;
-      return this.now - since >= this.#profile.nodeTimeoutMs;
+      return this.now - since >= Math.min(this.#profile.nodeTimeoutMs, QUIET_MS_MAX);
     };
     if (this.#runWhile(() => !isOver(), CALM_MS_MAX)) return;
     this.#checkAnswers();
