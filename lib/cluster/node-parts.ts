@@ -150,15 +150,7 @@ export class NodeParts {
     const executor = lateExecutor(late.executor);
     this.runner = new Runner(this.keyspace, executor);
     const notices = new ClaimNotices(state, this.streams);
-    this.grants = new Grants(
-      state,
-      this.lookups,
-      this.mirrorReceiver,
-      this.awaitedKeys,
-      notices,
-      this.forgets,
-      this.streams,
-    );
+    this.grants = this.#makeGrants(notices);
     this.claims = this.#makeClaims(notices);
     this.forwarding = new Forwarding(state, this.streams, this.largeSender, executor);
     this.failover = new Failover(state, this.moves, this.lookups, this.records);
@@ -214,6 +206,11 @@ export class NodeParts {
         invalidate: (...change) => this.invalidation.publish(...change),
       }),
     );
+  }
+
+  #makeGrants(notices: ClaimNotices): Grants {
+    const { state, lookups, mirrorReceiver, awaitedKeys, forgets, streams } = this;
+    return new Grants(state, lookups, mirrorReceiver, awaitedKeys, notices, forgets, streams);
   }
 
   #makeClaims(notices: ClaimNotices): Claims {
