@@ -21,6 +21,8 @@ interface Options {
 }
 
 const NODES_MAX = 200;
+/** With more nodes than these node-timeout is as much longer: pings grow with the square of the nodes. */
+const NODES_PER_TIMEOUT = 25;
 /** Between two lines of progress. */
 const PROGRESS_MS = 10_000;
 
@@ -81,9 +83,17 @@ function runsOf({ profiles, first, seeds, nodes, clients, limits }: Options): Ru
     ...(nodes === null ? {} : { nodes }),
     ...(clients === null ? {} : { clients }),
   };
-  return profiles.flatMap((profile) =>
-    Array.from({ length: seeds }, (_, i) => ({ profile, seed: first + i, changes, limits })),
-  );
+  const slower = Math.max(1, (nodes ?? 0) / NODES_PER_TIMEOUT);
+  return profiles.flatMap((profile) => {
+    const nodeTimeoutMs = PROFILES[profile]!.nodeTimeoutMs * slower;
+    const all = slower > 1 ? { ...changes, nodeTimeoutMs } : changes;
+    return Array.from({ length: seeds }, (_, i) => ({
+      profile,
+      seed: first + i,
+      changes: all,
+      limits,
+    }));
+  });
 }
 
 /** What does not hold, the shortest beginning that still fails, and the story of its key. */
