@@ -7,13 +7,13 @@ import { helpHandler } from './help.js';
 import type { ClusterFacts, KeyLocation, SlotRange } from './services.js';
 import { type CommandContext, type Handlers, QueueMode } from './spec.js';
 
-/** The port of a member that this client can speak with. */
-function portOf(member: Member, context: CommandContext): number {
-  return context.client.usesTls ? (member.tlsPort ?? member.port) : member.port;
+/** The port of a member that a client can speak with. */
+function portOf(member: Member, usesTls: boolean): number {
+  return usesTls ? (member.tlsPort ?? member.port) : member.port;
 }
 
-function addressOf(member: Member, context: CommandContext): string {
-  return `${member.host}:${portOf(member, context)}`;
+function addressOf(member: Member, usesTls: boolean): string {
+  return `${member.host}:${portOf(member, usesTls)}`;
 }
 
 function rangesByAnchor(cluster: ClusterFacts): Map<string, SlotRange[]> {
@@ -66,7 +66,7 @@ function nodes(context: CommandContext, _request: Request, reply: ReplyWriter): 
     const slots = (ranges.get(member.id) ?? []).map(({ first, last }) =>
       first === last ? ` ${first}` : ` ${first}-${last}`,
     );
-    const address = `${addressOf(member, context)}@${member.busPort}`;
+    const address = `${addressOf(member, context.client.usesTls)}@${member.busPort}`;
     text += `${member.id} ${address} ${flags} - 0 0 ${epoch} connected${slots.join('')}\n`;
   }
   reply.verbatim('txt', text);
@@ -82,7 +82,7 @@ function slots(context: CommandContext, _request: Request, reply: ReplyWriter): 
     for (const member of backup === null ? [anchor] : [anchor, backup]) {
       reply.array(4);
       reply.bulkLatin1(member.host);
-      reply.integer(portOf(member, context));
+      reply.integer(portOf(member, context.client.usesTls));
       reply.bulkLatin1(member.id);
       reply.array(0);
     }
@@ -148,15 +148,17 @@ function countkeysinslot(context: CommandContext, request: Request, reply: Reply
 
 function locate(context: CommandContext, request: Request): void {
   const answer = context.defer();
+  // When the answer comes another command may be the one that runs, or none.
+  const { usesTls } = context.client;
   context.services.cluster.locate(context.db, request.bytes(2), (location) => {
     answer((reply) => {
       if (typeof location === 'string') reply.error(location);
-      else writeLocation(location, context, reply);
+      else writeLocation(location, usesTls, reply);
     });
   });
 }
 
-function writeLocation(location: KeyLocation, context: CommandContext, reply: ReplyWriter): void {
+function writeLocation(location: KeyLocation, usesTls: boolean, reply: ReplyWriter): void {
   reply.map(6);
   reply.bulkLatin1('slot');
   reply.integer(location.slot);
@@ -168,7 +170,7 @@ function writeLocation(location: KeyLocation, context: CommandContext, reply: Re
   for (const [name, member] of members) {
     reply.bulkLatin1(name);
     if (member === null) reply.nil();
-    else reply.bulkLatin1(addressOf(member, context));
+    else reply.bulkLatin1(addressOf(member, usesTls));
   }
   reply.bulkLatin1('version');
   reply.integer(location.version);

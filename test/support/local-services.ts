@@ -274,9 +274,11 @@ export class TestNode {
         serving: true,
         slotRanges: () => node.slotRanges,
         keysInSlot: () => 0,
+        // Other members are asked: the answer comes later.
         locate: (_db, key, answer) => {
           const slot = keySlot(key, 0, key.length);
-          answer({ slot, anchor: self, primary: self, backup: null, version: 1, settled: true });
+          const copies = { anchor: self, primary: self, backup: null, version: 1 };
+          services.after(0, () => answer({ slot, ...copies, settled: true }));
         },
         tandis: () => ({
           settled: true,
