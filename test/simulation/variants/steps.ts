@@ -62,6 +62,6 @@ export const STEP_VARIANTS: readonly Variant[] = [
     edits: [edit('atomic-changes.js', '> FRAME_BYTES_MAX', '> 0')],
     profile: 'transfers',
     options: { delayMsMax: 15, partBytes: 20 },
-    seed: 11,
+    seed: 102,
   },
 ];
