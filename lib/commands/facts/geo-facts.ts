@@ -1,4 +1,89 @@
-import type { CommandFacts } from '../spec.js';
+import type { ArgumentFacts, CommandFacts } from '../spec.js';
+
+const UNIT: ArgumentFacts = {
+  name: 'unit',
+  type: 'oneof',
+  arguments: [
+    { name: 'm', type: 'pure-token', token: 'M' },
+    { name: 'km', type: 'pure-token', token: 'KM' },
+    { name: 'ft', type: 'pure-token', token: 'FT' },
+    { name: 'mi', type: 'pure-token', token: 'MI' },
+  ],
+};
+const ORDER: ArgumentFacts = {
+  name: 'order',
+  type: 'oneof',
+  flags: 'optional',
+  arguments: [
+    { name: 'asc', type: 'pure-token', token: 'ASC' },
+    { name: 'desc', type: 'pure-token', token: 'DESC' },
+  ],
+};
+/** The `ANY` of commands that are older than it. */
+const COUNT_SINCE: ArgumentFacts = {
+  name: 'count',
+  type: 'block',
+  flags: 'optional',
+  arguments: [
+    { name: 'count', type: 'integer', token: 'COUNT' },
+    { name: 'any', type: 'pure-token', token: 'ANY', since: '6.2.0', flags: 'optional' },
+  ],
+};
+const COUNT: ArgumentFacts = {
+  name: 'count',
+  type: 'block',
+  flags: 'optional',
+  arguments: [
+    { name: 'count', type: 'integer', token: 'COUNT' },
+    { name: 'any', type: 'pure-token', token: 'ANY', flags: 'optional' },
+  ],
+};
+const WITH: readonly ArgumentFacts[] = [
+  { name: 'withcoord', type: 'pure-token', token: 'WITHCOORD', flags: 'optional' },
+  { name: 'withdist', type: 'pure-token', token: 'WITHDIST', flags: 'optional' },
+  { name: 'withhash', type: 'pure-token', token: 'WITHHASH', flags: 'optional' },
+];
+/** What GEOSEARCH and GEOSEARCHSTORE look for. */
+const AREA: readonly ArgumentFacts[] = [
+  {
+    name: 'from',
+    type: 'oneof',
+    arguments: [
+      { name: 'member', type: 'string', token: 'FROMMEMBER' },
+      {
+        name: 'longitude_latitude',
+        type: 'block',
+        token: 'FROMLONLAT',
+        arguments: [
+          { name: 'longitude', type: 'double' },
+          { name: 'latitude', type: 'double' },
+        ],
+      },
+    ],
+  },
+  {
+    name: 'by',
+    type: 'oneof',
+    arguments: [
+      {
+        name: 'circle',
+        type: 'block',
+        arguments: [{ name: 'radius', type: 'double', token: 'BYRADIUS' }, UNIT],
+      },
+      {
+        name: 'box',
+        type: 'block',
+        arguments: [
+          { name: 'width', type: 'double', token: 'BYBOX' },
+          { name: 'height', type: 'double' },
+          UNIT,
+        ],
+      },
+    ],
+  },
+  ORDER,
+  COUNT,
+];
 
 export const geoFacts: readonly CommandFacts[] = [
   {
@@ -125,37 +210,10 @@ export const geoFacts: readonly CommandFacts[] = [
       { name: 'longitude', type: 'double' },
       { name: 'latitude', type: 'double' },
       { name: 'radius', type: 'double' },
-      {
-        name: 'unit',
-        type: 'oneof',
-        arguments: [
-          { name: 'm', type: 'pure-token', token: 'M' },
-          { name: 'km', type: 'pure-token', token: 'KM' },
-          { name: 'ft', type: 'pure-token', token: 'FT' },
-          { name: 'mi', type: 'pure-token', token: 'MI' },
-        ],
-      },
-      { name: 'withcoord', type: 'pure-token', token: 'WITHCOORD', flags: 'optional' },
-      { name: 'withdist', type: 'pure-token', token: 'WITHDIST', flags: 'optional' },
-      { name: 'withhash', type: 'pure-token', token: 'WITHHASH', flags: 'optional' },
-      {
-        name: 'count',
-        type: 'block',
-        flags: 'optional',
-        arguments: [
-          { name: 'count', type: 'integer', token: 'COUNT' },
-          { name: 'any', type: 'pure-token', token: 'ANY', since: '6.2.0', flags: 'optional' },
-        ],
-      },
-      {
-        name: 'order',
-        type: 'oneof',
-        flags: 'optional',
-        arguments: [
-          { name: 'asc', type: 'pure-token', token: 'ASC' },
-          { name: 'desc', type: 'pure-token', token: 'DESC' },
-        ],
-      },
+      UNIT,
+      ...WITH,
+      COUNT_SINCE,
+      ORDER,
       { name: 'key', type: 'key', keySpecIndex: 1, token: 'STORE', flags: 'optional' },
       { name: 'key', type: 'key', keySpecIndex: 2, token: 'STOREDIST', flags: 'optional' },
     ],
@@ -180,37 +238,10 @@ export const geoFacts: readonly CommandFacts[] = [
       { name: 'longitude', type: 'double' },
       { name: 'latitude', type: 'double' },
       { name: 'radius', type: 'double' },
-      {
-        name: 'unit',
-        type: 'oneof',
-        arguments: [
-          { name: 'm', type: 'pure-token', token: 'M' },
-          { name: 'km', type: 'pure-token', token: 'KM' },
-          { name: 'ft', type: 'pure-token', token: 'FT' },
-          { name: 'mi', type: 'pure-token', token: 'MI' },
-        ],
-      },
-      { name: 'withcoord', type: 'pure-token', token: 'WITHCOORD', flags: 'optional' },
-      { name: 'withdist', type: 'pure-token', token: 'WITHDIST', flags: 'optional' },
-      { name: 'withhash', type: 'pure-token', token: 'WITHHASH', flags: 'optional' },
-      {
-        name: 'count',
-        type: 'block',
-        flags: 'optional',
-        arguments: [
-          { name: 'count', type: 'integer', token: 'COUNT' },
-          { name: 'any', type: 'pure-token', token: 'ANY', since: '6.2.0', flags: 'optional' },
-        ],
-      },
-      {
-        name: 'order',
-        type: 'oneof',
-        flags: 'optional',
-        arguments: [
-          { name: 'asc', type: 'pure-token', token: 'ASC' },
-          { name: 'desc', type: 'pure-token', token: 'DESC' },
-        ],
-      },
+      UNIT,
+      ...WITH,
+      COUNT_SINCE,
+      ORDER,
     ],
   },
   {
@@ -237,37 +268,10 @@ export const geoFacts: readonly CommandFacts[] = [
       { name: 'key', type: 'key', keySpecIndex: 0 },
       { name: 'member', type: 'string' },
       { name: 'radius', type: 'double' },
-      {
-        name: 'unit',
-        type: 'oneof',
-        arguments: [
-          { name: 'm', type: 'pure-token', token: 'M' },
-          { name: 'km', type: 'pure-token', token: 'KM' },
-          { name: 'ft', type: 'pure-token', token: 'FT' },
-          { name: 'mi', type: 'pure-token', token: 'MI' },
-        ],
-      },
-      { name: 'withcoord', type: 'pure-token', token: 'WITHCOORD', flags: 'optional' },
-      { name: 'withdist', type: 'pure-token', token: 'WITHDIST', flags: 'optional' },
-      { name: 'withhash', type: 'pure-token', token: 'WITHHASH', flags: 'optional' },
-      {
-        name: 'count',
-        type: 'block',
-        flags: 'optional',
-        arguments: [
-          { name: 'count', type: 'integer', token: 'COUNT' },
-          { name: 'any', type: 'pure-token', token: 'ANY', flags: 'optional' },
-        ],
-      },
-      {
-        name: 'order',
-        type: 'oneof',
-        flags: 'optional',
-        arguments: [
-          { name: 'asc', type: 'pure-token', token: 'ASC' },
-          { name: 'desc', type: 'pure-token', token: 'DESC' },
-        ],
-      },
+      UNIT,
+      ...WITH,
+      COUNT,
+      ORDER,
       { name: 'key', type: 'key', keySpecIndex: 1, token: 'STORE', flags: 'optional' },
       { name: 'key', type: 'key', keySpecIndex: 2, token: 'STOREDIST', flags: 'optional' },
     ],
@@ -290,37 +294,10 @@ export const geoFacts: readonly CommandFacts[] = [
       { name: 'key', type: 'key', keySpecIndex: 0 },
       { name: 'member', type: 'string' },
       { name: 'radius', type: 'double' },
-      {
-        name: 'unit',
-        type: 'oneof',
-        arguments: [
-          { name: 'm', type: 'pure-token', token: 'M' },
-          { name: 'km', type: 'pure-token', token: 'KM' },
-          { name: 'ft', type: 'pure-token', token: 'FT' },
-          { name: 'mi', type: 'pure-token', token: 'MI' },
-        ],
-      },
-      { name: 'withcoord', type: 'pure-token', token: 'WITHCOORD', flags: 'optional' },
-      { name: 'withdist', type: 'pure-token', token: 'WITHDIST', flags: 'optional' },
-      { name: 'withhash', type: 'pure-token', token: 'WITHHASH', flags: 'optional' },
-      {
-        name: 'count',
-        type: 'block',
-        flags: 'optional',
-        arguments: [
-          { name: 'count', type: 'integer', token: 'COUNT' },
-          { name: 'any', type: 'pure-token', token: 'ANY', flags: 'optional' },
-        ],
-      },
-      {
-        name: 'order',
-        type: 'oneof',
-        flags: 'optional',
-        arguments: [
-          { name: 'asc', type: 'pure-token', token: 'ASC' },
-          { name: 'desc', type: 'pure-token', token: 'DESC' },
-        ],
-      },
+      UNIT,
+      ...WITH,
+      COUNT,
+      ORDER,
     ],
   },
   {
@@ -336,87 +313,7 @@ export const geoFacts: readonly CommandFacts[] = [
     complexity:
       'O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around the shape provided as the filter and M is the number of items inside the shape',
     history: [['7.0.0', 'Added support for uppercase unit names.']],
-    arguments: [
-      { name: 'key', type: 'key', keySpecIndex: 0 },
-      {
-        name: 'from',
-        type: 'oneof',
-        arguments: [
-          { name: 'member', type: 'string', token: 'FROMMEMBER' },
-          {
-            name: 'longitude_latitude',
-            type: 'block',
-            token: 'FROMLONLAT',
-            arguments: [
-              { name: 'longitude', type: 'double' },
-              { name: 'latitude', type: 'double' },
-            ],
-          },
-        ],
-      },
-      {
-        name: 'by',
-        type: 'oneof',
-        arguments: [
-          {
-            name: 'circle',
-            type: 'block',
-            arguments: [
-              { name: 'radius', type: 'double', token: 'BYRADIUS' },
-              {
-                name: 'unit',
-                type: 'oneof',
-                arguments: [
-                  { name: 'm', type: 'pure-token', token: 'M' },
-                  { name: 'km', type: 'pure-token', token: 'KM' },
-                  { name: 'ft', type: 'pure-token', token: 'FT' },
-                  { name: 'mi', type: 'pure-token', token: 'MI' },
-                ],
-              },
-            ],
-          },
-          {
-            name: 'box',
-            type: 'block',
-            arguments: [
-              { name: 'width', type: 'double', token: 'BYBOX' },
-              { name: 'height', type: 'double' },
-              {
-                name: 'unit',
-                type: 'oneof',
-                arguments: [
-                  { name: 'm', type: 'pure-token', token: 'M' },
-                  { name: 'km', type: 'pure-token', token: 'KM' },
-                  { name: 'ft', type: 'pure-token', token: 'FT' },
-                  { name: 'mi', type: 'pure-token', token: 'MI' },
-                ],
-              },
-            ],
-          },
-        ],
-      },
-      {
-        name: 'order',
-        type: 'oneof',
-        flags: 'optional',
-        arguments: [
-          { name: 'asc', type: 'pure-token', token: 'ASC' },
-          { name: 'desc', type: 'pure-token', token: 'DESC' },
-        ],
-      },
-      {
-        name: 'count',
-        type: 'block',
-        flags: 'optional',
-        arguments: [
-          { name: 'count', type: 'integer', token: 'COUNT' },
-          { name: 'any', type: 'pure-token', token: 'ANY', flags: 'optional' },
-        ],
-      },
-      { name: 'withcoord', type: 'pure-token', token: 'WITHCOORD', flags: 'optional' },
-      { name: 'withdist', type: 'pure-token', token: 'WITHDIST', flags: 'optional' },
-      { name: 'withhash', type: 'pure-token', token: 'WITHHASH', flags: 'optional' },
-    ],
+    arguments: [{ name: 'key', type: 'key', keySpecIndex: 0 }, ...AREA, ...WITH],
   },
   {
     name: 'geosearchstore',
@@ -437,81 +334,7 @@ export const geoFacts: readonly CommandFacts[] = [
     arguments: [
       { name: 'destination', type: 'key', keySpecIndex: 0 },
       { name: 'source', type: 'key', keySpecIndex: 1 },
-      {
-        name: 'from',
-        type: 'oneof',
-        arguments: [
-          { name: 'member', type: 'string', token: 'FROMMEMBER' },
-          {
-            name: 'longitude_latitude',
-            type: 'block',
-            token: 'FROMLONLAT',
-            arguments: [
-              { name: 'longitude', type: 'double' },
-              { name: 'latitude', type: 'double' },
-            ],
-          },
-        ],
-      },
-      {
-        name: 'by',
-        type: 'oneof',
-        arguments: [
-          {
-            name: 'circle',
-            type: 'block',
-            arguments: [
-              { name: 'radius', type: 'double', token: 'BYRADIUS' },
-              {
-                name: 'unit',
-                type: 'oneof',
-                arguments: [
-                  { name: 'm', type: 'pure-token', token: 'M' },
-                  { name: 'km', type: 'pure-token', token: 'KM' },
-                  { name: 'ft', type: 'pure-token', token: 'FT' },
-                  { name: 'mi', type: 'pure-token', token: 'MI' },
-                ],
-              },
-            ],
-          },
-          {
-            name: 'box',
-            type: 'block',
-            arguments: [
-              { name: 'width', type: 'double', token: 'BYBOX' },
-              { name: 'height', type: 'double' },
-              {
-                name: 'unit',
-                type: 'oneof',
-                arguments: [
-                  { name: 'm', type: 'pure-token', token: 'M' },
-                  { name: 'km', type: 'pure-token', token: 'KM' },
-                  { name: 'ft', type: 'pure-token', token: 'FT' },
-                  { name: 'mi', type: 'pure-token', token: 'MI' },
-                ],
-              },
-            ],
-          },
-        ],
-      },
-      {
-        name: 'order',
-        type: 'oneof',
-        flags: 'optional',
-        arguments: [
-          { name: 'asc', type: 'pure-token', token: 'ASC' },
-          { name: 'desc', type: 'pure-token', token: 'DESC' },
-        ],
-      },
-      {
-        name: 'count',
-        type: 'block',
-        flags: 'optional',
-        arguments: [
-          { name: 'count', type: 'integer', token: 'COUNT' },
-          { name: 'any', type: 'pure-token', token: 'ANY', flags: 'optional' },
-        ],
-      },
+      ...AREA,
       { name: 'storedist', type: 'pure-token', token: 'STOREDIST', flags: 'optional' },
     ],
   },
