@@ -96,10 +96,11 @@ export class ScriptRun implements Step, RunningScript {
 
   run(room: number): Buffer | null {
     const { engine } = this.#parts;
-    engine.asksForTurn(this);
     const toTheEnd = !Number.isFinite(room);
     const script = this.#script;
     if (script === null) return this.#isUnknown || toTheEnd ? this.#refuse(Errors.noScript) : null;
+    // Not before: while others are asked for the script, this run would stand before those that can go on.
+    engine.asksForTurn(this);
     if (this.#parts.readOnly && script.hasHeader && !script.noWrites)
       return this.#refuse(Errors.writesInReadOnly);
     if (!toTheEnd && this.#run !== null && !this.#isKilled && !engine.isTurnOf(this)) return null;

@@ -1,0 +1,55 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import t from 'tap';
+import { createCommandTable } from '../../lib/commands/all-commands.js';
+import { ScriptEngine } from '../../lib/commands/scripting/script-engine.js';
+import type { ScriptText } from '../../lib/commands/scripting/script-header.js';
+import { ScriptRun } from '../../lib/commands/scripting/script-run.js';
+import type { NodeServices } from '../../lib/commands/services.js';
+import { TestNode } from '../support/local-services.js';
+
+/** Keys that may be looked at in one turn: any number that is finite. */
+const ROOM = 1000;
+
+/** What of a node's services a script asks for that calls no command. */
+const services = { now: () => Date.now(), log: () => undefined } as unknown as NodeServices;
+
+function runOf(engine: ScriptEngine, node: TestNode, script: ScriptText | null): ScriptRun {
+  return new ScriptRun({
+    engine,
+    script,
+    client: node.connect(),
+    db: 0,
+    keys: [],
+    args: [],
+    readOnly: false,
+    table: createCommandTable(),
+    services,
+    commands: { run: () => undefined },
+  });
+}
+
+t.test(
+  'while others are asked for a script, suspended ones go on and there is none to kill',
+  async (t) => {
+    const node = new TestNode();
+    const engine = new ScriptEngine(() => Date.now());
+    const unknown = runOf(engine, node, null);
+    t.equal(unknown.run(ROOM), null);
+    t.match(engine.kill(), /^NOTBUSY/);
+
+    const long = engine.learn(Buffer.from('for i = 1, 2e7 do end return 7')) as ScriptText;
+    const suspended = runOf(engine, node, long);
+    let reply = suspended.run(ROOM);
+    t.equal(reply, null, 'it takes more than one slice');
+    const giveUpAt = Date.now() + 10_000;
+    while (reply === null && Date.now() < giveUpAt) {
+      t.equal(unknown.run(ROOM), null);
+      await delay(2);
+      reply = suspended.run(ROOM);
+    }
+    t.equal(reply?.toString(), ':7\r\n');
+
+    unknown.resolve(null);
+    t.match(unknown.run(ROOM)?.toString(), /^-NOSCRIPT/);
+  },
+);
