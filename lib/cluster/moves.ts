@@ -183,6 +183,7 @@ export class Moves implements ReplySink {
     const old = state.livePeer(this.#store.peer(ref));
     const ranked = state.rankedBackup(this.#store.slot(ref));
     state.statistics.takeOvers++;
+    state.statistics.takenOver++;
     if (old !== null) this.#mirror.grant(old, ref);
     const isInPlace = old === null || ranked === null || ranked === old;
     if (isInPlace || !this.startIfRoom(ref, ranked)) this.#records.announce(ref);

@@ -1,5 +1,6 @@
-import type { Store } from '../store/store.js';
+import { Role, type Store } from '../store/store.js';
 import type { ClusterConfig } from './cluster-config.js';
+import { ClusterEvents } from './cluster-events.js';
 import type { ClusterRouter } from './cluster-router.js';
 import type { ClusterState } from './cluster-state.js';
 import type { DepartureHooks } from './departure.js';
@@ -35,6 +36,7 @@ export class ClusterNode implements MembershipListener {
   readonly publishing: Publishing;
   readonly sharedSettings: SharedSettings;
   readonly invalidation: Invalidation;
+  readonly events: ClusterEvents;
   executor!: Executor;
   /** Operations per second, told to the others with heartbeats; set by the host. */
   operationsPerSecond = 0;
@@ -60,6 +62,7 @@ export class ClusterNode implements MembershipListener {
     this.publishing = this.#parts.publishing;
     this.sharedSettings = this.#parts.sharedSettings;
     this.invalidation = this.#parts.invalidation;
+    this.events = this.#makeEvents();
     this.state.now = now;
     this.membership = new Membership(membership, self, host, this, now);
   }
@@ -85,6 +88,7 @@ export class ClusterNode implements MembershipListener {
     this.beginTurn(now, wall);
     this.membership.tick(now, wall);
     this.#leasesChanged();
+    this.events.tick();
     if (this.state.view === null) return;
     for (const { id } of this.state.view.members) {
       this.state.clock.observe(this.membership.statusOf(id)?.version ?? 0);
@@ -217,6 +221,7 @@ export class ClusterNode implements MembershipListener {
         peer !== null && !install.view.members.some((member) => member.id === peer.id),
     );
     for (const peer of lost) this.#parts.streams.end(peer);
+    this.events.installed(install.view, (id) => this.copiesWith(state.peerById(id)));
     state.isChanging = false;
     for (const peer of lost) state.end(peer);
     const added = state.install(install.view);
@@ -248,8 +253,9 @@ export class ClusterNode implements MembershipListener {
     this.#parts.streams.wantFlush();
   }
 
-  excluded(): void {
+  excluded(self: Member): void {
     const { state } = this;
+    this.events.excluded(self);
     for (const peer of [...state.peers]) {
       if (peer === null) continue;
       this.#parts.streams.end(peer);
@@ -304,7 +310,31 @@ export class ClusterNode implements MembershipListener {
     return this.#parts.tombstones.mayMerge;
   }
 
+  /** Copies held here whose other holder is that one. */
+  copiesWith(peer: Peer | undefined): number {
+    if (peer === undefined) return 0;
+    const { store } = this.state;
+    return (
+      store.countWithPeer(Role.Primary, peer.index) + store.countWithPeer(Role.Backup, peer.index)
+    );
+  }
+
   // --- inside
+
+  #makeEvents(): ClusterEvents {
+    const { state, settling } = this;
+    const { statistics } = state;
+    return new ClusterEvents({
+      now: () => ({ monotonic: state.now, wall: state.clock.wall }),
+      self: () => this.membership.self,
+      isProvenDead: (id) => this.membership.grantEnds(id) === 0,
+      promotions: () => statistics.promotions,
+      takenOver: () => statistics.takenOver,
+      single: () => settling.keysWithoutBackup,
+      isSettled: () => this.isSettled,
+      isDown: () => state.isDown,
+    });
+  }
 
   /** Who is left out leaves commands, claims and change-overs behind: each mechanism takes its own up again. */
   #peerLost(peer: Peer): void {

@@ -7,6 +7,8 @@ export class ClusterStatistics {
   /** Commands of other nodes run here. */
   forwardedHere = 0;
   takeOvers = 0;
+  /** Of those, keys that came here. */
+  takenOver = 0;
   promotions = 0;
   claims = 0;
   claimsRejected = 0;

@@ -1,8 +1,10 @@
+import { type ClusterEvent, EVENTS_MAX } from '../cluster/cluster-events.js';
 import type { Member } from '../cluster/member.js';
 import { keySlot, SLOTS } from '../protocol/crc16.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
-import { integerOrReply } from './arguments.js';
+import { integerOrReply, rangeOrReply } from './arguments.js';
+import { Errors } from './errors.js';
 import { helpHandler } from './help.js';
 import type { ClusterFacts, KeyLocation, SlotRange } from './services.js';
 import { type CommandContext, type Handlers, QueueMode } from './spec.js';
@@ -178,14 +180,77 @@ function writeLocation(location: KeyLocation, usesTls: boolean, reply: ReplyWrit
   reply.integer(location.settled ? 1 : 0);
 }
 
+const EVENTS_SHOWN = 100;
+
+/** CLUSTER EVENTS [count]: newest last. */
+function events(context: CommandContext, request: Request, reply: ReplyWriter): void {
+  if (request.argc > 3) {
+    reply.error(Errors.syntax);
+    return;
+  }
+  const error = `ERR count should be between 0 and ${EVENTS_MAX}`;
+  const given =
+    request.argc < 3
+      ? EVENTS_SHOWN
+      : rangeOrReply(request, 2, 0n, BigInt(EVENTS_MAX), reply, error);
+  if (given === undefined) return;
+  const found = context.services.cluster.events(Number(given));
+  reply.array(found.length);
+  for (const event of found) writeEvent(event, context.client.usesTls, reply);
+}
+
+function writeEvent(event: ClusterEvent, usesTls: boolean, reply: ReplyWriter): void {
+  const { member } = event;
+  reply.map(8);
+  reply.bulkLatin1('id');
+  reply.integer(event.id);
+  reply.bulkLatin1('time');
+  reply.integer(event.at);
+  reply.bulkLatin1('kind');
+  reply.bulkLatin1(event.kind);
+  reply.bulkLatin1('member');
+  reply.bulkLatin1(member?.id ?? '');
+  reply.bulkLatin1('address');
+  reply.bulkLatin1(member === null ? '' : addressOf(member, usesTls));
+  reply.bulkLatin1('view');
+  reply.integer(event.view);
+  reply.bulkLatin1('count');
+  reply.integer(event.count);
+  reply.bulkLatin1('text');
+  reply.bulkUtf8(event.text);
+}
+
+/** CLUSTER COPIES: with which other members this node shares how many keys. */
+function copies(context: CommandContext, _request: Request, reply: ReplyWriter): void {
+  const { cluster } = context.services;
+  const shared = cluster.copies();
+  reply.array(shared.size);
+  for (const [id, { primaries, backups }] of shared) {
+    const member = cluster.members.find((one) => one.id === id);
+    reply.map(4);
+    reply.bulkLatin1('member');
+    reply.bulkLatin1(id);
+    reply.bulkLatin1('address');
+    reply.bulkLatin1(member === undefined ? '' : addressOf(member, context.client.usesTls));
+    reply.bulkLatin1('primaries');
+    reply.integer(primaries);
+    reply.bulkLatin1('backups');
+    reply.integer(backups);
+  }
+}
+
 /** Any node serves any key, so there is nothing to switch: drivers made for Redis Cluster send these and expect OK. */
 function accept(_context: CommandContext, _request: Request, reply: ReplyWriter): void {
   reply.ok();
 }
 
 const HELP = [
+  'COPIES',
+  '    Return how many keys this node holds together with each other node.',
   'COUNTKEYSINSLOT <slot>',
   '    Return the number of keys in <slot>.',
+  'EVENTS [<count>]',
+  '    Return the last <count> events of the cluster as this node has seen them, newest last (default: 100).',
   'INFO',
   '    Return information about the cluster.',
   'KEYSLOT <key>',
@@ -213,6 +278,8 @@ export const clusterHandlers: Handlers = {
   'cluster|keyslot': { run: keyslot },
   'cluster|countkeysinslot': { run: countkeysinslot },
   'cluster|locate': { queueMode: QueueMode.NotAlone, run: locate },
+  'cluster|events': { run: events },
+  'cluster|copies': { run: copies },
   'cluster|help': { run: helpHandler(HELP) },
   readonly: { run: accept },
   readwrite: { run: accept },

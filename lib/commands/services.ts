@@ -1,5 +1,6 @@
 import type { Config } from '../base/config.js';
 import type { OptionName } from '../base/options.js';
+import type { ClusterEvent } from '../cluster/cluster-events.js';
 import type { Member, ViewId } from '../cluster/member.js';
 import type { Users } from './acl/users.js';
 import type { ClientSession } from './client-session.js';
@@ -44,6 +45,14 @@ export interface DatabaseFacts {
   readonly keys: number;
   readonly expires: number;
   readonly averageTtlMs: number;
+}
+
+/** Keys that two members hold between them, as one of the two counts them. */
+export interface SharedCopies {
+  /** Primary here, backup there. */
+  readonly primaries: number;
+  /** The other way round. */
+  readonly backups: number;
 }
 
 /** Figures of `# Tandis`. */
@@ -95,6 +104,10 @@ export interface ClusterFacts {
   /** May ask the key's anchor; `answer` is called once, with an error text (its code included) when that failed. */
   locate(db: number, key: Buffer, answer: (location: KeyLocation | string) => void): void;
   tandis(): TandisFacts;
+  /** The last of what has happened in the cluster, oldest first. */
+  events(count: number): readonly ClusterEvent[];
+  /** By the ids of the other members. */
+  copies(): ReadonlyMap<string, SharedCopies>;
 }
 
 /** What the store knows for INFO. */

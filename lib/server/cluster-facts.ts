@@ -1,8 +1,15 @@
+import type { ClusterEvent } from '../cluster/cluster-events.js';
 import { FrameType } from '../cluster/frames.js';
 import type { Incarnation, Member } from '../cluster/member.js';
 import type { ClusterNode } from '../cluster/node.js';
 import { TOMBSTONES_MAX } from '../cluster/tombstone-keeping.js';
-import type { ClusterFacts, KeyLocation, SlotRange, TandisFacts } from '../commands/services.js';
+import type {
+  ClusterFacts,
+  KeyLocation,
+  SharedCopies,
+  SlotRange,
+  TandisFacts,
+} from '../commands/services.js';
 import { keySlot, SLOTS } from '../protocol/crc16.js';
 import { Role, type Store } from '../store/store.js';
 
@@ -88,6 +95,23 @@ export class NodeClusterFacts implements ClusterFacts {
       });
     });
     if (!asked) answer('TRYAGAIN the node is in no view, or too many questions are open');
+  }
+
+  events(count: number): readonly ClusterEvent[] {
+    return this.#node.events.last(count);
+  }
+
+  copies(): ReadonlyMap<string, SharedCopies> {
+    const store = this.#store;
+    return new Map(
+      this.#node.state.livePeers().map(({ id, index }) => [
+        id,
+        {
+          primaries: store.countWithPeer(Role.Primary, index),
+          backups: store.countWithPeer(Role.Backup, index),
+        },
+      ]),
+    );
   }
 
   tandis(): TandisFacts {

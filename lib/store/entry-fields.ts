@@ -30,7 +30,7 @@ const LINE_WORDS = 16;
 
 /**
  * The fields of entries, read and written in place: no object stands for an entry. Fields that counters depend on
- * (role, expiry, value length) are set by Store.
+ * (role, other holder, expiry, value length) are set by Store.
  */
 export class EntryFields {
   protected readonly arena: Arena;
@@ -87,11 +87,6 @@ export class EntryFields {
   /** Number of the other holder, uint16. */
   peer(ref: Ref): number {
     return this.word(ref, WORD_SLOT_PEER) >>> 16;
-  }
-
-  setPeer(ref: Ref, peer: number): void {
-    const slot = this.word(ref, WORD_SLOT_PEER) & 0xffff;
-    this.setWord(ref, WORD_SLOT_PEER, slot | (peer << 16));
   }
 
   version(ref: Ref): number {

@@ -36,6 +36,8 @@ export type ValueType = (typeof ValueType)[keyof typeof ValueType];
 export const VALUE_TYPES = 6;
 
 export const DATABASES_MAX = 256;
+/** Numbers of other holders. */
+export const PEERS = 65_536;
 export const KEY_LENGTH_MAX = 0xffffff;
 export const VALUE_LENGTH_MAX = 512 * 1024 * 1024;
 

@@ -164,7 +164,7 @@ export class Store extends EntryFields {
     if (keyLength > BYTE_LOOP_MAX) buffer.copy(target, targetStart, start, end);
     else for (let i = 0; i < keyLength; i++) target[targetStart + i] = buffer[start + i]!;
     this.index.insert(slot, hash, ref);
-    this.counts.entry(1, Role.Primary, number, slot, valueLength);
+    this.counts.entry(1, Role.Primary, number, slot, 0, valueLength);
     return ref;
   }
 
@@ -220,6 +220,15 @@ export class Store extends EntryFields {
     if (role === Role.Primary) this.noteExpiry(ref);
   }
 
+  /** Number of the other holder, uint16. */
+  setPeer(ref: Ref, peer: number): void {
+    const word = this.word(ref, WORD_SLOT_PEER);
+    const role = this.role(ref);
+    this.counts.peer(-1, role, word >>> 16);
+    this.counts.peer(1, role, peer);
+    this.setWord(ref, WORD_SLOT_PEER, (word & 0xffff) | (peer << 16));
+  }
+
   /** Unix milliseconds, 0 for never. */
   setExpireAt(ref: Ref, expireAt: number): void {
     const before = this.expireAt(ref);
@@ -234,6 +243,11 @@ export class Store extends EntryFields {
   /** Entries of all roles in the slot. */
   countInSlot(slot: number): number {
     return this.index.counts[slot]!;
+  }
+
+  /** Copies of that role whose other holder has this number: Primary and Backup. */
+  countWithPeer(role: Role, peer: number): number {
+    return this.counts.withPeer(role, peer);
   }
 
   /** Slots that hold entries of any role. */
@@ -392,7 +406,7 @@ export class Store extends EntryFields {
   private tally(ref: Ref, sign: 1 | -1): void {
     const role = this.role(ref);
     const number = this.databaseNumber(ref);
-    this.counts.entry(sign, role, number, this.slot(ref), this.valueLength(ref));
+    this.counts.entry(sign, role, number, this.slot(ref), this.peer(ref), this.valueLength(ref));
     if (role === Role.Primary && this.expireAt(ref) !== 0) this.counts.expiry(sign, number);
   }
 

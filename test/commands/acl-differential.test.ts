@@ -14,7 +14,13 @@ const TRIED = 40;
 
 const table = createCommandTable();
 /** Commands that Redis 7.0 has too. */
-const OWN = ['client|setinfo', 'client|no-touch', 'cluster|locate'];
+const OWN = [
+  'client|setinfo',
+  'client|no-touch',
+  'cluster|locate',
+  'cluster|events',
+  'cluster|copies',
+];
 const SPECS = table.specs.filter(({ run, name }) => run !== null && !OWN.includes(name));
 
 const itemsOf = (reply: Reply): readonly Reply[] => ('items' in reply ? reply.items : []);

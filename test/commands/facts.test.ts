@@ -6,7 +6,13 @@ import type { Reply } from '../support/resp.js';
 import { ReplyReader } from '../support/resp.js';
 
 /** Subcommands that Redis 7.0 has not. */
-const OWN = ['client|setinfo', 'client|no-touch', 'cluster|locate'];
+const OWN = [
+  'client|setinfo',
+  'client|no-touch',
+  'cluster|locate',
+  'cluster|events',
+  'cluster|copies',
+];
 /** Whose answers are the same bytes whatever commands there are. */
 const QUESTIONS = [
   ['INFO', 'foo'],

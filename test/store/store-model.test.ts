@@ -198,6 +198,12 @@ class Model {
     for (const role of Object.values(Role)) {
       const ofRole = all.filter((entry) => entry.role === role);
       t.equal(store.countOfRole(role), ofRole.length, `entries of role ${role}`);
+      if (role <= Role.Backup) {
+        for (const { peer } of ofRole.slice(0, 5)) {
+          const count = ofRole.filter((entry) => entry.peer === peer).length;
+          t.equal(store.countWithPeer(role, peer), count, `role ${role} with peer ${peer}`);
+        }
+      }
       t.equal(store.valueBytes(role), sum(ofRole), `value bytes of role ${role}`);
       for (let db = 0; db < 3; db++) {
         const count = ofRole.filter((entry) => entry.db === db).length;

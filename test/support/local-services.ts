@@ -1,6 +1,7 @@
 import { renderInfo } from '../../lib/admin/info.js';
 import { Config } from '../../lib/base/config.js';
 import type { OptionName } from '../../lib/base/options.js';
+import type { ClusterEvent } from '../../lib/cluster/cluster-events.js';
 import { Interest } from '../../lib/cluster/interest.js';
 import type { Member } from '../../lib/cluster/member.js';
 import type { Distribution } from '../../lib/cluster/publishing.js';
@@ -176,6 +177,7 @@ export class TestNode {
   /** Given by SHUTDOWN: ends it with an error. */
   shutdownEnded: ShutdownEnded | null = null;
   members: Member[] = [self];
+  events: ClusterEvent[] = [];
   slotRanges: SlotRange[] = [{ first: 0, last: 16383, anchor: self, backup: null }];
   /** Unix milliseconds. */
   time = 1_700_000_000_000;
@@ -280,6 +282,8 @@ export class TestNode {
           const copies = { anchor: self, primary: self, backup: null, version: 1 };
           services.after(0, () => answer({ slot, ...copies, settled: true }));
         },
+        events: (count) => node.events.slice(-count),
+        copies: () => new Map(),
         tandis: () => ({
           settled: true,
           primaries: 3,
