@@ -1,5 +1,6 @@
 import { type ClusterEvent, EVENTS_MAX } from '../cluster/cluster-events.js';
 import type { Member } from '../cluster/member.js';
+import type { ForgetOutcome } from '../cluster/membership/forgetting.js';
 import { keySlot, SLOTS } from '../protocol/crc16.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
@@ -70,6 +71,10 @@ function nodes(context: CommandContext, _request: Request, reply: ReplyWriter): 
     );
     const address = `${addressOf(member, context.client.usesTls)}@${member.busPort}`;
     text += `${member.id} ${address} ${flags} - 0 0 ${epoch} connected${slots.join('')}\n`;
+  }
+  for (const member of cluster.missingMembers) {
+    const address = `${addressOf(member, context.client.usesTls)}@${member.busPort}`;
+    text += `${member.id} ${address} master,fail - 0 0 ${epoch} disconnected\n`;
   }
   reply.verbatim('txt', text);
 }
@@ -239,6 +244,38 @@ function copies(context: CommandContext, _request: Request, reply: ReplyWriter):
   }
 }
 
+const FORCE = 'force';
+const DRAIN = 'send SHUTDOWN to it, or use `tandis drain`, and it leaves with nothing lost';
+
+function forgetError(outcome: ForgetOutcome, id: string): string | null {
+  switch (outcome) {
+    case 'forgotten':
+      return null;
+    case 'self':
+      return "ERR I tried hard but I can't forget myself...";
+    case 'unknown':
+      return `ERR Unknown node ${id}`;
+    case 'alive':
+      return `ERR Node ${id} is alive: ${DRAIN}`;
+    case 'silent':
+      return `ERR Node ${id} is silent, and about to be left out without a word: try again in a moment`;
+    case 'unproven':
+      return `ERR Too few members are reached to go on without node ${id}. Make sure that its process does not run and never will, as else both serve and changes are lost; then CLUSTER FORGET ${id} FORCE`;
+  }
+}
+
+function forget(context: CommandContext, request: Request, reply: ReplyWriter): void {
+  const isForced = request.argc === 4 && request.latin1(3).toLowerCase() === FORCE;
+  if (request.argc > 3 && !isForced) {
+    reply.error(Errors.syntax);
+    return;
+  }
+  const id = request.latin1(2);
+  const error = forgetError(context.services.cluster.forget(id.toLowerCase(), isForced), id);
+  if (error === null) reply.ok();
+  else reply.error(error);
+}
+
 /** Any node serves any key, so there is nothing to switch: drivers made for Redis Cluster send these and expect OK. */
 function accept(_context: CommandContext, _request: Request, reply: ReplyWriter): void {
   reply.ok();
@@ -251,6 +288,9 @@ const HELP = [
   '    Return the number of keys in <slot>.',
   'EVENTS [<count>]',
   '    Return the last <count> events of the cluster as this node has seen them, newest last (default: 100).',
+  'FORGET <node-id> [FORCE]',
+  '    Remove a node that is gone for good from the cluster. With FORCE also where too few',
+  '    members are left to go on without it (partition-policy majority).',
   'INFO',
   '    Return information about the cluster.',
   'KEYSLOT <key>',
@@ -280,6 +320,8 @@ export const clusterHandlers: Handlers = {
   'cluster|locate': { queueMode: QueueMode.NotAlone, run: locate },
   'cluster|events': { run: events },
   'cluster|copies': { run: copies },
+
+  'cluster|forget': { queueMode: QueueMode.NotAlone, run: forget },
   'cluster|help': { run: helpHandler(HELP) },
   readonly: { run: accept },
   readwrite: { run: accept },

@@ -2,6 +2,7 @@ import type { Config } from '../base/config.js';
 import type { OptionName } from '../base/options.js';
 import type { ClusterEvent } from '../cluster/cluster-events.js';
 import type { Member, ViewId } from '../cluster/member.js';
+import type { ForgetOutcome } from '../cluster/membership/forgetting.js';
 import type { Users } from './acl/users.js';
 import type { ClientSession } from './client-session.js';
 import type { Monitors } from './monitors.js';
@@ -95,8 +96,12 @@ export interface ClusterFacts {
   /** The installed view: null before the first one. Members oldest first. */
   readonly viewId: ViewId | null;
   readonly members: readonly Member[];
+  /** Left out without a proof of death: they may be serving on the other side of a partition. */
+  readonly missingMembers: readonly Member[];
   /** Whether commands on keys are answered now. */
   readonly serving: boolean;
+  /** A member is gone for good; `certain`: its process does not run, wherever it is. */
+  forget(id: string, certain: boolean): ForgetOutcome;
   /** Ordered by first slot, neighbours of one anchor and backup joined. */
   slotRanges(): readonly SlotRange[];
   /** Copies held here as primary in that slot of database 0. */

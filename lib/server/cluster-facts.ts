@@ -1,6 +1,7 @@
 import type { ClusterEvent } from '../cluster/cluster-events.js';
 import { FrameType } from '../cluster/frames.js';
 import type { Incarnation, Member } from '../cluster/member.js';
+import type { ForgetOutcome } from '../cluster/membership/forgetting.js';
 import type { ClusterNode } from '../cluster/node.js';
 import { TOMBSTONES_MAX } from '../cluster/tombstone-keeping.js';
 import type {
@@ -38,6 +39,14 @@ export class NodeClusterFacts implements ClusterFacts {
 
   get members(): readonly Member[] {
     return this.#node.state.view?.members ?? [];
+  }
+
+  get missingMembers(): readonly Member[] {
+    return this.#node.membership.missingMembers();
+  }
+
+  forget(id: Incarnation, certain: boolean): ForgetOutcome {
+    return this.#node.membership.forget(id, certain, this.#node.state.now);
   }
 
   get serving(): boolean {

@@ -273,7 +273,9 @@ export class TestNode {
         get members() {
           return node.members;
         },
+        missingMembers: [],
         serving: true,
+        forget: (id) => (id === self.id ? 'self' : 'unknown'),
         slotRanges: () => node.slotRanges,
         keysInSlot: () => 0,
         // Other members are asked: the answer comes later.

@@ -1,4 +1,5 @@
 import type { Address, Incarnation, Install, Member, NodeStatus, View } from '../member.js';
+import type { ForgetOutcome } from './forgetting.js';
 import type { ControlMessage } from './messages.js';
 
 /** What the operator chose; all but the timeout decides how a cluster comes to be. */
@@ -75,6 +76,10 @@ export interface MembershipView {
   grantEnds(id: Incarnation): number;
   /** Members left out without a proof of death, which may be serving on the other side of a partition. */
   membersMissing(): number;
+  /** Those members, under either policy; who has said goodbye, or was met as another incarnation, is not one. */
+  missingMembers(): readonly Member[];
+  /** An operator says that a member is gone for good; `certain`: its process does not run, wherever it is. */
+  forget(id: Incarnation, certain: boolean, now: number): ForgetOutcome;
   /** The last status heard from a member. */
   statusOf(id: Incarnation): NodeStatus | undefined;
   /** That member has not answered on its control link for a while: a fresh connection to it is being tried. */

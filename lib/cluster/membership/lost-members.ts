@@ -33,6 +33,16 @@ export class LostMembers {
     this.#lost.delete(keyOf(address));
   }
 
+  /** Whether that incarnation is looked for. */
+  has(id: Incarnation): boolean {
+    return [...this.#lost.values()].some((lost) => lost.id === id);
+  }
+
+  /** Nobody is looked for any more where that incarnation was. */
+  forget(id: Incarnation): void {
+    for (const [key, lost] of this.#lost) if (lost.id === id) this.#lost.delete(key);
+  }
+
   get addresses(): Address[] {
     return [...this.#lost.values()].map(({ address }) => address);
   }

@@ -13,6 +13,7 @@ import type {
 import { Coordination } from './coordination.js';
 import { Departed, type Proof } from './departed.js';
 import { Exclusion } from './exclusion.js';
+import { type ForgetOutcome, Forgetting } from './forgetting.js';
 import { Handshakes, type Meeting, type Outcome } from './handshakes.js';
 import { Leases } from './leases.js';
 import { everyOtherLeaves } from './leaving.js';
@@ -26,7 +27,7 @@ import { NO_LINK, type Peer, Peers } from './peers.js';
 import { Reporting } from './reporting.js';
 import { Requests } from './requests.js';
 import { Serving } from './serving.js';
-import type { State } from './state.js';
+import { isGone, type State } from './state.js';
 import { timingOf } from './timing.js';
 import { idsOf } from './views.js';
 
@@ -48,6 +49,7 @@ export class Membership implements MembershipView {
   readonly #requests: Requests;
   readonly #answers: Answers;
   readonly #exclusion: Exclusion;
+  readonly #forgetting: Forgetting;
   #clock: ClockWatch;
 
   constructor(
@@ -68,11 +70,13 @@ export class Membership implements MembershipView {
       if (asker !== undefined) this.#send(link, asker.id, { kind: 'probed', target, result });
     });
     this.#serving = new Serving(state);
+    this.#forgetting = new Forgetting(state, () => this.#coordination.lost);
     this.#reporting = new Reporting(state, {
       status: () => listener.status(),
       reach: (at) => this.#coordination.reach(at),
       hears: () => (this.view === null ? this.#newcomer.hearsMembers() : []),
       toName: () => this.#coordination.toName(),
+      told: (ids) => this.#forgetting.told(ids),
       heard: (peer, { candidates }, at) => this.#heard(peer, candidates, at),
     });
     this.#participation = new Participation(state, this.#serving, {
@@ -134,6 +138,7 @@ export class Membership implements MembershipView {
       leases,
       departed: new Departed(),
       missing: new Missing(),
+      toldGone: new Set(),
       peers: new Peers(timing, leases, {
         ...links,
         report: (at) => this.#reporting.own(at),
@@ -151,7 +156,7 @@ export class Membership implements MembershipView {
   }
 
   #proposerHooks(): ConstructorParameters<typeof Coordination>[1] {
-    const { config, host, departed } = this.#state;
+    const { config, host } = this.#state;
     return {
       majority: config.partitionPolicy === 'majority',
       self: () => this.#state.self.id,
@@ -164,7 +169,7 @@ export class Membership implements MembershipView {
       install: (id, full, merge, remainsMs, now) =>
         this.#participation.install({ id, full, merge, remainsMs, lost: [] }, now),
       lost: () => this.#coordination.lost.addresses,
-      isGone: (id) => departed.isGone(id),
+      isGone: (id) => isGone(this.#state, id),
       leftBehind: (now) => {
         const { prepared } = this.#state.participant;
         if (prepared !== null) this.#excluded(prepared, now);
@@ -208,6 +213,18 @@ export class Membership implements MembershipView {
   membersMissing(): number {
     const { config, missing, departed } = this.#state;
     return config.partitionPolicy === 'available' ? missing.count(departed) : 0;
+  }
+
+  missingMembers(): readonly Member[] {
+    const { missing, departed } = this.#state;
+    missing.count(departed);
+    return missing.members;
+  }
+
+  forget(id: Incarnation, certain: boolean, now: number): ForgetOutcome {
+    const outcome = this.#forgetting.forget(id, certain, this.isDown(now), now);
+    if (outcome === 'forgotten') this.#tellAll(now);
+    return outcome;
   }
 
   statusOf(id: Incarnation): NodeStatus | undefined {
@@ -421,6 +438,7 @@ export class Membership implements MembershipView {
     this.#coordination.reset();
     this.#state.participant = new Participant();
     this.#state.missing.clear();
+    this.#state.toldGone.clear();
     this.#serving.changed();
     this.#state.leases.clear();
     this.#participation.reset();

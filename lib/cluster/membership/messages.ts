@@ -37,6 +37,8 @@ export interface Report {
   readonly wallMs: number;
   /** From the coordinator: nodes outside the view that everybody should connect to. */
   readonly candidates: readonly Member[];
+  /** Members that are gone for good by an operator's word; absent where there are none. */
+  readonly forgotten?: readonly Incarnation[];
 }
 
 export interface Hello extends Header {
@@ -286,7 +288,7 @@ const isStatus = shapeOf({
   membersMissing: isNumber,
   deletesForgotten: isNumber,
 });
-const isReport = shapeOf({
+const hasReportShape = shapeOf({
   serial: isCount,
   prepared: nullOr(isViewId),
   silent: isIncarnations,
@@ -297,6 +299,11 @@ const isReport = shapeOf({
   wallMs: isNumber,
   candidates: listOf(isMember, MEMBERS_MAX),
 });
+const isReport: Check = (value) => {
+  if (!hasReportShape(value)) return false;
+  const { forgotten } = value as Partial<Report>;
+  return forgotten === undefined || isIncarnations(forgotten);
+};
 const isHeader = shapeOf({
   from: isIncarnation,
   to: isReceiver,

@@ -72,8 +72,16 @@ export class Participation {
       leftOut: survey.members.filter((id) => participant.hasLeftOut(id)),
       passedOver: promised && survey.base !== null && !participant.hasPrepared(survey.base),
       departed: saidGoodbye,
-      mayMerge: participant.installed === null || this.#hooks.listener.mayMerge(),
+      mayMerge: this.#mayMerge(survey.members),
     };
+  }
+
+  #mayMerge(members: readonly Incarnation[]): boolean {
+    const { installed } = this.#state.participant;
+    if (installed === null) return true;
+    const ids = idsOf(installed);
+    const others = members.filter((id) => !ids.has(id));
+    return this.#state.missing.knowsDeletesSince(others) && this.#hooks.listener.mayMerge();
   }
 
   prepare(prepare: Body<Prepare>, now: number): Body<Prepared> {

@@ -14,6 +14,8 @@ export interface ReportingHooks {
   hears(): Incarnation[];
   /** Nodes that everybody is to connect to, if this node coordinates. */
   toName(): Member[];
+  /** Members that are gone for good, as an operator has told that peer. */
+  told(ids: readonly Incarnation[]): void;
   /** A peer has said what it sees, for the first time or again. */
   heard(peer: Peer, report: Report, now: number): void;
 }
@@ -46,7 +48,7 @@ export class Reporting {
   own(now: number): Report {
     if (this.#report !== null && this.#reportedAt === now) return this.#report;
     const { silent, lost } = this.#hooks.reach(now);
-    const { participant, self } = this.#state;
+    const { participant, self, toldGone } = this.#state;
     this.#reportedAt = now;
     this.#report = {
       serial: ++this.#reports,
@@ -58,6 +60,7 @@ export class Reporting {
       status: this.#hooks.status(),
       wallMs: now + this.#wallOffsetMs,
       candidates: this.#hooks.toName(),
+      ...(toldGone.size === 0 ? {} : { forgotten: [...toldGone] }),
     };
     return this.#report;
   }
@@ -80,6 +83,8 @@ export class Reporting {
       status: report.status,
       wallOffsetMs: report.wallMs - now,
     };
+    this.#state.toldGone.delete(peer.member.id);
+    if (report.forgotten !== undefined) this.#hooks.told(report.forgotten);
     if (isNews(before, report)) this.#state.needsReview = true;
     this.#hooks.heard(peer, report, now);
   }

@@ -1,6 +1,6 @@
 import type { Incarnation } from '../member.js';
 import { isMajority } from './majority.js';
-import type { State } from './state.js';
+import { isGone, type State } from './state.js';
 import { idsOf } from './views.js';
 
 /** Whether this node may serve, by the leases that it holds and the views that it is bound to. */
@@ -39,13 +39,13 @@ export class Serving {
 
   /** Under `majority`: nothing is served, and too few members are reached to go on with. */
   isDown(now: number): boolean {
-    const { config, departed, peers, participant, self, saidGoodbye } = this.#state;
+    const { config, peers, participant, self, saidGoodbye } = this.#state;
     const { installed } = participant;
     if (config.partitionPolicy !== 'majority' || installed === null) return false;
     if (now < this.until() || saidGoodbye) return false;
     const ids = installed.members.map(({ id }) => id);
     const isReached = (id: Incarnation): boolean =>
       id === self.id || peers.get(id)?.isLost(now) === false;
-    return !isMajority(ids, new Set(ids.filter(isReached)), (id) => departed.isGone(id));
+    return !isMajority(ids, new Set(ids.filter(isReached)), (id) => isGone(this.#state, id));
   }
 }

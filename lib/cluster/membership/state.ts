@@ -18,6 +18,8 @@ export interface State {
   readonly leases: Leases;
   readonly departed: Departed;
   readonly missing: Missing;
+  /** Gone for good by an operator's word, which holds as long as they are not heard. */
+  readonly toldGone: Set<Incarnation>;
   readonly peers: Peers;
   readonly handshakes: Handshakes;
   participant: Participant;
@@ -31,6 +33,11 @@ export interface State {
 export function isHeard(state: State, id: Incarnation): boolean {
   const peer = state.peers.get(id);
   return peer !== undefined && peer.link !== -1 && !peer.isSilent;
+}
+
+/** Whether it counts in no majority any more. */
+export function isGone({ departed, toldGone, peers }: State, id: Incarnation): boolean {
+  return departed.isGone(id) || (toldGone.has(id) && peers.get(id)?.isSilent !== false);
 }
 
 /** Whether this node holds the long lease of all other members of that view. */

@@ -95,6 +95,20 @@ export const clusterFacts: readonly CommandFacts[] = [
         arguments: [{ name: 'slot', type: 'integer' }],
       },
       {
+        name: 'forget',
+        arity: -3,
+        flags: 'admin stale no_async_loading',
+        categories: 'admin slow dangerous',
+        summary: 'Remove a node from the nodes table',
+        since: '3.0.0',
+        group: 'cluster',
+        complexity: 'O(1)',
+        arguments: [
+          { name: 'node-id', type: 'string' },
+          { name: 'force', type: 'pure-token', token: 'FORCE', flags: 'optional' },
+        ],
+      },
+      {
         name: 'help',
         arity: 2,
         flags: 'loading stale',

@@ -59,6 +59,19 @@ function drainCommand(program: Command): void {
   });
 }
 
+function forgetCommand(program: Command): void {
+  const command = program
+    .command('forget')
+    .description('remove a member that is gone for good: by its id, how that begins, or host:port')
+    .argument('<member>');
+  addNodeOptions(command)
+    .option('--force', 'its process does not run for certain: go on without it', false)
+    .action(async (member: string, options) => {
+      const { forgetNode } = await import('./forget-node.js');
+      process.exitCode = await forgetNode(member, { ...options, ...accessOf(options) });
+    });
+}
+
 /** Options of a command that asks one node. */
 function addNodeOptions(command: Command): Command {
   return addTlsFlags(command)
@@ -93,6 +106,7 @@ export async function runProgram(args: readonly string[], path: string): Promise
   clusterCommand(program, path);
   statusCommand(program);
   drainCommand(program);
+  forgetCommand(program);
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
