@@ -10,6 +10,7 @@ const FLOORS = [
   'lib/cluster',
   'lib/commands',
   'lib/admin',
+  'lib/demo',
   'lib/server',
   'bin',
 ];

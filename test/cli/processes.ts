@@ -21,7 +21,12 @@ export interface Run {
 
 /** Runs `tandis <args>`; killed at the end of the test if it still runs. */
 export function tandis(t: Test, ...args: string[]): Run {
-  const child = spawn(process.execPath, ['--enable-source-maps', PROGRAM, ...args], {
+  return spawnProgram(t, PROGRAM, args);
+}
+
+/** The same of another place where the command line is. */
+export function spawnProgram(t: Test, program: string, args: readonly string[]): Run {
+  const child = spawn(process.execPath, ['--enable-source-maps', program, ...args], {
     // By the channel a node notices when a test that was given up has gone, and ends.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

@@ -9,9 +9,19 @@ export class Browser<Body> {
   readonly #cookies = new Map<string, string>();
 
   /** Asks for a page; a body that is no JSON object is returned as `text`. */
-  async fetch(method: string, url: string): Promise<Page<Body>> {
+  fetch(method: string, url: string): Promise<Page<Body>> {
+    return this.#ask(url, { method });
+  }
+
+  /** The same with a body of JSON. */
+  send(method: string, url: string, body: object): Promise<Page<Body>> {
+    const headers = { 'content-type': 'application/json' };
+    return this.#ask(url, { method, headers, body: JSON.stringify(body) });
+  }
+
+  async #ask(url: string, request: RequestInit): Promise<Page<Body>> {
     const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const response = await fetch(url, { method, headers: { cookie } });
+    const response = await fetch(url, { ...request, headers: { ...request.headers, cookie } });
     for (const line of response.headers.getSetCookie()) {
       const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!;
       this.#cookies.set(name!, value!);

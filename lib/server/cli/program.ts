@@ -72,6 +72,20 @@ function forgetCommand(program: Command): void {
     });
 }
 
+function demoCommand(program: Command, path: string): void {
+  program
+    .command('demo')
+    .description('three nodes, three applications and a page to kill them from, on this machine')
+    .option('-p, --port <port>', 'port of the page', integer, 3000)
+    .option('--host <address>', 'address that the page is at', '127.0.0.1')
+    .option('--node-port <port>', 'client port of the first node (default: free ports)', integer, 0)
+    .option('--users <n>', 'simulated users', integer, 100)
+    .action(async (options) => {
+      const { runDemo } = await import('../../demo/demo.js');
+      process.exitCode = await runDemo({ ...options, program: path });
+    });
+}
+
 /** Options of a command that asks one node. */
 function addNodeOptions(command: Command): Command {
   return addTlsFlags(command)
@@ -107,6 +121,7 @@ export async function runProgram(args: readonly string[], path: string): Promise
   statusCommand(program);
   drainCommand(program);
   forgetCommand(program);
+  demoCommand(program, path);
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
