@@ -104,3 +104,9 @@ export const BUS_REFUSAL_LOG_MS = 60_000;
 
 /** Pairs of an address and a reason that are logged in that time; no more of them are. */
 export const BUS_REFUSALS_KEPT = 64;
+
+/** Calls of one client within the process that wait for their replies; one more is refused. */
+export const LOCAL_CALLS_WAITING = 100_000;
+
+/** Bytes of such calls that the node has yet to take, past which one more is refused. */
+export const LOCAL_BYTES_WAITING = 64 * 1024 * 1024;

@@ -19,6 +19,12 @@ function addressOf(member: Member, usesTls: boolean): string {
   return `${member.host}:${portOf(member, usesTls)}`;
 }
 
+/** The same, with the bus port of a member without a port for clients: it is in somebody else's process. */
+function placeOf(member: Member, usesTls: boolean): string {
+  const address = addressOf(member, usesTls);
+  return member.port === 0 ? `${address}@${member.busPort}` : address;
+}
+
 function rangesByAnchor(cluster: ClusterFacts): Map<string, SlotRange[]> {
   const byAnchor = new Map<string, SlotRange[]>();
   for (const member of cluster.members) byAnchor.set(member.id, []);
@@ -80,13 +86,18 @@ function nodes(context: CommandContext, _request: Request, reply: ReplyWriter): 
 }
 
 function slots(context: CommandContext, _request: Request, reply: ReplyWriter): void {
-  const ranges = context.services.cluster.slotRanges();
+  const { cluster } = context.services;
+  const ranges = cluster.slotRanges();
+  // In the place of a member that clients cannot reach stands the one asked: any node serves any key.
+  const { self } = cluster;
+  const reached = (member: Member) => (member.port === 0 || member.id === self.id ? self : member);
   reply.array(ranges.length);
   for (const { first, last, anchor, backup } of ranges) {
-    reply.array(backup === null ? 3 : 4);
+    const members = new Set([anchor, backup ?? anchor].map(reached));
+    reply.array(2 + members.size);
     reply.integer(first);
     reply.integer(last);
-    for (const member of backup === null ? [anchor] : [anchor, backup]) {
+    for (const member of members) {
       reply.array(4);
       reply.bulkLatin1(member.host);
       reply.integer(portOf(member, context.client.usesTls));
@@ -177,7 +188,7 @@ function writeLocation(location: KeyLocation, usesTls: boolean, reply: ReplyWrit
   for (const [name, member] of members) {
     reply.bulkLatin1(name);
     if (member === null) reply.nil();
-    else reply.bulkLatin1(addressOf(member, usesTls));
+    else reply.bulkLatin1(placeOf(member, usesTls));
   }
   reply.bulkLatin1('version');
   reply.integer(location.version);

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import {
   BLOCKED_INPUT_BYTES,
@@ -21,6 +20,7 @@ import type { BlockedClient } from '../commands/waiter.js';
 import { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { ParseResult, type RequestLimits, RequestParser } from '../protocol/request-parser.js';
+import type { ClientSocket } from './client-socket.js';
 import type { FlushList } from './flush-list.js';
 import type { InputBatch, InputSource } from './input-batch.js';
 import { type ReplyGather, writeBytes } from './reply-gather.js';
@@ -78,7 +78,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   readonly reply = new ReplyWriter();
   readonly order = new CommandOrder(() => this.release());
 
-  readonly #socket: Socket;
+  readonly #socket: ClientSocket;
   readonly #host: ConnectionHost;
   readonly #parser: RequestParser;
   readonly #replies = new ReplyQueue(this.reply);
@@ -103,7 +103,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   /** When the soft output limit was passed, 0 while it is not. */
   #softLimitSince = 0;
 
-  constructor(id: number, socket: Socket, host: ConnectionHost, now: number) {
+  constructor(id: number, socket: ClientSocket, host: ConnectionHost, now: number) {
     this.id = id;
     this.#socket = socket;
     this.#host = host;

@@ -9,8 +9,10 @@ import type { Statistics } from '../commands/statistics.js';
 import type { Request } from '../protocol/request.js';
 import { DEFAULT_REQUEST_LIMITS, type RequestLimits } from '../protocol/request-parser.js';
 import { ClientConnection, type ConnectionHost } from './client-connection.js';
+import type { ClientSocket } from './client-socket.js';
 import { FlushList } from './flush-list.js';
 import { InputBatch, type InputHost } from './input-batch.js';
+import { LocalSockets } from './local-sockets.js';
 import { ReplyGather } from './reply-gather.js';
 import { openAccepted, type ReadMode } from './socket-reading.js';
 import { TlsAcceptor } from './tls-acceptor.js';
@@ -41,6 +43,8 @@ export interface ListenerHost extends InputHost {
   readonly users: Users;
   /** What clients of tls-port speak TLS with; not null where there is one. */
   readonly tls: TlsFiles | null;
+  /** No port is opened: all clients are within this process. */
+  readonly isPortless?: boolean;
   dispatch(client: ClientConnection, request: Request): void;
   departed(client: ClientConnection): void;
 }
@@ -50,6 +54,7 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
   readonly gather = new ReplyGather();
   readonly inputs: InputBatch;
   readonly flushList: FlushList;
+  readonly locals: LocalSockets;
   readonly logger: Logger;
   readonly statistics: Statistics;
   /** One object for all parsers: CONFIG SET reaches those that exist too. */
@@ -64,6 +69,7 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
   /** In order of their ids, which is that of their age. */
   readonly #clients = new Map<number, ClientConnection>();
   #nextId = 1;
+  #isAccepting = true;
   #sweep: NodeJS.Timeout | undefined;
 
   constructor(host: ListenerHost, turnEnd: TurnEnd, mode: ReadMode = 'onread') {
@@ -71,6 +77,7 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
     this.#mode = mode;
     this.inputs = new InputBatch(host, turnEnd);
     this.flushList = new FlushList(turnEnd);
+    this.locals = new LocalSockets((socket) => this.#admitLocal(socket), turnEnd);
     this.logger = host.logger;
     this.statistics = host.statistics;
     this.outputLimits = host.config.get('client-output-buffer-limit');
@@ -116,13 +123,14 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
   /** Resolves to the ports when clients can connect, 0 for none; rejects with the system's error. */
   async listen(): Promise<{ port: number; tlsPort: number }> {
     const { config } = this.#host;
+    this.#sweep = setInterval(() => this.#sweepClients(), CLIENT_SWEEP_MS);
+    if (this.#host.isPortless === true) return { port: 0, tlsPort: 0 };
     const isPlain = hasPlainPort(config);
     const port = isPlain
       ? await this.#listen(config.get('port'), (one) => this.#admit(one, this.#mode))
       : 0;
     const set = config.get('tls-port');
     const tlsPort = set === 0 ? 0 : await this.#listen(set, (one) => this.#acceptTls(one));
-    this.#sweep = setInterval(() => this.#sweepClients(), CLIENT_SWEEP_MS);
     return { port, tlsPort };
   }
 
@@ -146,6 +154,7 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
 
   /** Accepts nobody any more. */
   stopAccepting(): void {
+    this.#isAccepting = false;
     for (const server of this.#servers) server.close();
     this.#tls?.close();
   }
@@ -181,16 +190,29 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
       return;
     }
     const { config } = this.#host;
-    const id = this.#nextId++;
     const receive = (chunk: Buffer, length: number) => client.received(chunk, length);
     const socket = openAccepted(accepted, mode, this.#shared, receive);
-    const client = new ClientConnection(id, socket, this, this.#host.beginTurn());
+    const client = this.#enter(socket);
     const keepAliveMs = config.get('tcp-keepalive') * 1000;
     if (keepAliveMs > 0) socket.setKeepAlive(true, keepAliveMs);
-    this.#clients.set(id, client);
-    socket.on('close', () => this.#clients.delete(id));
     this.statistics.connectionsReceived += 1;
     socket.resume();
+  }
+
+  /** A client within this process, which whoever started the node trusts: the default user, without a password. Null when nobody is accepted any more. */
+  #admitLocal(socket: ClientSocket): ClientConnection | null {
+    if (!this.#isAccepting) return null;
+    const client = this.#enter(socket);
+    client.authenticated = true;
+    return client;
+  }
+
+  #enter(socket: ClientSocket): ClientConnection {
+    const id = this.#nextId++;
+    const client = new ClientConnection(id, socket, this, this.#host.beginTurn());
+    this.#clients.set(id, client);
+    socket.on('close', () => this.#clients.delete(id));
+    return client;
   }
 
   #refusalFor({ remoteAddress }: Socket): string | null {

@@ -1,5 +1,5 @@
-import type { Socket } from 'node:net';
 import { STRING_WRITE_BYTES } from '../base/limits.js';
+import type { ClientSocket } from './client-socket.js';
 import type { ReplyOutput } from './reply-queue.js';
 
 /** Bytes of small pieces that are joined into one write. */
@@ -10,7 +10,12 @@ const GATHER_BYTES = STRING_WRITE_BYTES;
  * Buffer needs a view and a write request (3 to 11 % of all time at 500 bytes, one command deep; 12 % at 8 KB, 16
  * deep). True when the bytes may be overwritten at once: they were copied, or the kernel has taken all of them.
  */
-export function writeBytes(socket: Socket, buffer: Buffer, start: number, end: number): boolean {
+export function writeBytes(
+  socket: ClientSocket,
+  buffer: Buffer,
+  start: number,
+  end: number,
+): boolean {
   if (end - start <= STRING_WRITE_BYTES) {
     socket.write(buffer.latin1Slice(start, end), 'latin1');
     return true;
@@ -23,9 +28,9 @@ export function writeBytes(socket: Socket, buffer: Buffer, start: number, end: n
 export class ReplyGather implements ReplyOutput {
   readonly #pieces = Buffer.allocUnsafe(GATHER_BYTES);
   #length = 0;
-  #socket: Socket | null = null;
+  #socket: ClientSocket | null = null;
 
-  begin(socket: Socket): void {
+  begin(socket: ClientSocket): void {
     this.#socket = socket;
     socket.cork();
   }

@@ -1,5 +1,4 @@
 import { isIPv6 } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { busSecrets, guardBusSecrets } from '../base/bus-secrecy.js';
 import { type Clock, systemClock } from '../base/clock.js';
 import { busPortOf, type Config } from '../base/config.js';
@@ -23,17 +22,18 @@ import { Tracking } from '../commands/tracking.js';
 import { Store } from '../store/store.js';
 import { AclFileStore } from './acl-file-store.js';
 import { AdminPort } from './admin-port.js';
+import { announcedHost } from './announced-host.js';
 import { type BusHandler, BusTransport } from './bus-transport.js';
 import { ClientListener } from './client-listener.js';
 import { ClusterConfigFile } from './cluster-config-file.js';
 import { NodeClusterFacts } from './cluster-facts.js';
 import { clusterSettings, shareSettings } from './cluster-settings.js';
-import type { ConfigFile } from './config-file.js';
 import { Farewell } from './farewell.js';
 import { Housekeeping } from './housekeeping.js';
 import { JoinResolver } from './join-resolver.js';
+import type { LocalSockets } from './local-sockets.js';
 import { ServerServices } from './node-services.js';
-import type { ReadMode } from './socket-reading.js';
+import type { ListeningPorts, ServerOptions } from './server-options.js';
 import { openTlsFiles, type TlsFiles } from './tls-files.js';
 import { TurnEnd } from './turn-end.js';
 
@@ -43,36 +43,6 @@ const RESOLVE_MS = 1000;
 const ALONE_NODE_TIMEOUTS = 3;
 /** A command that waits for other members is answered, or refused, within so many node-timeouts. */
 const ANSWER_NODE_TIMEOUTS = 5;
-
-export interface ServerOptions {
-  readonly config: Config;
-  /** Where CONFIG REWRITE writes to; none unless given. */
-  readonly file?: ConfigFile | null;
-  readonly logger: Logger;
-  /** Called once the node has left and everything is closed; with the exit status. */
-  onStopped(status: number): void;
-  readonly readMode?: ReadMode;
-  readonly clock?: Clock;
-}
-
-/** TCP ports that a node listens on; 0 for those that it has not. */
-export interface ListeningPorts {
-  readonly port: number;
-  readonly tlsPort: number;
-  readonly busPort: number;
-}
-
-/** The address that others reach this node by: what was set, else the address bound, else one of an interface. */
-function announcedHost(config: Config): string {
-  const set = config.get('cluster-announce-ip');
-  if (set !== '') return set;
-  const bound = config.get('bind');
-  if (bound !== '0.0.0.0' && bound !== '::' && bound !== '*') return bound;
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const outside = addresses.filter(({ internal }) => !internal);
-  const found = outside.find(({ family }) => family === 'IPv4') ?? outside[0];
-  return found?.address ?? '127.0.0.1';
-}
 
 function showBusAddress({ host, busPort }: Address): string {
   return isIPv6(host) ? `[${host}]:${busPort}` : `${host}:${busPort}`;
@@ -143,6 +113,7 @@ export class TandisServer {
         statistics: this.#statistics,
         users: this.#users,
         tls: this.#tls,
+        isPortless: options.isPortless === true,
         beginTurn: () => this.#beginTurn(),
         prefetch: (keys) => this.#store.prefetch(keys),
         dispatch: (client, request) => this.#dispatcher.dispatch(client, request),
@@ -176,7 +147,8 @@ export class TandisServer {
     );
     this.#admin = config.get('admin-port') === 0 ? null : new AdminPort();
     this.#loadUsers();
-    turnEnd.steps.push(this.#clients.inputs, this.#bus, this.#clients.flushList);
+    const { locals, inputs, flushList } = this.#clients;
+    turnEnd.steps.push(locals, inputs, this.#bus, flushList);
   }
 
   /** The users of the ACL file, or those of the configuration. Throws OptionError where these are not right. */
@@ -215,6 +187,16 @@ export class TandisServer {
     return ports;
   }
 
+  /** This node as the others know it; from `start` on. */
+  get self(): Member {
+    return this.#node.membership.self;
+  }
+
+  /** Clients within this process. */
+  get locals(): LocalSockets {
+    return this.#clients.locals;
+  }
+
   /** Reads certificates and keys again. */
   reload(): void {
     if (this.#tls === null) this.#logger.info('nothing to reload: no TLS');
@@ -227,8 +209,7 @@ export class TandisServer {
       const busPort = await this.#bus.listen();
       return { ...(await this.#clients.listen()), busPort };
     } catch (error) {
-      this.#bus.close();
-      this.#admin?.close();
+      this.#closePorts();
       throw error;
     }
   }
@@ -365,7 +346,8 @@ export class TandisServer {
   }
 
   #ticked(): void {
-    const { view, self, isDown } = this.#node.state;
+    const { view, self, isDown, isServing } = this.#node.state;
+    this.#options.onTick?.(isServing);
     if (isDown && !this.#wasDown) this.#wentDown();
     this.#wasDown = isDown;
     if (view === this.#shownView) {
@@ -409,6 +391,11 @@ export class TandisServer {
   /** Leaves in good order: hands over what is held here, then closes everything and calls `onStopped`. */
   stop(): void {
     this.#leave(true);
+  }
+
+  /** Closes everything without handing over, and calls `onStopped`. */
+  stopNow(): void {
+    this.#close(0);
   }
 
   #shutdown(request: ShutdownRequest, ended: ShutdownEnded): void {
@@ -481,11 +468,16 @@ export class TandisServer {
     this.#farewell.begin(() => {
       this.#housekeeping.stop();
       clearInterval(this.#resolving);
-      this.#clients.closeAll();
-      this.#bus.close();
-      this.#admin?.close();
+      this.#closePorts();
       this.#options.onStopped(status);
     });
     this.#farewell.hurry();
+  }
+
+  #closePorts(): void {
+    this.#clients.stopAccepting();
+    this.#clients.closeAll();
+    this.#bus.close();
+    this.#admin?.close();
   }
 }

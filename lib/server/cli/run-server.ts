@@ -2,18 +2,11 @@ import { checkBusSecrecy } from '../../base/bus-secrecy.js';
 import { busPortOf, type Config } from '../../base/config.js';
 import { createLogger } from '../../base/logger.js';
 import type { ConfigFile } from '../config-file.js';
+import { listenFailure } from '../listen-failure.js';
 import { TandisServer } from '../server.js';
 
 /** The reader of the log gets this long to take the last lines, milliseconds. */
 const LAST_LINES_MS = 500;
-
-/** "port 7001 on 127.0.0.1 is in use": what a person can do something about, without a stack. */
-function listenFailure(error: NodeJS.ErrnoException & { port?: number; address?: string }): string {
-  if (error.syscall !== 'listen' && error.syscall !== 'getaddrinfo') throw error;
-  const where = error.port === undefined ? '' : ` port ${error.port} on ${error.address}`;
-  if (error.code === 'EADDRINUSE') return `${where.trim()} is in use`;
-  return `cannot listen${where && ` to${where}`}: ${error.message}`;
-}
 
 /**
  * Runs one node until it has left. SIGTERM and SIGINT make it leave in good order, a second one ends it at once; so does
@@ -35,7 +28,9 @@ export async function runServer(config: Config, file: ConfigFile | null): Promis
   try {
     await server.start();
   } catch (error) {
-    process.stderr.write(`tandis: ${listenFailure(error as NodeJS.ErrnoException)}\n`);
+    const failure = listenFailure(error);
+    if (failure === null) throw error;
+    process.stderr.write(`tandis: ${failure}\n`);
     process.exit(1);
   }
   let signals = 0;

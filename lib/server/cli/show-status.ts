@@ -99,13 +99,15 @@ export async function ask<Answer>(
 
 async function statusOf(node: NodeLine, access: Access): Promise<MemberStatus> {
   const known = { id: node.id, address: `${node.host}:${node.port}` };
+  const unknown = { primaries: null, backups: null, keysWithoutBackup: null, memoryBytes: null };
+  const silent = { ...known, zone: '', ...unknown, operationsPerSecond: null };
+  if (node.port === 0) return { ...silent, state: 'in a process' };
   let facts: Map<string, string>;
   try {
     const text = await ask(node.host, node.port, access, (client) => client.info('everything'));
     facts = parseInfo(text);
   } catch {
-    const unknown = { primaries: null, backups: null, keysWithoutBackup: null, memoryBytes: null };
-    return { ...known, zone: '', state: 'no answer', ...unknown, operationsPerSecond: null };
+    return { ...silent, state: 'no answer' };
   }
   const number = (name: string): number | null =>
     facts.has(name) ? Number(facts.get(name)) : null;
