@@ -40,10 +40,18 @@ interface Client {
 const DIRECTORY = mkdtempSync(join(tmpdir(), 'tandis-clients-'));
 t.teardown(() => rmSync(DIRECTORY, { recursive: true }));
 const HIREDIS = join(DIRECTORY, 'hiredis');
+const REDISTORE = join(DIRECTORY, 'redistore');
 
 function compileHiredis(): string | false {
   const probe = ['cc', '-o', HIREDIS, `${SCRIPTS}hiredis.c`, '-lhiredis'];
   return skipWithout('gcc libc6-dev libhiredis-dev', probe);
+}
+
+function compileRedistore(): string | false {
+  const packages = 'golang-go golang-github-gomodule-redigo-dev golang-github-boj-redistore-dev';
+  const go = ['GO111MODULE=off', 'GOPATH=/usr/share/gocode', `GOCACHE=${join(DIRECTORY, 'go')}`];
+  const probe = ['env', ...go, 'go', 'build', '-o', REDISTORE, `${SCRIPTS}redistore.go`];
+  return skipWithout(packages, probe);
 }
 
 const CLIENTS: readonly Client[] = [
@@ -62,6 +70,17 @@ const CLIENTS: readonly Client[] = [
     skip: skipWithout('ruby-redis-store', ['ruby', '-e', 'require "redis-store"']),
     argv: ['ruby', `${SCRIPTS}redis-rb.rb`],
   },
+  {
+    name: 'PHP, Predis',
+    skip: skipWithout('php-cli php-predis', ['php', '-r', 'require "Predis/autoload.php";']),
+    argv: ['php', `${SCRIPTS}predis.php`],
+  },
+  {
+    name: 'Ruby, redis-rack',
+    skip: skipWithout('ruby-redis-rack', ['ruby', '-e', 'require "redis-rack"']),
+    argv: ['ruby', `${SCRIPTS}redis-rack.rb`],
+  },
+  { name: 'Go, redistore over redigo', skip: compileRedistore(), argv: [REDISTORE] },
   {
     name: 'Perl, Redis',
     skip: skipWithout('libredis-perl', ['perl', '-MRedis', '-e', '1']),
