@@ -92,3 +92,13 @@ t.test('a history of many clients is decided', (t) => {
   t.equal(verdict(...lines), 'violation');
   t.end();
 });
+
+t.test('a history of very many calls is judged as well', (t) => {
+  const counting = Array.from(
+    { length: 20_000 },
+    (_, i) => `${2 * i}-${2 * i + 1} INCR k -> :${i + 1}`,
+  );
+  t.equal(verdict(...counting), 'linearizable');
+  t.equal(verdict(...counting, '50000-50001 GET k -> $19999'), 'violation');
+  t.end();
+});

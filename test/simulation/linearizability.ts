@@ -36,6 +36,22 @@ export function linearize(history: readonly Call[], model: Model, stepsMax = STE
   return new Search(calls, model, stepsMax).run();
 }
 
+/** A point of the search: the calls done so far, and what may come next. */
+interface Place {
+  /** No call before this one is left. */
+  readonly low: number;
+  readonly state: string;
+  readonly candidates: readonly number[];
+  /** So many of them were tried. */
+  tried: number;
+  /** What the last one tried may still lead to, the next one last. */
+  nexts: string[];
+  /** The call that the path beyond begins with; -1 when there is none. */
+  taken: number;
+  /** The last call done when the search came here. */
+  readonly highest: number;
+}
+
 class Search {
   readonly #calls: readonly Call[];
   readonly #model: Model;
@@ -49,7 +65,7 @@ class Search {
   #steps = 0;
   #bestState: string;
   #best: number[] = [];
-  #bestBlocked: number[] = [];
+  #bestBlocked: readonly number[] = [];
 
   constructor(calls: readonly Call[], model: Model, stepsMax: number) {
     this.#calls = calls;
@@ -64,7 +80,7 @@ class Search {
   }
 
   run(): Verdict {
-    const found = this.#search(0, this.#model.initial);
+    const found = this.#search(this.#model.initial);
     if (found) return { kind: 'linearizable' };
     if (this.#steps >= this.#stepsMax) return { kind: 'undecided', steps: this.#steps };
     const callOf = (index: number): Call => this.#calls[index]!;
@@ -76,37 +92,71 @@ class Search {
     };
   }
 
-  #search(from: number, state: string): boolean {
-    if (this.#missing === 0) return true;
-    if (++this.#steps >= this.#stepsMax) return false;
-    const done = this.#done;
-    let low = from;
-    while (done[low] === 1) low++;
-    const candidates = this.#candidates(low);
-    for (const index of candidates) {
-      const isKnown = this.#until[index]! < Number.POSITIVE_INFINITY;
-      for (const next of this.#model.step(state, this.#calls[index]!)) {
-        const highest = this.#highest;
-        done[index] = 1;
-        this.#highest = Math.max(highest, index);
-        if (this.#isNew(low, next)) {
-          this.#order.push(index);
-          if (isKnown) this.#missing--;
-          if (this.#search(low, next)) return true;
-          if (isKnown) this.#missing++;
-          this.#order.pop();
-        }
-        done[index] = 0;
-        this.#highest = highest;
-        if (this.#steps >= this.#stepsMax) return false;
+  /** Depth first, with a stack of its own: a history of thousands of calls is as deep as that. */
+  #search(initial: string): boolean {
+    const path = [this.#placeAt(0, initial)];
+    for (let place = path.at(-1); place !== undefined; place = path.at(-1)) {
+      if (this.#missing === 0) return true;
+      if (this.#steps >= this.#stepsMax) return false;
+      this.#takeBack(place);
+      const next = this.#goOn(place);
+      if (next !== null) {
+        path.push(next);
+      } else {
+        this.#stuck(place.state, place.candidates);
+        path.pop();
       }
     }
-    this.#stuck(state, candidates);
     return false;
   }
 
+  #placeAt(from: number, state: string): Place {
+    this.#steps++;
+    let low = from;
+    while (this.#done[low] === 1) low++;
+    const candidates = this.#candidates(low);
+    return { low, state, candidates, tried: 0, nexts: [], taken: -1, highest: this.#highest };
+  }
+
+  /** Takes the next call that fits here and leads to something new; null when none is left. */
+  #goOn(place: Place): Place | null {
+    for (;;) {
+      const next = place.nexts.pop();
+      if (next === undefined) {
+        if (place.tried === place.candidates.length) return null;
+        const call = this.#calls[place.candidates[place.tried++]!]!;
+        place.nexts = this.#model.step(place.state, call).reverse();
+        continue;
+      }
+      const index = place.candidates[place.tried - 1]!;
+      this.#done[index] = 1;
+      this.#highest = Math.max(place.highest, index);
+      if (this.#isNew(place.low, next)) {
+        place.taken = index;
+        this.#order.push(index);
+        if (this.#isKnown(index)) this.#missing--;
+        return this.#placeAt(place.low, next);
+      }
+      this.#done[index] = 0;
+      this.#highest = place.highest;
+    }
+  }
+
+  #takeBack(place: Place): void {
+    if (place.taken === -1) return;
+    if (this.#isKnown(place.taken)) this.#missing++;
+    this.#order.pop();
+    this.#done[place.taken] = 0;
+    this.#highest = place.highest;
+    place.taken = -1;
+  }
+
+  #isKnown(index: number): boolean {
+    return this.#until[index]! < Number.POSITIVE_INFINITY;
+  }
+
   /** Kept only where no call fits on: a copy at every step would make a long history quadratic. */
-  #stuck(state: string, candidates: number[]): void {
+  #stuck(state: string, candidates: readonly number[]): void {
     if (this.#order.length <= this.#best.length && this.#best.length > 0) return;
     this.#best = [...this.#order];
     this.#bestState = state;
