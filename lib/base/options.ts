@@ -168,6 +168,19 @@ export const OPTIONS = {
     summary:
       'file that keeps the addresses of members seen, joined at the next start; empty for none',
   },
+  'snapshot-file': {
+    type: 'string',
+    default: '',
+    summary:
+      'file that keeps the keys while the whole cluster is stopped in good order; empty for none',
+  },
+  'snapshot-timeout': {
+    type: 'integer',
+    default: 60,
+    min: 1,
+    max: 86_400,
+    summary: 'seconds that a node waits for the other parts of a snapshot before it is set aside',
+  },
   zone: {
     type: 'string',
     default: '',

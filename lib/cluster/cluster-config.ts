@@ -7,6 +7,8 @@ export interface ClusterConfig {
   takeOverAfter: number;
   tombstoneTtlMs: number;
   leaveTimeoutMs: number;
+  /** For the other parts of a snapshot. */
+  readonly snapshotTimeoutMs: number;
   maxMemoryBytes: number;
   maxMemoryPolicy: 'noeviction' | 'allkeys-lru' | 'volatile-lru' | 'volatile-ttl';
   maxMemorySamples: number;

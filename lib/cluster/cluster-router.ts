@@ -20,6 +20,7 @@ import { CLUSTER_DOWN, errorReply, NO_REPLICAS, NOT_RUN, OUTCOME_UNKNOWN } from 
 import type { Scanning, ScanQuestion } from './scanning.js';
 import { Scattering } from './scattering.js';
 import { isScriptQuestion, type ScriptQuestion, ScriptSharing } from './script-sharing.js';
+import type { SnapshotOffers } from './snapshot-offers.js';
 import type { WatchMark } from './step.js';
 import type { Swapping } from './swapping.js';
 import { taskOf } from './task.js';
@@ -45,6 +46,7 @@ export interface RouterHost {
   /** Runs a command here and now. */
   run(operation: Operation): void;
   readonly keyWaits: KeyWaits;
+  readonly snapshots: SnapshotOffers;
 }
 
 /** The cluster as the dispatcher sees it: single keys, several keys, and questions to the whole keyspace. */
@@ -117,7 +119,16 @@ export class ClusterRouter implements Router {
   }
 
   refusal(): string | null {
-    return this.#state.view === null ? 'LOADING Tandis is joining the cluster' : null;
+    if (this.#state.view === null) return 'LOADING Tandis is joining the cluster';
+    return this.#host.snapshots.refusal();
+  }
+
+  get isOpen(): boolean {
+    return this.#host.snapshots.isOpen;
+  }
+
+  open(): void {
+    this.#host.snapshots.open();
   }
 
   clusterWide(command: ClusterWideCommand, operation: Operation): void {

@@ -1,5 +1,6 @@
 import { Role, type Store } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
+import type { View } from './member.js';
 import type { Settling } from './settling.js';
 
 /** What becomes of a node that leaves. */
@@ -29,6 +30,12 @@ export class Departure {
   #phase: Phase = Phase.Staying;
   #hooks: DepartureHooks | null = null;
 
+  /**
+   * The first view in which nobody stays: all that it names are to write a snapshot of it, also those that learn in a later
+   * one that they are to go, as the others have gone already.
+   */
+  finalView: View | null = null;
+
   constructor(state: ClusterState, settling: Settling) {
     this.#state = state;
     this.#store = state.store;
@@ -54,11 +61,17 @@ export class Departure {
     return true;
   }
 
+  prepared(view: View): void {
+    if (view.members.some((member) => !member.leaving)) this.finalView = null;
+    else this.finalView ??= view;
+  }
+
   /** Goes on where it can; called with every tick. */
   step(): void {
     const { membership } = this.#state;
     if (this.#hooks === null) return;
     if (this.#phase === Phase.Gone ? membership.hasLeft() : membership.nobodyStays()) {
+      if (this.#phase !== Phase.Gone) this.finalView ??= this.#state.view;
       this.end();
       return;
     }

@@ -51,7 +51,22 @@ export interface Install {
   readonly certainFrom: number;
 }
 
-/** What a node tells about itself with every heartbeat; numbers only, so that a bus of another release can skip it. */
+/** A part of a snapshot that a node has in a file (snapshot-offers.ts). */
+export interface SnapshotOffer {
+  /** The last view of the cluster that was stopped names the set. */
+  readonly set: string;
+  /** Of that view. */
+  readonly seed: number;
+  readonly number: number;
+  /** When it was written, Unix milliseconds. */
+  readonly at: number;
+  /** Who has written it, and who was to write a part. */
+  readonly part: Incarnation;
+  readonly parts: readonly Incarnation[];
+  readonly phase: number;
+}
+
+/** What a node tells about itself with every heartbeat; what came with a later release may be absent. */
 export interface NodeStatus {
   /** Highest version issued or seen (hybrid logical clock, see version-clock.ts). */
   readonly version: number;
@@ -70,4 +85,7 @@ export interface NodeStatus {
   readonly membersMissing: number;
   /** 1 when this node has forgotten deletes since some are missing: they must discard what they hold. */
   readonly deletesForgotten: number;
+  /** 1 when it has served commands on keys. */
+  readonly opened?: number;
+  readonly snapshot?: SnapshotOffer;
 }

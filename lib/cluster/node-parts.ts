@@ -47,6 +47,7 @@ import { Runner } from './runner.js';
 import { Scanning } from './scanning.js';
 import { Settling } from './settling.js';
 import { SharedSettings } from './shared-settings.js';
+import { SnapshotOffers } from './snapshot-offers.js';
 import { type DataHost, Streams } from './streams.js';
 import { Swapping } from './swapping.js';
 import { TakeOver } from './take-over.js';
@@ -101,6 +102,7 @@ export class NodeParts {
   readonly digests: Digests;
   readonly merging: Merging;
   readonly tombstones: TombstoneKeeping;
+  readonly snapshots: SnapshotOffers;
   readonly redundancy: Redundancy;
   readonly headroom: Headroom;
   readonly clockWarning: ClockWarning;
@@ -118,6 +120,7 @@ export class NodeParts {
     this.#host = host;
     const state = new ClusterState(store, config, late.membership, host.place);
     this.state = state;
+    this.snapshots = new SnapshotOffers(state, config.snapshotTimeoutMs);
     this.clockWarning = new ClockWarning(state.clock, (...line) => host.log(...line));
     const inbox = new Inbox();
     this.largeReceiver = new LargeReceiver(state, inbox);
@@ -288,6 +291,7 @@ export class NodeParts {
         wantFlush: () => this.streams.wantFlush(),
         run: (operation) => this.runner.run(operation),
         keyWaits: this.awaitedKeys,
+        snapshots: this.snapshots,
       },
     );
   }

@@ -20,6 +20,7 @@ import type { Publishing } from './publishing.js';
 import { OUTCOME_UNKNOWN } from './runner.js';
 import type { Settling } from './settling.js';
 import type { SharedSettings } from './shared-settings.js';
+import type { SnapshotOffers } from './snapshot-offers.js';
 
 /**
  * The cluster part of one node: tells its mechanisms (node-parts.ts) what happens, in the order that they need. Inputs are
@@ -36,6 +37,7 @@ export class ClusterNode implements MembershipListener {
   readonly publishing: Publishing;
   readonly sharedSettings: SharedSettings;
   readonly invalidation: Invalidation;
+  readonly snapshots: SnapshotOffers;
   readonly events: ClusterEvents;
   executor!: Executor;
   /** Operations per second, told to the others with heartbeats; set by the host. */
@@ -62,6 +64,7 @@ export class ClusterNode implements MembershipListener {
     this.publishing = this.#parts.publishing;
     this.sharedSettings = this.#parts.sharedSettings;
     this.invalidation = this.#parts.invalidation;
+    this.snapshots = this.#parts.snapshots;
     this.events = this.#makeEvents();
     this.state.now = now;
     this.membership = new Membership(membership, self, host, this, now);
@@ -198,6 +201,11 @@ export class ClusterNode implements MembershipListener {
     return this.#parts.departure.withdraw();
   }
 
+  /** The last view of the cluster, of which every member leaves; null while somebody stays. */
+  get finalView(): View | null {
+    return this.#parts.departure.finalView;
+  }
+
   // --- MembershipListener
 
   prepared(view: View): void {
@@ -205,6 +213,7 @@ export class ClusterNode implements MembershipListener {
     this.#parts.gathering.finishSteps();
     this.#parts.mirrorReceiver.atomic.finish();
     this.state.isChanging = true;
+    this.#parts.departure.prepared(view);
     for (const peer of this.state.livePeers()) {
       if (view.members.some((member) => member.id === peer.id)) continue;
       this.state.leaveOut(peer);
@@ -251,6 +260,8 @@ export class ClusterNode implements MembershipListener {
     this.#parts.streams.resumePaused();
     this.#parts.routing.retryParked();
     this.#parts.streams.wantFlush();
+    // Where all leave, this view is the last one: nobody is to go on from it.
+    if (this.#parts.departure.finalView !== null) this.#parts.departure.step();
   }
 
   excluded(self: Member): void {
@@ -295,6 +306,7 @@ export class ClusterNode implements MembershipListener {
     return {
       ...this.#parts.redundancy.status(this.operationsPerSecond),
       ...this.#parts.tombstones.status(),
+      ...this.snapshots.status(),
     };
   }
 

@@ -109,6 +109,10 @@ export interface Router {
   readonly keyWaits: KeyWaits;
   /** Null when the node is in a cluster; else the error text for every command that needs one (LOADING). */
   refusal(): string | null;
+  /** Whether commands on keys are served, or were: from then on no snapshot is waited for. */
+  readonly isOpen: boolean;
+  /** A command on keys is about to be served. */
+  open(): void;
 }
 
 /** Commands that speak for the whole keyspace; arguments have been checked by the command's handler. */

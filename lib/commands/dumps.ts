@@ -31,7 +31,7 @@ const members = new KeyedRecords(RecordKind.Key);
 const set = new OpenSet();
 const sorted = new OpenSortedSet();
 
-function writeString({ keyspace }: CommandContext, ref: number): void {
+function writeString({ keyspace }: Pick<CommandContext, 'keyspace'>, ref: number): void {
   const start = keyspace.valueStart(ref);
   writer.begin(RdbType.String, 0);
   writer.string(keyspace.valueBuffer(ref), start, start + keyspace.valueLength(ref));
@@ -75,6 +75,12 @@ function dump(context: CommandContext, request: Request, reply: ReplyWriter): vo
     return;
   }
   if (!isUsableOrReply(context, ref, reply)) return;
+  const payload = payloadOf(context, ref);
+  reply.bulk(payload, 0, payload.length);
+}
+
+/** What DUMP answers for this entry, of whatever role; no view of the store. */
+export function payloadOf(context: Pick<CommandContext, 'keyspace'>, ref: number): Buffer {
   value.openForRead(context, ref);
   const type = context.keyspace.typeOf(ref);
   if (type === ValueType.String) writeString(context, ref);
@@ -82,8 +88,7 @@ function dump(context: CommandContext, request: Request, reply: ReplyWriter): vo
   else if (type === ValueType.Hash) writeRecords(fields, RdbType.Hash);
   else if (type === ValueType.Set) writeRecords(members, RdbType.Set);
   else writeSorted();
-  const payload = writer.end();
-  reply.bulk(payload, 0, payload.length);
+  return writer.end();
 }
 
 /** A value that is made of a payload, and becomes that of the key when all of it is there. */

@@ -40,7 +40,7 @@ export class OpenValue implements ValueBytes {
   #new: Buffer = Buffer.allocUnsafeSlow(NEW_BYTES_MIN);
 
   /** Of a key that was found. */
-  openForRead(context: CommandContext, ref: Ref): this {
+  openForRead(context: Pick<CommandContext, 'keyspace'>, ref: Ref): this {
     this.#keyspace = context.keyspace;
     this.ref = ref;
     this.encoding = context.keyspace.encodingOf(ref);

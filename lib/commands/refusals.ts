@@ -39,8 +39,17 @@ export class Refusals {
     if (request.end[request.argc - 1]! - request.start[0]! > KEY_LENGTH_MAX) {
       if (hasTooLongKey(spec, request)) return true;
     }
+    if (!this.#router.isOpen && this.#isToWait(spec)) return true;
     // For commands on keys the router is asked only when they may not run here: mayRun implies that the node serves.
     return runsByItself(spec) && !spec.loading && this.#router.refusal() !== null;
+  }
+
+  /** A snapshot is loaded before anything on keys is served: nothing that was deleted since it was written may come with it. */
+  #isToWait(spec: CommandSpec): boolean {
+    if (spec.loading) return false;
+    if (this.#router.refusal() !== null) return true;
+    if (spec.hasKeys || spec.write) this.#router.open();
+    return false;
   }
 
   /** Why a command is refused, as an error text: the transaction that it is in, or that it would run, is discarded. */

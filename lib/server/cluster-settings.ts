@@ -20,6 +20,7 @@ export function clusterSettings(config: Config): ClusterConfig {
     minBackupsToWrite: 0,
     takeOverAfter: 0,
     leaveTimeoutMs: 0,
+    snapshotTimeoutMs: config.get('snapshot-timeout') * SECOND_MS,
     maxMemoryBytes: 0,
     maxMemoryPolicy: 'noeviction',
     maxMemorySamples: 0,

@@ -34,6 +34,8 @@ import { JoinResolver } from './join-resolver.js';
 import type { LocalSockets } from './local-sockets.js';
 import { ServerServices } from './node-services.js';
 import type { ListeningPorts, ServerOptions } from './server-options.js';
+import type { SnapshotHeader } from './snapshot-file.js';
+import { checkSnapshot, SnapshotKeeper } from './snapshot-keeper.js';
 import { openTlsFiles, type TlsFiles } from './tls-files.js';
 import { TurnEnd } from './turn-end.js';
 
@@ -72,6 +74,7 @@ export class TandisServer {
   #tracking!: Tracking;
   #monitors!: Monitors;
   #housekeeping!: Housekeeping;
+  #snapshots!: SnapshotKeeper;
   #resolving: NodeJS.Timeout | undefined;
   /** The view that was installed at the last tick. */
   #shownView: View | null = null;
@@ -169,9 +172,11 @@ export class TandisServer {
 
   /** Resolves when both ports listen; the node joins or founds its cluster after that. Rejects with the system's error. */
   async start(): Promise<ListeningPorts> {
+    const snapshot = await checkSnapshot(this.#config.get('snapshot-file'));
     const ports = await this.#listen();
     // No socket event comes before this turn ends, so that none finds a part missing.
     const services = this.#compose(ports);
+    this.#snapshots = this.#makeSnapshots(snapshot);
     this.#admin?.open(services);
     this.#bus.open();
     this.#logger.info('listening', {
@@ -185,6 +190,14 @@ export class TandisServer {
     this.#resolving = setInterval(() => this.#resolveNames(), RESOLVE_MS);
     this.#ticked();
     return ports;
+  }
+
+  #makeSnapshots(header: SnapshotHeader | null): SnapshotKeeper {
+    const parts = { config: this.#config, logger: this.#logger, store: this.#store };
+    return new SnapshotKeeper(
+      { ...parts, node: this.#node, beginTurn: () => this.#beginTurn() },
+      header,
+    );
   }
 
   /** This node as the others know it; from `start` on. */
@@ -282,6 +295,7 @@ export class TandisServer {
       nodeTimeoutMs: config.get('node-timeout'),
       ticked: () => {
         services.sample();
+        this.#snapshots.step();
         this.#ticked();
       },
     });
@@ -431,6 +445,8 @@ export class TandisServer {
         this.#logger.info('left');
         // Where all leave at once nobody has said goodbye yet, and one who just vanishes would count as dead.
         this.#node.membership.goodbye(this.#clock.monotonicMs());
+        // From here on nothing is served: what is written is what was acknowledged.
+        this.#snapshots.write();
         this.#close(0);
       },
     });
@@ -443,6 +459,10 @@ export class TandisServer {
       leaveTimeoutSeconds: this.#config.get('leave-timeout'),
       keysWithoutBackup: this.#node.keysWithoutBackup(),
     });
+    if (this.#node.state.isAlone) {
+      this.#node.membership.goodbye(this.#clock.monotonicMs());
+      this.#snapshots.write();
+    }
     this.#close(1);
   }
 

@@ -380,6 +380,7 @@ export class Process implements LinkOwner, ClusterHost {
       takeOverAfter,
       tombstoneTtlMs: this.#options.tombstoneTtlMs,
       leaveTimeoutMs: 30_000,
+      snapshotTimeoutMs: 60_000,
       maxMemoryBytes: this.#options.maxMemoryBytes,
       maxMemoryPolicy: this.#options.maxMemoryPolicy,
       maxMemorySamples: 5,

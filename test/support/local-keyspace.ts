@@ -168,6 +168,13 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
     return this.#isOver(entry) ? 'over' : entry.version;
   }
 
+  /** Set to false where it is to be shown what waits. */
+  isOpen = true;
+
+  open(): void {
+    this.isOpen = true;
+  }
+
   refusal(): string | null {
     return this.refusalText;
   }

@@ -80,6 +80,8 @@ export interface MembershipView {
   missingMembers(): readonly Member[];
   /** An operator says that a member is gone for good; `certain`: its process does not run, wherever it is. */
   forget(id: Incarnation, certain: boolean, now: number): ForgetOutcome;
+  /** Of all nodes that answer, members or not. */
+  heardStatuses(): NodeStatus[];
   /** The last status heard from a member. */
   statusOf(id: Incarnation): NodeStatus | undefined;
   /** That member has not answered on its control link for a while: a fresh connection to it is being tried. */

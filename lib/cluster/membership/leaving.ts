@@ -39,7 +39,3 @@ export class Others {
     return this.#died;
   }
 }
-
-export function everyOtherLeaves(self: Incarnation, members: readonly Member[]): boolean {
-  return members.every((member) => member.id === self || member.leaving);
-}

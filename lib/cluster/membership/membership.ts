@@ -16,7 +16,6 @@ import { Exclusion } from './exclusion.js';
 import { type ForgetOutcome, Forgetting } from './forgetting.js';
 import { Handshakes, type Meeting, type Outcome } from './handshakes.js';
 import { Leases } from './leases.js';
-import { everyOtherLeaves } from './leaving.js';
 import { LoneFounder } from './lone-founder.js';
 import type { Body, ControlAnswer, ControlMessage, ControlRequest, Header } from './messages.js';
 import { Missing } from './missing.js';
@@ -215,6 +214,11 @@ export class Membership implements MembershipView {
     return config.partitionPolicy === 'available' ? missing.count(departed) : 0;
   }
 
+  heardStatuses(): NodeStatus[] {
+    const peers = [...this.#state.peers.byId.values()];
+    return peers.flatMap(({ isSilent, heard }) => (isSilent || heard === null ? [] : heard.status));
+  }
+
   missingMembers(): readonly Member[] {
     const { missing, departed } = this.#state;
     missing.count(departed);
@@ -237,11 +241,9 @@ export class Membership implements MembershipView {
 
   nobodyStays(): boolean {
     const { view } = this;
-    return (
-      view !== null &&
-      everyOtherLeaves(this.self.id, view.members) &&
-      !this.#participation.othersDied
-    );
+    if (view === null || this.#participation.othersDied) return false;
+    // Before they know that this node leaves as well the others still hand over to it.
+    return view.members.length === 1 || view.members.every(({ leaving }) => leaving);
   }
 
   hasLeft(): boolean {

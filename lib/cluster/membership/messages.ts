@@ -212,6 +212,8 @@ export type Body<M extends ControlMessage = ControlMessage> = M extends ControlM
 export const ADDRESSES_MAX = 1024;
 const HOST_LENGTH_MAX = 255;
 const ZONE_LENGTH_MAX = 64;
+/** Of the name of a snapshot: two numbers and an incarnation. */
+const SET_LENGTH_MAX = 80;
 
 type Shape = Readonly<Record<string, unknown>>;
 type Check = (value: unknown) => boolean;
@@ -275,7 +277,7 @@ const isView: Check = (value) => {
   const { members } = value as View;
   return members.length > 0 && new Set(members.map((member) => member.id)).size === members.length;
 };
-const isStatus = shapeOf({
+const hasStatusShape = shapeOf({
   version: isNumber,
   knownView: isNumber,
   settledView: isNumber,
@@ -288,6 +290,22 @@ const isStatus = shapeOf({
   membersMissing: isNumber,
   deletesForgotten: isNumber,
 });
+const isOffer = shapeOf({
+  set: isText(SET_LENGTH_MAX),
+  seed: isSeed,
+  number: isCount,
+  at: isNumber,
+  part: isIncarnation,
+  parts: isIncarnations,
+  phase: isCount,
+});
+const isStatus: Check = (value) => {
+  if (!hasStatusShape(value)) return false;
+  const { opened, snapshot } = value as Partial<NodeStatus>;
+  return (
+    (opened === undefined || isNumber(opened)) && (snapshot === undefined || isOffer(snapshot))
+  );
+};
 const hasReportShape = shapeOf({
   serial: isCount,
   prepared: nullOr(isViewId),

@@ -4,6 +4,7 @@ import { createLogger } from '../../base/logger.js';
 import type { ConfigFile } from '../config-file.js';
 import { listenFailure } from '../listen-failure.js';
 import { TandisServer } from '../server.js';
+import { SnapshotError } from '../snapshot-file.js';
 
 /** The reader of the log gets this long to take the last lines, milliseconds. */
 const LAST_LINES_MS = 500;
@@ -28,7 +29,7 @@ export async function runServer(config: Config, file: ConfigFile | null): Promis
   try {
     await server.start();
   } catch (error) {
-    const failure = listenFailure(error);
+    const failure = error instanceof SnapshotError ? error.message : listenFailure(error);
     if (failure === null) throw error;
     process.stderr.write(`tandis: ${failure}\n`);
     process.exit(1);

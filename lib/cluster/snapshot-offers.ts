@@ -1,0 +1,161 @@
+import type { ClusterState } from './cluster-state.js';
+import type { Incarnation, NodeStatus, SnapshotOffer, View } from './member.js';
+
+/** How far a node is with its part of a snapshot. */
+export const SnapshotPhase = {
+  /** For the other parts, and for a view. */
+  Waiting: 0,
+  /** What was primary when it was written is being loaded. */
+  Primaries: 1,
+  /** Waits until all parts are as far: whatever was primary somewhere is newer than any backup of it. */
+  PrimariesLoaded: 2,
+  Backups: 3,
+  Loaded: 4,
+} as const;
+export type SnapshotPhase = (typeof SnapshotPhase)[keyof typeof SnapshotPhase];
+
+const LOADING = 'LOADING Tandis is loading the dataset in memory';
+
+/** What to do with the file of this node now; `aside`: it is not to be loaded, for that reason. */
+export type SnapshotStep =
+  | { readonly kind: 'wait' | 'primaries' | 'backups' }
+  | { readonly kind: 'aside'; readonly reason: string };
+
+const WAIT: SnapshotStep = { kind: 'wait' };
+const aside = (reason: string): SnapshotStep => ({ kind: 'aside', reason });
+
+/** All members of the last view of a cluster that was stopped as a whole name that as one set, each with a part of its own. */
+export function setOf({ id, seed }: View): string {
+  return `${seed}-${id.number}-${id.coordinator}`;
+}
+
+/**
+ * Whether a snapshot may be loaded, and who serves meanwhile (docs/decisions/0031). Members tell each other with their
+ * status which parts they have, how far they are, and whether they have served any command on keys in this life.
+ *
+ *   1. P has a part, and tells so from its first ping on.
+ *   2. Q hears of it and has served nothing: it serves nothing before that is loaded. Or it has, and says so with its pong.
+ *   3. P is in a view: it holds Q's lease, hence a pong to a ping that told of the part. So P knows of Q's choice.
+ */
+export class SnapshotOffers {
+  own: SnapshotOffer | null = null;
+  /** Commands on keys are served, or were: nothing is loaded in this cluster any more. Asked for every command. */
+  isOpen = false;
+  readonly #state: ClusterState;
+  readonly #timeoutMs: number;
+  #waitsSince = Number.NaN;
+
+  constructor(state: ClusterState, timeoutMs: number) {
+    this.#state = state;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  status(): Pick<NodeStatus, 'opened' | 'snapshot'> {
+    return {
+      ...(this.isOpen ? { opened: 1 } : {}),
+      ...(this.own === null ? {} : { snapshot: this.own }),
+    };
+  }
+
+  /** The error text for commands while a snapshot is loaded; null when there is none to wait for. */
+  refusal(): string | null {
+    if (this.isOpen) return null;
+    if (isPending(this.own)) return LOADING;
+    const statuses = this.#state.membership.heardStatuses();
+    return statuses.some(({ snapshot }) => isPending(snapshot)) ? LOADING : null;
+  }
+
+  /** A command on keys is about to run. */
+  open(): void {
+    this.isOpen = true;
+  }
+
+  entered(phase: SnapshotPhase): void {
+    if (this.own !== null) this.own = { ...this.own, phase };
+    this.#waitsSince = Number.NaN;
+  }
+
+  /** The file is set aside. */
+  drop(): void {
+    this.own = null;
+  }
+
+  /** Asked with every tick. */
+  step(): SnapshotStep {
+    const { own } = this;
+    const { view, isServing, now } = this.#state;
+    if (own === null || view === null || !isServing) return WAIT;
+    if (own.phase !== SnapshotPhase.Waiting && own.phase !== SnapshotPhase.PrimariesLoaded)
+      return WAIT;
+    if (Number.isNaN(this.#waitsSince)) this.#waitsSince = now;
+    const isLate = now - this.#waitsSince >= this.#timeoutMs;
+    const statuses = this.#others(view);
+    if (statuses === null) return WAIT;
+    const others = statuses.flatMap(({ snapshot }) => snapshot ?? []);
+    const phases = this.#phases(own, others);
+    if (own.phase === SnapshotPhase.PrimariesLoaded) {
+      const isDone = own.parts.every(
+        (part) => (phases.get(part) ?? -1) >= SnapshotPhase.PrimariesLoaded,
+      );
+      return isDone || isLate ? { kind: 'backups' } : WAIT;
+    }
+    const reason = this.#objection(own, statuses, others, isUnderWay(phases));
+    if (reason !== null) return aside(reason);
+    if (own.parts.every((part) => phases.has(part))) return { kind: 'primaries' };
+    return isLate ? aside('some of its parts did not come') : WAIT;
+  }
+
+  /** By part of the same set. */
+  #phases(own: SnapshotOffer, others: readonly SnapshotOffer[]): Map<Incarnation, number> {
+    const phases = new Map<Incarnation, number>([[own.part, own.phase]]);
+    for (const { set, part, phase } of others) if (set === own.set) phases.set(part, phase);
+    return phases;
+  }
+
+  /** Why none of this set may be begun with. */
+  #objection(
+    own: SnapshotOffer,
+    statuses: readonly NodeStatus[],
+    others: readonly SnapshotOffer[],
+    isUnderWay: boolean,
+  ): string | null {
+    if (this.isOpen || statuses.some(({ opened }) => opened === 1))
+      return 'the cluster has gone on without it';
+    if (isUnderWay) return null;
+    const rivals = others.filter(({ set }) => set !== own.set);
+    if (rivals.some(({ phase }) => phase !== SnapshotPhase.Waiting))
+      return 'another snapshot is loaded';
+    if (rivals.some((rival) => isLater(rival, own))) return 'a later snapshot is there';
+    const keys = statuses.reduce((sum, { primaries, backups }) => sum + primaries + backups, 0);
+    return keys + this.#state.store.size > 0 ? 'the cluster holds keys' : null;
+  }
+
+  /** The statuses of all other members; null while one was not heard. */
+  #others(view: View): NodeStatus[] | null {
+    const { membership, self } = this.#state;
+    const statuses: NodeStatus[] = [];
+    for (const { id } of view.members) {
+      if (id === self.id) continue;
+      const status = membership.statusOf(id);
+      if (status === undefined) return null;
+      statuses.push(status);
+    }
+    return statuses;
+  }
+}
+
+/** Another part is being loaded: that this set is the one was decided there. */
+function isUnderWay(phases: ReadonlyMap<Incarnation, number>): boolean {
+  return [...phases.values()].some(
+    (phase) => phase > SnapshotPhase.Waiting && phase < SnapshotPhase.Loaded,
+  );
+}
+
+/** Of one cluster by their views, of two by their clocks. */
+function isLater(one: SnapshotOffer, other: SnapshotOffer): boolean {
+  return one.seed === other.seed ? one.number > other.number : one.at > other.at;
+}
+
+function isPending(offer: SnapshotOffer | null | undefined): boolean {
+  return offer != null && offer.phase < SnapshotPhase.Loaded;
+}

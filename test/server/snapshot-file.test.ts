@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import type { SnapshotRecord } from '../../lib/protocol/snapshot-blocks.js';
+import { SnapshotReader, writeSnapshot } from '../../lib/server/snapshot-file.js';
+import { checkSnapshot } from '../../lib/server/snapshot-keeper.js';
+
+const HEADER = { set: '1-2-a', seed: 1, number: 2, at: 3, part: 'a', parts: ['a', 'b'] };
+
+function recordsOf(count: number, bytes: number): SnapshotRecord[] {
+  return Array.from({ length: count }, (_, i) => ({
+    isPrimary: i % 3 > 0,
+    db: i % 16,
+    expireAt: i % 2 === 0 ? 0 : 1_900_000_000_000 + i,
+    key: Buffer.from(`key:${i}`),
+    payload: Buffer.alloc(bytes, i),
+  }));
+}
+
+async function readAll(path: string): Promise<SnapshotRecord[]> {
+  const { reader } = (await SnapshotReader.open(path))!;
+  const records: SnapshotRecord[] = [];
+  try {
+    for (let block = await reader.next(); block !== null; block = await reader.next())
+      records.push(...block);
+  } finally {
+    await reader.close();
+  }
+  return records;
+}
+
+t.test('what is written is read, in one block or in many', async (t) => {
+  const path = join(t.testdir({}), 'snapshot');
+  for (const [count, bytes] of [
+    [0, 0],
+    [50, 30],
+    [40, 20_000],
+    [3, 1_000_000],
+  ] as const) {
+    const records = recordsOf(count, bytes);
+    t.equal(writeSnapshot(path, HEADER, records), count);
+    t.same(await checkSnapshot(path), HEADER);
+    t.same(await readAll(path), records);
+  }
+  t.notOk(existsSync(`${path}.new`));
+});
+
+t.test('a file that is cut off or changed anywhere is refused, and left as it is', async (t) => {
+  const path = join(t.testdir({}), 'snapshot');
+  writeSnapshot(path, HEADER, recordsOf(2, 5));
+  const good = readFileSync(path);
+  const refused = async (bytes: Buffer, what: string): Promise<void> => {
+    writeFileSync(path, bytes);
+    await checkSnapshot(path).then(
+      () => t.fail(`${what} is taken`),
+      ({ name, message }: Error) => {
+        if (name !== 'SnapshotError' || !message.includes('Move it away'))
+          t.fail(`${what}: ${message}`);
+      },
+    );
+    if (!readFileSync(path).equals(bytes)) t.fail(`${what} was changed`);
+  };
+  for (let length = 0; length < good.length; length++)
+    await refused(good.subarray(0, length), `${length} bytes`);
+  for (let bit = 0; bit < 8 * good.length; bit += 5) {
+    const bad = Buffer.from(good);
+    bad[bit >> 3]! ^= 1 << (bit & 7);
+    await refused(bad, `bit ${bit}`);
+  }
+  await refused(Buffer.concat([good, Buffer.from([0])]), 'one byte more');
+  await refused(Buffer.concat([good, good]), 'twice the same');
+  await refused(Buffer.from('REDIS0010'), 'a file of Redis');
+  await t.rejects(checkSnapshot(t.testdirName), /is no file; it was left as it is/);
+  t.equal(await checkSnapshot(`${path}.none`), null);
+});
+
+t.test('a writer that fails in the middle leaves the old file', async (t) => {
+  const path = join(t.testdir({}), 'snapshot');
+  const before = recordsOf(5, 10);
+  writeSnapshot(path, HEADER, before);
+  const failing = function* (): Generator<SnapshotRecord> {
+    yield* recordsOf(100, 10_000);
+    throw new Error('no space');
+  };
+  t.throws(() => writeSnapshot(path, HEADER, failing()), /no space/);
+  t.same(await readAll(path), before);
+  t.notOk(existsSync(`${path}.new`));
+});
+
+const ENDLESS_WRITER = `
+  import { writeSnapshot } from ${JSON.stringify(new URL('../../lib/server/snapshot-file.js', import.meta.url).href)};
+  const record = { isPrimary: true, db: 0, expireAt: 0, key: Buffer.from('key'), payload: Buffer.alloc(50_000) };
+  const endless = function* () {
+    for (let i = 0; ; i++) {
+      if (i === 100) console.log('begun');
+      yield record;
+    }
+  };
+  writeSnapshot(process.argv[1], ${JSON.stringify(HEADER)}, endless());`;
+
+t.test('a writer that is killed in the middle leaves the old file', async (t) => {
+  const path = join(t.testdir({}), 'snapshot');
+  const before = recordsOf(5, 10);
+  writeSnapshot(path, HEADER, before);
+  const child = spawn(process.execPath, ['--input-type=module', '-e', ENDLESS_WRITER, path]);
+  await once(child.stdout, 'data');
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  t.ok(statSync(`${path}.new`).size > 1_000_000);
+  t.same(await readAll(path), before);
+  writeSnapshot(path, HEADER, recordsOf(6, 10));
+  t.same(await readAll(path), recordsOf(6, 10), "what was left half written is in nobody's way");
+});
