@@ -86,6 +86,28 @@ function demoCommand(program: Command, path: string): void {
     });
 }
 
+function importCommand(program: Command): void {
+  const command = program
+    .command('import')
+    .description(
+      'copy the keys of a Redis, with their expiry, into the cluster; it can be run again',
+    )
+    .argument('<url>', 'redis://[user:password@]host:port/db, rediss:// for TLS');
+  addNodeOptions(command)
+    .option('--match <pattern>', 'only keys whose name matches, as in SCAN')
+    .option('--replace', 'replace keys that are there already', false)
+    .option('--rate <keys>', 'keys per second at most; 0 for no bound', integer, 0)
+    .option('--source-cacert <file>', "CA certificates that the source's is judged by")
+    .addHelpText(
+      'after',
+      '\nThe password of the source is read from TANDIS_IMPORT_AUTH where the URL has none.',
+    )
+    .action(async (url: string, options) => {
+      const { importKeys } = await import('./import/import-keys.js');
+      process.exitCode = await importKeys(url, { ...options, ...accessOf(options) });
+    });
+}
+
 /** Options of a command that asks one node. */
 function addNodeOptions(command: Command): Command {
   return addTlsFlags(command)
@@ -121,6 +143,7 @@ export async function runProgram(args: readonly string[], path: string): Promise
   statusCommand(program);
   drainCommand(program);
   forgetCommand(program);
+  importCommand(program);
   demoCommand(program, path);
   try {
     await program.parseAsync(args, { from: 'user' });

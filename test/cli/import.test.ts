@@ -1,0 +1,207 @@
+import { Redis } from 'ioredis';
+import t, { type Test } from 'tap';
+import { certificatePath } from '../support/certificates.js';
+import { freePort, missingRedis, RedisServer } from '../support/redis-server.js';
+import { clientOf, startNode, tandis } from './processes.js';
+
+/** `tandis import`: from a real Redis into a cluster. */
+
+/** An expiry is counted on while a batch is on its way, and read from the two servers one after the other. */
+const LATE_MS = 1000;
+const EARLY_MS = 20_000;
+
+const skip = missingRedis() ?? false;
+
+async function startRedis(t: Test, ...options: string[]): Promise<RedisServer> {
+  const server = await RedisServer.start(...options);
+  t.teardown(() => server.stop());
+  return server;
+}
+
+async function startTarget(t: Test, ...options: string[]) {
+  const { port } = await startNode(t, ...options);
+  const password = options[options.indexOf('--requirepass') + 1];
+  const client = clientOf(t, port, options.includes('--requirepass') ? password : undefined);
+  // Answered as soon as it serves keys.
+  await client.ttl('none');
+  return { port, client };
+}
+
+/** A client of one of the databases. */
+function databaseOf(t: Test, port: number, db: number): Redis {
+  const client = new Redis({ port, db, host: '127.0.0.1' });
+  t.teardown(() => client.disconnect());
+  return client;
+}
+
+async function importing(t: Test, source: string, port: number, ...options: string[]) {
+  const run = tandis(t, 'import', source, '-p', String(port), ...options);
+  const status = await run.ended;
+  const count = (name: string) => Number(new RegExp(`^${name} +(\\d+)`, 'm').exec(run.out)?.[1]);
+  const names = ['copied', 'present', 'gone', 'failed'];
+  return { status, counts: names.map(count), out: run.out, err: run.err };
+}
+
+/** A value in full, whatever its type; what has no order of its own is sorted. */
+async function contentOf(client: Redis, key: string): Promise<unknown> {
+  const hex = (items: Buffer[]) => items.map((item) => item.toString('hex'));
+  const type = await client.type(key);
+  switch (type) {
+    case 'string':
+      return (await client.getBuffer(key))!.toString('base64');
+    case 'list':
+      return hex(await client.lrangeBuffer(key, 0, -1));
+    case 'set':
+      return hex(await client.smembersBuffer(key)).sort();
+    case 'zset':
+      return client.call('ZRANGE', key, '0', '-1', 'WITHSCORES');
+    case 'hash': {
+      const fields = Object.entries(await client.hgetallBuffer(key));
+      return fields.map(([field, value]) => [field, value.toString('hex')]).sort();
+    }
+    default:
+      return type;
+  }
+}
+
+/** Values of each type, small and large, with every kind of expiry. */
+async function fill(redis: Redis): Promise<void> {
+  const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+  const many = Array.from({ length: 2000 }, (_, i) => `item-${i}`);
+  const batch = redis.pipeline();
+  for (let i = 0; i < 1000; i++) batch.set(`sess:${i}`, `{"user":${i}}`, 'EX', 3600 + i);
+  for (let i = 0; i < 20; i++)
+    batch.hset(`spring:${i}`, { created: String(i), name: `n${i}`, bytes });
+  batch.set('empty', '').set('integer', '-12345').set('binary', bytes);
+  batch.set('large', 'compressible '.repeat(100_000)).set(bytes, 'a key of all bytes');
+  batch.rpush('list', ...many, bytes).rpush('short', '1', 'two', '-3000000000');
+  batch
+    .sadd('integers', 1, 2, 70_000, 5_000_000_000)
+    .sadd('set', ...many)
+    .sadd('few', 'a', '1');
+  batch.zadd('scores', 'inf', 'a', '-inf', 'b', 0.1, 'c', 5, 'd');
+  batch.zadd('many scores', ...many.flatMap((item, i) => [String(i / 3), item]));
+  batch.hset('fields', Object.fromEntries(many.map((item) => [item, item])));
+  batch.pfadd('estimate', ...many).geoadd('places', 13.4, 52.5, 'Berlin');
+  batch.set('soon', 'x', 'PX', 60_000).set('late', 'x', 'PXAT', 4_102_444_800_000);
+  await batch.exec();
+}
+
+t.test('keys of every type, with their expiry, and no key twice', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  const source = databaseOf(t, redis.port, 3);
+  await fill(source);
+  const { port } = await startTarget(t);
+  const target = databaseOf(t, port, 3);
+  const url = `redis://127.0.0.1:${redis.port}/3`;
+  await target.set('sess:7', 'newer');
+  const total = await source.dbsize();
+  const first = await importing(t, url, port);
+  t.same([first.status, first.counts], [0, [total - 1, 1, 0, 0]], first.err);
+  t.equal(await target.get('sess:7'), 'newer', 'what is there stays');
+  t.equal(await target.dbsize(), total);
+  const keys = (await source.keys('*')).filter((key) => !/^sess:\d{2,}$/.test(key));
+  for (const key of keys.filter((key) => key !== 'sess:7')) {
+    const [there, here] = [await source.pttl(key), await target.pttl(key)];
+    t.ok(
+      there < 0 ? here === there : here < there + LATE_MS && here > there - EARLY_MS,
+      `${key}: ${here}`,
+    );
+    t.same(await contentOf(target, key), await contentOf(source, key), key);
+  }
+  await source.set('sess:new', 'x');
+  const second = await importing(t, url, port);
+  t.same([second.status, second.counts], [0, [1, total, 0, 0]]);
+  const third = await importing(t, url, port, '--replace', '--match', 'sess:[78]');
+  t.same([third.status, third.counts], [0, [2, 0, 0, 0]]);
+  t.equal(await target.get('sess:7'), '{"user":7}');
+});
+
+t.test('while an application writes on, at a bounded rate', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  const source = databaseOf(t, redis.port, 0);
+  const { port, client } = await startTarget(t);
+  const all = Array.from({ length: 600 }, (_, i) => `sess:${i}`);
+  await source.mset(Object.fromEntries(all.map((key) => [key, 'old'])));
+  const begin = performance.now();
+  const run = importing(t, `redis://127.0.0.1:${redis.port}`, port, '--rate', '600');
+  for (let i = 0; (await client.dbsize()) < 600; i++) {
+    // Users log out, sessions of a moment come and go, and those of all others are written again.
+    await source.del(`short:${i - 1}`);
+    await source.set(`short:${i}`, 'x', 'PX', 1);
+    await source.set(`sess:${i % 600}`, 'newer');
+  }
+  const { status, counts, err } = await run;
+  t.equal(status, 0, err);
+  t.ok(performance.now() - begin > 700, 'no faster than it was told');
+  const [copied, present, , failed] = counts as [number, number, number, number];
+  t.ok(copied >= 600 && present === 0 && failed === 0, `${counts}`);
+  const values = new Set(await client.mget(...all));
+  t.strictSame(
+    [...values].filter((value) => value !== 'old' && value !== 'newer'),
+    [],
+  );
+});
+
+t.test('passwords, by TLS too, and what cannot be copied', { skip }, async (t) => {
+  const secret = 'p@ss/wörd:1';
+  const tlsPort = await freePort();
+  const tls = ['--tls-port', `${tlsPort}`, '--tls-auth-clients', 'no'];
+  const files = ['cert-file', 'key-file', 'ca-cert-file'].flatMap((name, index) => [
+    `--tls-${name}`,
+    certificatePath(['node.crt', 'node.key', 'ca.crt'][index]!),
+  ]);
+  const redis = await startRedis(t, '--requirepass', secret, ...tls, ...files);
+  const source = clientOf(t, redis.port, secret);
+  await source.set('k', 'v');
+  await source.xadd('stream', '*', 'field', 'value');
+  const { port, client } = await startTarget(t, '--requirepass', 'target');
+  const url = `rediss://:${encodeURIComponent(secret)}@127.0.0.1:${tlsPort}/0`;
+  const options = ['--source-cacert', certificatePath('ca.crt'), '-a', 'target'];
+  const run = await importing(t, url, port, ...options);
+  t.same([run.status, run.counts], [1, [1, 0, 0, 1]], run.err);
+  t.match(run.out, /^ +1 by: type stream: there is none such in Tandis$/m);
+  t.equal(await client.get('k'), 'v');
+  const untrusted = await importing(t, url, port, '-a', 'target');
+  t.same([untrusted.status, untrusted.out], [1, ''], 'a certificate of nobody known');
+  const wrong = await importing(t, `redis://:wrong@127.0.0.1:${redis.port}`, port);
+  t.same([wrong.status, wrong.out], [1, '']);
+  t.match(wrong.err, /^tandis: stopped: 127\.0\.0\.1:\d+: WRONGPASS /);
+  const refused = await importing(t, url, port, '--source-cacert', certificatePath('ca.crt'));
+  t.match(refused.err, /^tandis: stopped: 127\.0\.0\.1:\d+: NOAUTH /);
+  for (const { out, err } of [run, untrusted, wrong, refused]) {
+    t.notMatch(out + err, /w(ö|%C3%B6)rd|wrong@|\btarget\b/);
+  }
+});
+
+t.test('a target without room', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  const source = databaseOf(t, redis.port, 0);
+  const value = 'x'.repeat(1000);
+  const batch = source.pipeline();
+  for (let i = 0; i < 5000; i++) batch.set(`k${i}`, value);
+  await batch.exec();
+  const { port, client } = await startTarget(t, '--maxmemory', '3mb');
+  const run = await importing(t, `redis://127.0.0.1:${redis.port}`, port);
+  t.equal(run.status, 1);
+  t.match(run.err, /stopped: OOM /, 'it does not go on in vain');
+  t.equal(run.counts[0], await client.dbsize(), 'what was copied until then is told');
+  t.ok(run.counts[0]! > 200 && run.counts[0]! < 4800, `${run.counts}`);
+});
+
+const usage: [string, string[], RegExp][] = [
+  ['another scheme', ['http://127.0.0.1'], /give the source as redis:/],
+  ['no URL', ['127.0.0.1:6379'], /give the source as redis:/],
+  ['a database that is none', ['redis://127.0.0.1/sessions'], /the number of a database/],
+  ['a password that is not encoded', ['redis://:a%zz@127.0.0.1'], /percent-encoded/],
+  ['certificates without TLS', ['redis://h', '--source-cacert', '/x'], /--source-cacert is of no/],
+];
+for (const [what, args, error] of usage) {
+  t.test(`${what}: one line, exit status 2`, async (t) => {
+    const run = tandis(t, 'import', ...args);
+    t.equal(await run.ended, 2);
+    t.match(run.err, error);
+    t.equal(run.err.split('\n').length, 2);
+    t.notMatch(run.err, 'a%zz');
+  });
+}
