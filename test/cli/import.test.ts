@@ -1,7 +1,13 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
+import { readSource } from '../../lib/server/cli/import/source-address.js';
+import { Browser } from '../support/browser.js';
 import { certificatePath } from '../support/certificates.js';
 import { freePort, missingRedis, RedisServer } from '../support/redis-server.js';
+import { run as runNode } from '../support/test-cluster.js';
 import { clientOf, startNode, tandis } from './processes.js';
 
 /** `tandis import`: from a real Redis into a cluster. */
@@ -42,6 +48,22 @@ async function importing(t: Test, source: string, port: number, ...options: stri
   return { status, counts: names.map(count), out: run.out, err: run.err };
 }
 
+const APPLICATION = fileURLToPath(new URL('../support/express-app.js', import.meta.url));
+
+/** What the application answers. */
+interface Page {
+  readonly user: string;
+  readonly views: number;
+}
+
+/** An application whose sessions are in the store at this port; resolves to its URL. */
+async function startApplication(t: Test, storePort: number): Promise<string> {
+  const child = runNode([APPLICATION, 'redis', String(storePort)], () => undefined);
+  t.teardown(() => child.kill('SIGKILL'));
+  const [line] = (await once(child.stdout!, 'data')) as [Buffer];
+  return `http://127.0.0.1:${/listening on (\d+)/.exec(line.toString())![1]}/`;
+}
+
 /** A value in full, whatever its type; what has no order of its own is sorted. */
 async function contentOf(client: Redis, key: string): Promise<unknown> {
   const hex = (items: Buffer[]) => items.map((item) => item.toString('hex'));
@@ -67,9 +89,9 @@ async function contentOf(client: Redis, key: string): Promise<unknown> {
 /** Values of each type, small and large, with every kind of expiry. */
 async function fill(redis: Redis): Promise<void> {
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
-  const many = Array.from({ length: 2000 }, (_, i) => `item-${i}`);
+  const many = Array.from({ length: 1000 }, (_, i) => `item-${i}`);
   const batch = redis.pipeline();
-  for (let i = 0; i < 1000; i++) batch.set(`sess:${i}`, `{"user":${i}}`, 'EX', 3600 + i);
+  for (let i = 0; i < 500; i++) batch.set(`sess:${i}`, `{"user":${i}}`, 'EX', 3600 + i);
   for (let i = 0; i < 20; i++)
     batch.hset(`spring:${i}`, { created: String(i), name: `n${i}`, bytes });
   batch.set('empty', '').set('integer', '-12345').set('binary', bytes);
@@ -163,7 +185,8 @@ t.test('passwords, by TLS too, and what cannot be copied', { skip }, async (t) =
   t.match(run.out, /^ +1 by: type stream: there is none such in Tandis$/m);
   t.equal(await client.get('k'), 'v');
   const untrusted = await importing(t, url, port, '-a', 'target');
-  t.same([untrusted.status, untrusted.out], [1, ''], 'a certificate of nobody known');
+  t.match(untrusted.err, /certificate/, 'of nobody known');
+  t.same([untrusted.status, untrusted.out], [1, '']);
   const wrong = await importing(t, `redis://:wrong@127.0.0.1:${redis.port}`, port);
   t.same([wrong.status, wrong.out], [1, '']);
   t.match(wrong.err, /^tandis: stopped: 127\.0\.0\.1:\d+: WRONGPASS /);
@@ -189,19 +212,63 @@ t.test('a target without room', { skip }, async (t) => {
   t.ok(run.counts[0]! > 200 && run.counts[0]! < 4800, `${run.counts}`);
 });
 
-const usage: [string, string[], RegExp][] = [
-  ['another scheme', ['http://127.0.0.1'], /give the source as redis:/],
-  ['no URL', ['127.0.0.1:6379'], /give the source as redis:/],
-  ['a database that is none', ['redis://127.0.0.1/sessions'], /the number of a database/],
-  ['a password that is not encoded', ['redis://:a%zz@127.0.0.1'], /percent-encoded/],
-  ['certificates without TLS', ['redis://h', '--source-cacert', '/x'], /--source-cacert is of no/],
-];
-for (const [what, args, error] of usage) {
-  t.test(`${what}: one line, exit status 2`, async (t) => {
-    const run = tandis(t, 'import', ...args);
-    t.equal(await run.ended, 2);
-    t.match(run.err, error);
-    t.equal(run.err.split('\n').length, 2);
-    t.notMatch(run.err, 'a%zz');
-  });
+t.test('URLs that are none: one line, exit status 2', async (t) => {
+  const run = tandis(t, 'import', 'http://127.0.0.1');
+  t.equal(await run.ended, 2);
+  t.match(run.err, /^tandis: give the source as redis:[^\n]*\n$/);
+  const cases: [string, string | undefined, RegExp][] = [
+    ['127.0.0.1:6379', undefined, /give the source as redis:/],
+    ['redis://127.0.0.1/sessions', undefined, /the number of a database/],
+    ['redis://:a%zz@127.0.0.1', undefined, /^[^%]*percent-encoded[^%]*$/],
+    ['redis://h', '/x', /--source-cacert is of no use/],
+    ['rediss://h', '/none', /--source-cacert: ENOENT/],
+  ];
+  for (const [url, cacert, message] of cases) {
+    t.throws(() => readSource(url, cacert), { name: 'OptionError', message });
+  }
+  const { shown, address } = readSource('rediss://ada:p%40ss@[::1]:7000/3', undefined);
+  const known = { host: '::1', port: 7000, db: 3, username: 'ada', password: 'p@ss' };
+  t.strictSame([shown, address], ['[::1]:7000', { ...known, tls: {} }]);
+  const host = readSource('rediss://sessions.example', undefined).address;
+  t.strictSame(host.tls, { servername: 'sessions.example' });
+});
+
+/** The commands of a section of docs/migration.md, in order, with the ports of this run. */
+function commandsOf(section: string, from: number, to: number): string[][] {
+  const page = readFileSync(new URL('../../../docs/migration.md', import.meta.url), 'utf8');
+  const [, text = ''] = page.split(`## ${section}\n`);
+  const lines = text.split('\n## ')[0]!.matchAll(/^ {4,}tandis (.*)$/gm);
+  return [...lines].map(([, words]) =>
+    words!.replace('6379', String(from)).replace('7001', String(to)).split(' '),
+  );
 }
+
+t.test(
+  'docs/migration.md: an application moves, and its users stay logged in',
+  { skip },
+  async (t) => {
+    const redis = await startRedis(t);
+    const { port } = await startTarget(t);
+    const follow = async (words: string[] | undefined) =>
+      t.equal(await tandis(t, ...words!).ended, 0);
+    const [ada, bob] = [new Browser<Page>(), new Browser<Page>()];
+    const old = await startApplication(t, redis.port);
+    t.same((await ada.fetch('POST', `${old}login/ada`)).body.views, 0);
+    t.same((await ada.fetch('GET', old)).body.views, 1);
+    const withoutPause = commandsOf('Without a pause', redis.port, port);
+    t.equal(withoutPause.length, 2);
+    await follow(withoutPause[0]);
+    const moved = await startApplication(t, port);
+    t.same((await ada.fetch('GET', moved)).body, { user: 'ada', views: 2 });
+    await bob.fetch('POST', `${old}login/bob`);
+    await follow(withoutPause[1]);
+    t.same((await bob.fetch('GET', moved)).body, { user: 'bob', views: 1 });
+    t.same((await ada.fetch('GET', moved)).body, { user: 'ada', views: 3 }, 'made no older');
+    const client = clientOf(t, port);
+    await client.flushall();
+    const [copy, ...more] = commandsOf('With a pause of seconds', redis.port, port);
+    t.same(more, []);
+    await follow(copy);
+    t.same((await ada.fetch('GET', moved)).body, { user: 'ada', views: 2 });
+  },
+);
