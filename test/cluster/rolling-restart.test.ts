@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
-import { type NodeProcess, TestCluster } from '../support/test-cluster.js';
+import { type NodeProcess, type ProcessSetup, TestCluster } from '../support/test-cluster.js';
 
 const KEYS_PER_CLIENT = 50;
 /** Clients of each node, by how many nodes there are: as many commands at a time as a small machine bears. */
@@ -63,13 +63,18 @@ class User {
   }
 }
 
-t.test('a rolling restart under load: no client sees an error, nothing is lost', (t) =>
-  restartAll(t, 3),
+const PREVIOUS_RELEASE = new URL('../support/previous-release.js', import.meta.url).href;
+const NEXT_RELEASE = new URL('../support/next-release.js', import.meta.url).href;
+
+t.test(
+  'a rolling restart under load, into the next release: no client sees an error, nothing is lost',
+  (t) => restartAll(t, 3, { preload: [NEXT_RELEASE] }),
 );
 
 t.test('a rolling restart of five nodes under load: the same', (t) => restartAll(t, 5));
 
-async function restartAll(t: Test, nodes: 3 | 5): Promise<void> {
+/** `next`: how a node is run from its restart on. */
+async function restartAll(t: Test, nodes: 3 | 5, next: ProcessSetup = {}): Promise<void> {
   const cluster = await TestCluster.start(t, nodes);
   const users = cluster.nodes.flatMap((node, n) =>
     Array.from({ length: CLIENTS_PER_NODE[nodes] }, (_, i) => new User(`user:${n}:${i}`, node)),
@@ -80,6 +85,7 @@ async function restartAll(t: Test, nodes: 3 | 5): Promise<void> {
     const began = performance.now();
     t.equal(await node.end('SIGTERM'), 0, 'left in good order');
     const leftMs = performance.now() - began;
+    node.setup = next;
     node.start();
     await cluster.settled();
     t.comment(
@@ -101,3 +107,20 @@ async function restartAll(t: Test, nodes: 3 | 5): Promise<void> {
     t.same(wrong.flat(), [], 'every acknowledged change is there, once');
   }
 }
+
+t.test('the release after the next one is not let in, and costs nobody anything', async (t) => {
+  const cluster = await TestCluster.prepare(t, [[], []]);
+  const [first, second] = cluster.nodes as [NodeProcess, NodeProcess];
+  first.setup = { preload: [NEXT_RELEASE] };
+  first.start();
+  await cluster.settled();
+  second.setup = { preload: [PREVIOUS_RELEASE] };
+  second.start();
+  const isTold = (node: NodeProcess, text: string) =>
+    cluster.until(async () => node.log.includes(text));
+  await isTold(first, 'protocol 1, not 3');
+  await isTold(second, 'protocol 3, not 1');
+  t.equal(await first.client.set('key', 'value'), 'OK');
+  t.equal((await first.facts())['members'], '1');
+  t.equal(await second.end('SIGTERM'), 0);
+});

@@ -2,7 +2,7 @@ import { seededRandom } from '../store/seeded-random.js';
 import { mutate } from './mutations.js';
 import type { Target } from './targets.js';
 
-/** A single input that takes longer is a fault, milliseconds: what else runs on the machine is no part of it as a rule. */
+/** A single input that takes more of the processor is a fault, milliseconds. */
 const SLOW_MS = 500;
 
 export interface Figures {
@@ -11,6 +11,11 @@ export interface Figures {
   readonly taken: number;
   readonly refused: number;
   readonly slowestMs: number;
+}
+
+function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 export class FuzzFault extends Error {
@@ -22,10 +27,10 @@ function runOne(target: Target, seed: number): { verdict: 'taken' | 'refused'; m
   const draw = seededRandom(seed);
   const valid = target.sample(draw);
   const input = draw() < 0.05 ? valid : mutate(valid, target.sample(draw), draw);
-  const start = performance.now();
+  const start = processorMs();
   try {
     const verdict = target.run(input, draw);
-    const ms = performance.now() - start;
+    const ms = processorMs() - start;
     if (ms > SLOW_MS) throw new Error(`took ${Math.round(ms)} ms`);
     return { verdict, ms };
   } catch (error) {
