@@ -112,13 +112,21 @@ export const OPTIONS = {
     default: 0,
     min: 0,
     max: 65535,
-    summary: 'TCP port of /healthz, /readyz and /metrics over HTTP; 0 for none',
+    summary: 'TCP port of the console, /healthz, /readyz and /metrics over HTTP; 0 for none',
   },
   'admin-bind': {
     type: 'string',
     default: '127.0.0.1',
     lengthMax: HOST_LENGTH_MAX,
     summary: 'address that the admin port listens on; whoever reaches it reads figures, no keys',
+  },
+  'admin-host': {
+    type: 'string',
+    default: '',
+    lengthMax: 1024,
+    mutable: true,
+    summary:
+      'names that browsers may reach the console by, spaces between; addresses and localhost always may',
   },
   'cluster-secret': {
     type: 'string',

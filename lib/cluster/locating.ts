@@ -16,6 +16,7 @@ interface Copy {
   readonly role: number;
   readonly flags: number;
   readonly version: number;
+  readonly expireAt: number;
   /** The holder's primary is where the view's ranking wants its backup. */
   readonly isPlaced: boolean;
 }
@@ -25,6 +26,8 @@ export interface KeyFacts {
   readonly primary: Incarnation | null;
   readonly backup: Incarnation | null;
   readonly version: number;
+  /** Of the newest copy, Unix milliseconds; 0 for never. */
+  readonly expireAt: number;
   readonly settled: boolean;
 }
 
@@ -46,10 +49,12 @@ export class Locating {
       const backup =
         copies.find((copy) => copy.role === Role.Backup && (copy.flags & Flag.Full) !== 0) ?? null;
       if (primary === null && backup === null) return answer(null);
+      const newest = copies.reduce((a, b) => (b.version > a.version ? b : a));
       answer({
         primary: primary?.id ?? null,
         backup: backup?.id ?? null,
-        version: Math.max(...copies.map((copy) => copy.version)),
+        version: newest.version,
+        expireAt: newest.expireAt,
         settled: copies.length === 2 && backup !== null && primary?.isPlaced === true,
       });
     });
@@ -66,6 +71,7 @@ export class Locating {
       role: store.role(ref),
       flags: store.flags(ref),
       version: store.version(ref),
+      expireAt: store.expireAt(ref),
       isPlaced: (store.flags(ref) & Flag.Moving) === 0 && ranked?.index === store.peer(ref),
     };
   }

@@ -29,6 +29,7 @@ import { LargeReceiver } from './large-receiver.js';
 import { LargeSender, type TicketKeeper } from './large-sender.js';
 import { Locations } from './locations.js';
 import { Lookups } from './lookups.js';
+import { MemberQuestions } from './member-questions.js';
 import type { MembershipHost } from './membership/contract.js';
 import type { Membership } from './membership/membership.js';
 import { Merging } from './merging.js';
@@ -93,6 +94,7 @@ export class NodeParts {
   readonly flushing: Flushing;
   readonly swapping: Swapping;
   readonly queries: Queries;
+  readonly memberQuestions: MemberQuestions;
   readonly gathering: Gathering;
   readonly watching: Watching;
   readonly handovers: Handovers;
@@ -176,6 +178,7 @@ export class NodeParts {
     this.redundancy = new Redundancy(state, this.records, this.settling, this.headroom);
     this.departure = new Departure(state, this.settling);
     this.queries = new Queries(state, this.streams, this.largeSender);
+    this.memberQuestions = new MemberQuestions(state, this.queries);
     this.flushing = this.#makeFlushing();
     this.swapping = this.#makeSwapping();
     this.handovers = new Handovers(state, this.moves, this.routing, this.keyspace, this.headroom);
@@ -321,7 +324,8 @@ export class NodeParts {
 
   #connect(inbox: Inbox): void {
     this.#ticketKeepers.push(this.moves, this.claims, this.gathering);
-    this.queries.evaluate = (question) => this.router.evaluate(question);
+    this.queries.evaluate = (question) =>
+      this.memberQuestions.evaluate(question) ?? this.router.evaluate(question);
     inbox.connect({
       mirror: this.mirrorReceiver,
       claims: this.claims,

@@ -8,6 +8,7 @@ import type { Invalidation } from './invalidation.js';
 import type { LiveKeyspace } from './keyspace.js';
 import { drainLostAcks } from './lost-acks.js';
 import type { Incarnation, Install, Member, NodeStatus, View } from './member.js';
+import type { MemberQuestions } from './member-questions.js';
 import type { LinkEnd, MembershipConfig, MembershipListener } from './membership/contract.js';
 import { Membership } from './membership/membership.js';
 import type { ControlMessage } from './membership/messages.js';
@@ -39,6 +40,7 @@ export class ClusterNode implements MembershipListener {
   readonly invalidation: Invalidation;
   readonly snapshots: SnapshotOffers;
   readonly events: ClusterEvents;
+  readonly memberQuestions: MemberQuestions;
   executor!: Executor;
   /** Operations per second, told to the others with heartbeats; set by the host. */
   operationsPerSecond = 0;
@@ -65,6 +67,7 @@ export class ClusterNode implements MembershipListener {
     this.sharedSettings = this.#parts.sharedSettings;
     this.invalidation = this.#parts.invalidation;
     this.snapshots = this.#parts.snapshots;
+    this.memberQuestions = this.#parts.memberQuestions;
     this.events = this.#makeEvents();
     this.state.now = now;
     this.membership = new Membership(membership, self, host, this, now);

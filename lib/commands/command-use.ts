@@ -9,8 +9,9 @@ export class CommandUse {
   rejected = 0;
   /** Of those that ran, those that answered with an error. */
   failed = 0;
-  #timed = 0;
-  #milliseconds = 0;
+  /** Of those that ran, those that were timed, and how long they took. */
+  timed = 0;
+  milliseconds = 0;
 
   /** Counts a call that is about to run; whether to time it. */
   begin(): boolean {
@@ -18,20 +19,20 @@ export class CommandUse {
   }
 
   took(milliseconds: number): void {
-    this.#timed++;
-    this.#milliseconds += milliseconds;
+    this.timed++;
+    this.milliseconds += milliseconds;
   }
 
   /** Of one call on average: those that were timed stand for all. */
   get microsecondsPerCall(): number {
-    return this.#timed === 0 ? 0 : (this.#milliseconds * 1000) / this.#timed;
+    return this.timed === 0 ? 0 : (this.milliseconds * 1000) / this.timed;
   }
 
   reset(): void {
     this.calls = 0;
     this.rejected = 0;
     this.failed = 0;
-    this.#timed = 0;
-    this.#milliseconds = 0;
+    this.timed = 0;
+    this.milliseconds = 0;
   }
 }

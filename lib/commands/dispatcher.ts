@@ -12,12 +12,14 @@ import { hashesOf, hashesOfKeys, type KeyHashes } from './command-order.js';
 import { ErrorReplies } from './error-replies.js';
 import { Errors, notInStep } from './errors.js';
 import type { Exit } from './exit.js';
+import type { HotKeys } from './hot-keys.js';
 import { MutedReplies } from './muted-replies.js';
 import { PauseGate } from './pause-gate.js';
 import { Queueing } from './queueing.js';
 import { isHttp, Refusals, runsByItself } from './refusals.js';
 import { RunningCommand } from './running-command.js';
 import type { NodeServices } from './services.js';
+import type { SlowLog } from './slow-log.js';
 import { type CommandSpec, QueueMode, type StepCommands } from './spec.js';
 import {
   arityFits,
@@ -146,6 +148,14 @@ export class Dispatcher implements Executor, StepCommands {
     }
     context.run(request, spec, reply);
     this.#errors.note(reply, start, spec);
+  }
+
+  get slowLog(): SlowLog {
+    return this.#context.slowLog;
+  }
+
+  get hotKeys(): HotKeys {
+    return this.#context.hotKeys;
   }
 
   /** What the changes of the command that runs, or ran last, are called. */

@@ -9,11 +9,12 @@ import type { Request } from '../protocol/request.js';
 import type { ClientSession } from './client-session.js';
 import { hashesOf, hashesOfKeys } from './command-order.js';
 import { type Exit, SILENCE } from './exit.js';
+import { HotKeys } from './hot-keys.js';
 import type { PauseGate } from './pause-gate.js';
 import type { NodeServices } from './services.js';
 import { SlowLog } from './slow-log.js';
 import type { CommandContext, CommandSpec, StepCommands } from './spec.js';
-import type { CommandTable } from './table.js';
+import { type CommandTable, keyCount, keyIndex } from './table.js';
 
 const OK = Buffer.from('+OK\r\n', 'latin1');
 
@@ -31,6 +32,7 @@ export class RunningCommand implements CommandContext {
   readonly services: NodeServices;
   readonly table: CommandTable;
   readonly slowLog: SlowLog;
+  readonly hotKeys: HotKeys = new HotKeys();
   readonly #router: Router;
   readonly #gate: PauseGate;
   session: ClientSession | null = null;
@@ -142,14 +144,19 @@ export class RunningCommand implements CommandContext {
 
   /** Runs the handler, counts it, and keeps what took long. */
   run(request: Request, spec: CommandSpec, reply: ReplyWriter): void {
-    const { slowLog, session } = this;
+    const { slowLog, session, hotKeys } = this;
     // Those that need no authentication may bring a password; a step is kept as a whole.
     const mayBeSlow = !spec.noAuth && !this.isInStep && slowLog.times(spec.isQuick);
-    if (!spec.use.begin() && !mayBeSlow) {
+    const isSampled = spec.use.begin();
+    if (!isSampled && !mayBeSlow) {
       spec.run!(this, request, reply);
       return;
     }
     const before = performance.now();
+    if (isSampled && before < hotKeys.wantedUntil && keyCount(spec, request) > 0) {
+      const index = keyIndex(spec, request, 0);
+      hotKeys.note(request.buffer, request.start[index]!, request.end[index]!);
+    }
     spec.run!(this, request, reply);
     const tookMs = performance.now() - before;
     spec.use.took(tookMs);

@@ -36,6 +36,8 @@ export interface KeyLocation {
   readonly backup: Member | null;
   /** Hybrid logical clock of the last change, 0 when there is no such key. */
   readonly version: number;
+  /** Unix milliseconds, 0 for never and where there is no such key. */
+  readonly expireAt: number;
   /** Whether the two copies are where the view wants them. */
   readonly settled: boolean;
 }

@@ -1,17 +1,20 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Console as ConsolePage, ConsoleParts } from '../admin/console/console.js';
 import type { NodeServices } from '../commands/services.js';
 
 /** Who scrapes and probes; more connections are closed at once. */
 const CONNECTIONS_MAX = 64;
 const REQUEST_MS_MAX = 10_000;
 const HEADER_BYTES_MAX = 8192;
+const CONSOLE_PATH = '/console/';
 const TEXT = 'text/plain; charset=utf-8';
 
 interface Answer {
   readonly status: number;
   readonly type: string;
   readonly body: string;
+  readonly location?: string;
 }
 
 const text = (status: number, body: string): Answer => ({ status, type: TEXT, body: `${body}\n` });
@@ -26,20 +29,22 @@ function notReady({ cluster }: NodeServices): string | null {
 }
 
 /**
- * HTTP for those who watch the node: /healthz (the process answers), /readyz (200 while stopping this node would lose
+ * HTTP for those who watch the node: the console, /healthz (the process answers), /readyz (200 while stopping this node would lose
  * no copy, else 503 with the reason), /metrics (Prometheus).
  */
 export class AdminPort {
   readonly #server: Server;
   /** Null until the node has started. */
-  #services: NodeServices | null = null;
+  #parts: ConsoleParts | null = null;
+  #console: Promise<ConsolePage> | null = null;
   #metrics: Promise<{ readonly contentType: string; render(): Promise<string> }> | null = null;
 
   constructor() {
     const limits = { requestTimeout: REQUEST_MS_MAX, maxHeaderSize: HEADER_BYTES_MAX };
     this.#server = createServer(
       limits,
-      (request, response) => void this.#answer(request, response),
+      // Whoever goes away in the middle of a request is told nothing.
+      (request, response) => void this.#answer(request, response).catch(() => response.destroy()),
     );
     this.#server.maxConnections = CONNECTIONS_MAX;
   }
@@ -51,32 +56,51 @@ export class AdminPort {
   }
 
   /** From now on it tells of this node. */
-  open(services: NodeServices): void {
-    this.#services = services;
+  open(parts: ConsoleParts): void {
+    this.#parts = parts;
   }
 
   close(): void {
+    void this.#console?.then((page) => page.close());
     this.#server.close();
     this.#server.closeAllConnections();
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { status, type, body } = await this.#respond(request);
+    const path = (request.url ?? '').split('?', 1)[0]!;
+    if (this.#parts !== null && path.startsWith(CONSOLE_PATH)) {
+      const page = await this.#openConsole(this.#parts);
+      await page.answer(request, response, path.slice(CONSOLE_PATH.length));
+      return;
+    }
+    const { status, type, body, location } = await this.#respond(request, path);
     response.writeHead(status, {
       'Content-Type': type,
       'Content-Length': Buffer.byteLength(body),
       'Cache-Control': 'no-store',
       'X-Content-Type-Options': 'nosniff',
       ...(status === 405 ? { Allow: 'GET, HEAD' } : {}),
+      ...(location === undefined ? {} : { Location: location }),
     });
     response.end(request.method === 'HEAD' ? undefined : body);
   }
 
-  async #respond({ method, url = '' }: IncomingMessage): Promise<Answer> {
+  /** A node whose console nobody opens does without its memory. */
+  #openConsole(parts: ConsoleParts): Promise<ConsolePage> {
+    this.#console ??= import('../admin/console/console.js').then(
+      ({ Console }) => new Console(parts),
+    );
+    return this.#console;
+  }
+
+  async #respond({ method }: IncomingMessage, path: string): Promise<Answer> {
     if (method !== 'GET' && method !== 'HEAD') return text(405, 'GET or HEAD');
-    const services = this.#services;
-    if (services === null) return text(503, 'starting');
-    switch (url.split('?', 1)[0]) {
+    if (this.#parts === null) return text(503, 'starting');
+    const { services } = this.#parts;
+    switch (path) {
+      case '/':
+      case '/console':
+        return { ...text(302, CONSOLE_PATH), location: CONSOLE_PATH };
       case '/healthz':
         return text(200, 'ok');
       case '/readyz': {
@@ -92,7 +116,7 @@ export class AdminPort {
         return { status: 200, type: metrics.contentType, body: await metrics.render() };
       }
       default:
-        return text(404, '/healthz, /readyz, /metrics');
+        return text(404, '/console/, /healthz, /readyz, /metrics');
     }
   }
 }

@@ -100,6 +100,7 @@ export class NodeClusterFacts implements ClusterFacts {
         primary: member(copies?.primary),
         backup: member(copies?.backup),
         version: copies?.version ?? 0,
+        expireAt: copies?.expireAt ?? 0,
         settled: copies?.settled ?? true,
       });
     });

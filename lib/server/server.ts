@@ -33,6 +33,7 @@ import { Housekeeping } from './housekeeping.js';
 import { JoinResolver } from './join-resolver.js';
 import type { LocalSockets } from './local-sockets.js';
 import { ServerServices } from './node-services.js';
+import { openToOperators } from './operator-access.js';
 import type { ListeningPorts, ServerOptions } from './server-options.js';
 import type { SnapshotHeader } from './snapshot-file.js';
 import { checkSnapshot, SnapshotKeeper } from './snapshot-keeper.js';
@@ -177,7 +178,15 @@ export class TandisServer {
     // No socket event comes before this turn ends, so that none finds a part missing.
     const services = this.#compose(ports);
     this.#snapshots = this.#makeSnapshots(snapshot);
-    this.#admin?.open(services);
+    openToOperators({
+      admin: this.#admin,
+      node: this.#node,
+      dispatcher: this.#dispatcher,
+      services,
+      table: this.#table,
+      beginTurn: () => this.#beginTurn(),
+      drain: () => this.#leave(false),
+    });
     this.#bus.open();
     this.#logger.info('listening', {
       version: VERSION,

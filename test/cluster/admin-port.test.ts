@@ -49,7 +49,7 @@ t.test('a node tells over HTTP whether it lives, is ready, and what it does', as
   });
 
   await t.test('what else is asked', async (t) => {
-    t.equal((await ask(port, '/')).status, 404);
+    t.equal((await ask(port, '/nothing')).status, 404);
     t.equal((await ask(port, '/healthz', 'POST')).status, 405);
     const head = await ask(port, '/readyz', 'HEAD');
     t.same([head.status, head.text, head.headers.get('content-length')], [200, '', '6']);

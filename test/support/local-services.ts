@@ -281,7 +281,7 @@ export class TestNode {
         // Other members are asked: the answer comes later.
         locate: (_db, key, answer) => {
           const slot = keySlot(key, 0, key.length);
-          const copies = { anchor: self, primary: self, backup: null, version: 1 };
+          const copies = { anchor: self, primary: self, backup: null, version: 1, expireAt: 0 };
           services.after(0, () => answer({ slot, ...copies, settled: true }));
         },
         events: (count) => node.events.slice(-count),

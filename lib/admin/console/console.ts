@@ -1,0 +1,197 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isIP } from 'node:net';
+import type { MemberQuestions } from '../../cluster/member-questions.js';
+import { versionMs } from '../../cluster/version-clock.js';
+import type { KeyLocation, NodeServices } from '../../commands/services.js';
+import type { CommandTable } from '../../commands/table.js';
+import { Assets } from './assets.js';
+import { ClusterWatch } from './cluster-watch.js';
+import { Feed } from './feed.js';
+import type { PlaceFrame } from './frame.js';
+import {
+  type Answer,
+  bodyOf,
+  isFromPage,
+  isOwnHost,
+  json,
+  SECURITY_HEADERS,
+  send,
+  text,
+  tokenCookie,
+  tokenOf,
+} from './http.js';
+import { Logins } from './logins.js';
+import { addressOf } from './names.js';
+
+/** Keys looked up at one time, and how long one may take, milliseconds. */
+const LOOKUPS_MAX = 8;
+const LOOKUP_MS_MAX = 5000;
+const KEY_BYTES_MAX = 4096;
+
+export const CONSOLE_PATH = '/console/';
+
+export interface ConsoleParts {
+  readonly services: NodeServices;
+  readonly table: CommandTable;
+  readonly questions: MemberQuestions;
+  beginTurn(): number;
+  lastEvent(): number;
+}
+
+type Body = Readonly<Record<string, unknown>>;
+
+/** The page that shows the cluster, and what it asks for: see docs/console.md. */
+export class Console {
+  readonly #parts: ConsoleParts;
+  readonly #assets = new Assets();
+  readonly #logins: Logins;
+  readonly #feed: Feed;
+  #lookups = 0;
+
+  constructor(parts: ConsoleParts) {
+    const { services, table, questions } = parts;
+    this.#parts = parts;
+    this.#logins = new Logins(services.users, table);
+    this.#feed = new Feed({
+      watch: new ClusterWatch(services.cluster, questions),
+      logins: this.#logins,
+      beginTurn: () => parts.beginTurn(),
+      lastEvent: () => parts.lastEvent(),
+    });
+  }
+
+  close(): void {
+    this.#feed.close();
+  }
+
+  /** Answers a request below CONSOLE_PATH; `path` is what follows. */
+  async answer(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    const { method } = request;
+    const names = this.#parts.services.config.get('admin-host').toLowerCase();
+    if (!isOwnHost(request.headers.host, names.split(/\s+/))) {
+      return send(response, method, text(421, 'this node has another name: see admin-host'));
+    }
+    if (method === 'POST') {
+      return send(response, method, await this.#post(request, path));
+    }
+    if (method !== 'GET' && method !== 'HEAD') {
+      return send(response, method, text(405, 'GET, HEAD or POST', { Allow: 'GET, HEAD, POST' }));
+    }
+    if (path === 'events' && method === 'GET') return this.#listen(request, response);
+    const asset = await this.#assets.get(path === '' ? 'index.html' : path);
+    send(response, method, asset === null ? text(404, 'no such file') : { status: 200, ...asset });
+  }
+
+  #listen(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#feed.isFull) {
+      send(response, 'GET', text(503, 'too many consoles are open', { 'Retry-After': '10' }));
+      return;
+    }
+    response.writeHead(200, { ...SECURITY_HEADERS, 'Content-Type': 'text/event-stream' });
+    this.#feed.add(response, tokenOf(request));
+  }
+
+  async #post(request: IncomingMessage, path: string): Promise<Answer> {
+    if (!isFromPage(request)) return text(403, 'only from the page itself, as JSON');
+    const body = await bodyOf(request);
+    if (body === null) return text(400, 'no JSON object, or too long');
+    const token = tokenOf(request);
+    this.#logins.used(token);
+    switch (path) {
+      case 'login':
+        return this.#login(body, request.socket.remoteAddress ?? '');
+      case 'logout':
+        this.#logins.end(token);
+        return json(200, {}, { 'Set-Cookie': tokenCookie(null) });
+      case 'locate':
+        return this.#locate(body);
+      case 'drain':
+        return this.#drain(body, token);
+      default:
+        return text(404, 'no such thing to do');
+    }
+  }
+
+  #login({ user = 'default', password }: Body, from: string): Answer {
+    const { services } = this.#parts;
+    if (typeof user !== 'string' || typeof password !== 'string') {
+      return text(400, 'user and password are text');
+    }
+    if (services.users.default.needsNoPassword && user === 'default' && !isLoopback(from)) {
+      return text(403, 'the default user has no password: log in from this machine, or set one');
+    }
+    const attempt = this.#logins.attempt(user, password, from);
+    switch (attempt.outcome) {
+      case 'ok':
+        services.log('info', 'console: logged in', { user, from });
+        return json(200, {}, { 'Set-Cookie': tokenCookie(attempt.token) });
+      case 'refused':
+        services.log('warn', 'console: login refused', { user: user.slice(0, 64), from });
+        return text(401, 'wrong user or password');
+      case 'too many':
+        return text(429, `too many tries: wait ${attempt.retrySeconds} s`, {
+          'Retry-After': String(attempt.retrySeconds),
+        });
+    }
+  }
+
+  /** Where a key is; never what it is. Looking moves and touches nothing. */
+  async #locate({ key, db = 0 }: Body): Promise<Answer> {
+    const { services } = this.#parts;
+    if (typeof key !== 'string' || typeof db !== 'number') return text(400, 'key is text');
+    const bytes = Buffer.from(key, 'utf8');
+    const isDb = Number.isInteger(db) && db >= 0 && db < services.config.get('databases');
+    if (!isDb || bytes.length > KEY_BYTES_MAX) return text(400, 'no such database or key');
+    if (this.#lookups >= LOOKUPS_MAX) return text(429, 'too many lookups', { 'Retry-After': '1' });
+    this.#lookups++;
+    try {
+      const found = await this.#find(db, bytes);
+      return typeof found === 'string' ? text(503, found) : json(200, placeOf(found));
+    } finally {
+      this.#lookups--;
+    }
+  }
+
+  #find(db: number, key: Buffer): Promise<KeyLocation | string> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve('a member did not answer'), LOOKUP_MS_MAX);
+      this.#parts.beginTurn();
+      this.#parts.services.cluster.locate(db, key, (location) => {
+        clearTimeout(timer);
+        resolve(location);
+      });
+    });
+  }
+
+  async #drain({ member }: Body, token: string | null): Promise<Answer> {
+    const { services, questions } = this.#parts;
+    const user = this.#logins.user(token);
+    if (user === null) return text(401, 'log in first');
+    if (!this.#logins.may(user, 'drain')) return text(403, 'this user may not run SHUTDOWN');
+    const found = services.cluster.members.find(({ id }) => id === member);
+    if (found === undefined) return text(404, 'no such member');
+    services.log('info', 'console: drain', { user: user.name, member: addressOf(found) });
+    const isBegun = await new Promise<boolean>((resolve) => {
+      this.#parts.beginTurn();
+      if (!questions.drain(found.id, resolve)) resolve(false);
+    });
+    return isBegun ? json(200, {}) : text(503, 'that member did not begin to leave');
+  }
+}
+
+const isLoopback = (address: string): boolean =>
+  /^(::ffff:)?127\./.test(address) || (isIP(address) === 6 && address === '::1');
+
+function placeOf({ slot, anchor, primary, backup, ...facts }: KeyLocation): PlaceFrame {
+  const name = (member: KeyLocation['anchor']) => (member === null ? null : addressOf(member));
+  return {
+    slot,
+    anchor: name(anchor),
+    primary: name(primary),
+    backup: name(backup),
+    version: facts.version,
+    changedAt: primary === null && backup === null ? null : versionMs(facts.version),
+    expireAt: facts.expireAt,
+    settled: facts.settled,
+  };
+}

@@ -1,0 +1,31 @@
+import { chartsPanel } from './charts-panel.js';
+import { showCopies } from './copies-panel.js';
+import { Feed } from './feed.js';
+import { showHotKeys } from './hot-panel.js';
+import { lookupPanel } from './lookup-panel.js';
+import { learn } from './marks.js';
+import { MembersPanel } from './members-panel.js';
+import { Operator } from './operator.js';
+import { showSafety } from './safety-panel.js';
+import { showSlowLog } from './slow-panel.js';
+import { timelinePanel } from './timeline-panel.js';
+
+// One module for each panel: each is told every frame (../frame.ts), and shows its part of it.
+const feed = new Feed();
+const operator = new Operator(() => feed.open());
+const members = new MembersPanel((member) => operator.askToDrain(member));
+
+feed.add(
+  (frame) => learn(frame.members),
+  showSafety,
+  (frame) => members.show(frame),
+  chartsPanel(),
+  showCopies,
+  timelinePanel(),
+  showHotKeys,
+  showSlowLog,
+  (frame) => operator.show(frame),
+);
+lookupPanel();
+feed.open();
+feed.watch();
