@@ -1,4 +1,3 @@
-import { isIPv6 } from 'node:net';
 import { busSecrets, guardBusSecrets } from '../base/bus-secrecy.js';
 import { type Clock, systemClock } from '../base/clock.js';
 import { busPortOf, type Config } from '../base/config.js';
@@ -6,7 +5,7 @@ import type { Logger } from '../base/logger.js';
 import { OptionError } from '../base/option-values.js';
 import { randomId, randomSeed } from '../base/random.js';
 import { VERSION } from '../base/version.js';
-import type { Address, Member, View } from '../cluster/member.js';
+import type { Member, View } from '../cluster/member.js';
 import { ClusterNode } from '../cluster/node.js';
 import type { ClusterHost } from '../cluster/node-parts.js';
 import { CLUSTER_DOWN, OUTCOME_UNKNOWN } from '../cluster/runner.js';
@@ -22,7 +21,7 @@ import { Tracking } from '../commands/tracking.js';
 import { Store } from '../store/store.js';
 import { AclFileStore } from './acl-file-store.js';
 import { AdminPort } from './admin-port.js';
-import { announcedHost } from './announced-host.js';
+import { announcedHost, showBusAddress } from './bus-addresses.js';
 import { type BusHandler, BusTransport } from './bus-transport.js';
 import { ClientListener } from './client-listener.js';
 import { ClusterConfigFile } from './cluster-config-file.js';
@@ -32,6 +31,7 @@ import { Farewell } from './farewell.js';
 import { Housekeeping } from './housekeeping.js';
 import { JoinResolver } from './join-resolver.js';
 import type { LocalSockets } from './local-sockets.js';
+import { LonelyWatch } from './lonely-watch.js';
 import { ServerServices } from './node-services.js';
 import { openToOperators } from './operator-access.js';
 import type { ListeningPorts, ServerOptions } from './server-options.js';
@@ -42,14 +42,8 @@ import { TurnEnd } from './turn-end.js';
 
 /** Names of join addresses are resolved again each so many milliseconds. */
 const RESOLVE_MS = 1000;
-/** A node that was told of others and is alone for so many node-timeouts says so. */
-const ALONE_NODE_TIMEOUTS = 3;
 /** A command that waits for other members is answered, or refused, within so many node-timeouts. */
 const ANSWER_NODE_TIMEOUTS = 5;
-
-function showBusAddress({ host, busPort }: Address): string {
-  return isIPv6(host) ? `[${host}]:${busPort}` : `${host}:${busPort}`;
-}
 
 /** One node: the composition root. Parts are made in `start`, once the ports are known. */
 export class TandisServer {
@@ -79,8 +73,7 @@ export class TandisServer {
   #resolving: NodeJS.Timeout | undefined;
   /** The view that was installed at the last tick. */
   #shownView: View | null = null;
-  /** Monotonic time since which this node is the only member; infinite while it is not, and once it was told. */
-  #lonelyFrom = Number.POSITIVE_INFINITY;
+  readonly #lonely: LonelyWatch;
   readonly #farewell: Farewell;
   /** The leaving under way, with those who asked for it and wait to be told. */
   #leaving: {
@@ -104,6 +97,7 @@ export class TandisServer {
     this.#file = path === '' ? null : new ClusterConfigFile(path, logger);
     const names = [...config.get('join'), ...(this.#file?.read() ?? [])];
     this.#joinListGiven = names.length > 0;
+    this.#lonely = new LonelyWatch(config.get('node-timeout'));
     this.#join = new JoinResolver(names, logger);
     this.#users = new Users(config, this.#table);
     this.#aclFile = new AclFileStore(config.get('aclfile'), logger);
@@ -382,7 +376,7 @@ export class TandisServer {
     const members = view.members.map(showBusAddress);
     this.#logger.debug('members', { number: view.id.number, members });
     if (members.length > 1) this.#file?.write(view.members.filter(({ id }) => id !== self.id));
-    this.#lonelyFrom = members.length > 1 ? Number.POSITIVE_INFINITY : this.#clock.monotonicMs();
+    this.#lonely.viewChanged(members.length, this.#clock.monotonicMs());
   }
 
   /** No ack and no reply comes from the members that are cut off, and no view change ends the wait for them. */
@@ -399,11 +393,8 @@ export class TandisServer {
     }
   }
 
-  /** Told of others, and serving without any: the others may be a cluster of their own. */
   #warnWhenAlone(): void {
-    const patienceMs = this.#config.get('node-timeout') * ALONE_NODE_TIMEOUTS;
-    if (!this.#joinListGiven || this.#clock.monotonicMs() - this.#lonelyFrom < patienceMs) return;
-    this.#lonelyFrom = Number.POSITIVE_INFINITY;
+    if (!this.#joinListGiven || !this.#lonely.isOverdue(this.#clock.monotonicMs())) return;
     this.#logger.warn('SERVING ALONE: none of the others was reached', {
       join: this.#join.current.addresses.map(showBusAddress),
     });

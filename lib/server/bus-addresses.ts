@@ -1,5 +1,7 @@
+import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { Config } from '../base/config.js';
+import type { Address } from '../cluster/member.js';
 
 /** The address that others reach this node by: what was set, else the address bound, else one of an interface. */
 export function announcedHost(config: Config): string {
@@ -11,4 +13,9 @@ export function announcedHost(config: Config): string {
   const outside = addresses.filter(({ internal }) => !internal);
   const found = outside.find(({ family }) => family === 'IPv4') ?? outside[0];
   return found?.address ?? '127.0.0.1';
+}
+
+/** "host:port" of a bus. */
+export function showBusAddress({ host, busPort }: Address): string {
+  return isIPv6(host) ? `[${host}]:${busPort}` : `${host}:${busPort}`;
 }
