@@ -107,3 +107,19 @@ export const CLUSTER_DOWN = 'CLUSTERDOWN this node reaches too few of the cluste
 export const NO_REPLICAS = 'NOREPLICAS Not enough good replicas to write.';
 
 export const errorReply = (error: string): Buffer => Buffer.from(`-${error}\r\n`, 'latin1');
+
+const MINUS = 45;
+const LINE_END_BYTES = 2;
+const SAID_FOR_THE_CLUSTER: readonly string[] = [
+  OUTCOME_UNKNOWN,
+  NOT_RUN,
+  CLUSTER_DOWN,
+  NO_REPLICAS,
+];
+
+/** The error that a reply is where the cluster, and no command, has said it; null for every other reply. */
+export function clusterErrorOf(reply: Buffer): string | null {
+  if (reply[0] !== MINUS) return null;
+  const text = reply.latin1Slice(1, reply.length - LINE_END_BYTES);
+  return SAID_FOR_THE_CLUSTER.includes(text) ? text : null;
+}

@@ -8,6 +8,7 @@ import {
 } from '../base/limits.js';
 import type { Logger } from '../base/logger.js';
 import type { OutputLimit, OutputLimits } from '../base/option-values.js';
+import { clusterErrorOf } from '../cluster/runner.js';
 import type { AclUser } from '../commands/acl/user.js';
 import type { Users } from '../commands/acl/users.js';
 import type { ClientSession, ReplyMode } from '../commands/client-session.js';
@@ -316,13 +317,18 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
 
   complete(token: number, reply: Buffer): void {
     if (this.#closing >= Closing.Ended) return;
+    // Errors of commands were counted where these ran.
+    const error = clusterErrorOf(reply);
+    if (error !== null) this.#host.statistics.countError(error);
     if (this.#replies.complete(token, reply)) this.#flushLater();
     else this.#checkHardLimit();
   }
 
   fail(token: number, error: string): void {
     if (this.#closing >= Closing.Ended) return;
+    const { completedBytes } = this.#replies;
     if (this.#replies.fail(token, Buffer.from(`-${error}\r\n`))) this.#flushLater();
+    if (this.#replies.completedBytes > completedBytes) this.#host.statistics.countError(error);
   }
 
   /** What it waits for will not come: every reply that is not there yet is this error. */
