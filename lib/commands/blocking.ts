@@ -26,8 +26,6 @@ const TOO_MANY = Buffer.from('-ERR too many keys are waited for on this node\r\n
 const WRONG_TYPE = '-WRONGTYPE ';
 /** The command was not run since the cluster changes: it may be tried again. */
 const NOT_RUN = '-TRYAGAIN ';
-const NULL_ARRAY = Buffer.from('*-1\r\n');
-const NULL = Buffer.from('_\r\n');
 
 const begins = (reply: Buffer, text: string): boolean => reply.latin1Slice(0, text.length) === text;
 
@@ -292,12 +290,11 @@ export class Blocking implements AwaitedKeysListener, WaiterHost {
     }
   }
 
-  unblock(waiter: Waiter, error: string | null): void {
+  end(waiter: Waiter, reply: Buffer): void {
     if (waiter.isOver) return;
-    const nil = waiter.proto === 3 ? NULL : NULL_ARRAY;
-    waiter.ending = error === null ? nil : Buffer.from(`-${error}\r\n`);
+    waiter.ending = reply;
     if (waiter.isTrying) return;
-    this.#finish(waiter, waiter.ending);
+    this.#finish(waiter, reply);
     this.#wantRun();
   }
 

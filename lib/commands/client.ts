@@ -261,10 +261,9 @@ function unblock(context: CommandContext, request: Request, reply: ReplyWriter):
   }
   const wanted = integerOrReply(request, 2, reply);
   if (wanted === undefined) return;
-  const blocked = byId(context, wanted)?.blocked;
-  const isBlocked = blocked?.isBlocked ?? false;
-  if (isBlocked) blocked!.unblock(isError ? UNBLOCKED : null);
-  reply.integer(isBlocked ? 1 : 0);
+  const blocked = byId(context, wanted)?.blocked ?? null;
+  blocked?.unblock(isError ? UNBLOCKED : null);
+  reply.integer(blocked === null ? 0 : 1);
 }
 
 /** ON or OFF at argument 2; undefined after an error reply. */

@@ -16,9 +16,15 @@ export interface BlockedClient {
   readonly isTrying: boolean;
   /** The reply is that of a timeout, or `error`, unless the attempt under way brings something. */
   unblock(error: string | null): void;
+  /** The client sends no more: it is replied nothing, unless the attempt under way brings something. */
+  hangUp(): void;
   /** Nobody is there to reply to. */
   cancel(): void;
 }
+
+const NULL_ARRAY = Buffer.from('*-1\r\n');
+const NULL = Buffer.from('_\r\n');
+const NOTHING = Buffer.alloc(0);
 
 /** Those of this node that wait for one key of one type, first come first served. One attempt at a time is under way. */
 export interface WaitLine {
@@ -46,7 +52,8 @@ export type Stage = (typeof Stage)[keyof typeof Stage];
 /** What a waiter tells of. */
 export interface WaiterHost {
   replied(waiter: Waiter, reply: Buffer): void;
-  unblock(waiter: Waiter, error: string | null): void;
+  /** Ends with `reply`, unless an attempt under way brings something. */
+  end(waiter: Waiter, reply: Buffer): void;
   cancel(waiter: Waiter): void;
 }
 
@@ -123,7 +130,12 @@ export class Waiter implements ReplySink, BlockedClient, Expiring {
   }
 
   unblock(error: string | null): void {
-    this.#host.unblock(this, error);
+    const nil = this.proto === 3 ? NULL : NULL_ARRAY;
+    this.#host.end(this, error === null ? nil : Buffer.from(`-${error}\r\n`));
+  }
+
+  hangUp(): void {
+    this.#host.end(this, NOTHING);
   }
 
   cancel(): void {

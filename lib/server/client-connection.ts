@@ -120,8 +120,8 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
     socket.on('end', () => {
       if (this.#isQueued) host.inputs.run();
       this.closeAfterReplies();
-      // Whoever has hung up waits for nothing, but for what an attempt under way may bring.
-      this.blocked?.unblock(null);
+      // Clients that reconnect send a command again that had no reply: a nil would tell them that it is over.
+      this.blocked?.hangUp();
     });
     // What went wrong with one client's socket is of no interest to others; 'close' follows.
     socket.on('error', () => undefined);

@@ -22,7 +22,9 @@ t.test('a client that hangs up waits no more', async (t) => {
     for (const behind of [[], ['PING']]) {
       const socket = connect(node.port, '127.0.0.1');
       await once(socket, 'connect');
-      socket.on('error', () => undefined).resume();
+      const closed = once(socket, 'close');
+      const heard: Buffer[] = [];
+      socket.on('error', () => undefined).on('data', (chunk: Buffer) => heard.push(chunk));
       socket.write(encodeCommand(['BLPOP', 'q', '0']));
       await blockedClients(node, 1);
       if (behind.length > 0) socket.write(encodeCommand(behind));
@@ -30,7 +32,8 @@ t.test('a client that hangs up waits no more', async (t) => {
       if (way === 'destroy') socket.resetAndDestroy();
       else socket.end();
       await blockedClients(node, 0);
-      socket.destroy();
+      await closed;
+      t.equal(Buffer.concat(heard).length, 0, `${way}: it is told nothing`);
       await node.client.rpush('q', 'x');
       t.equal(await node.client.lpop('q'), 'x', `${way}: nobody has taken it`);
     }

@@ -74,6 +74,18 @@ t.test('CLIENT UNBLOCK', async (t) => {
   t.equal(node.run(admin, 'CLIENT', 'UNBLOCK', '2', 'TIMEOUT'), ':0\r\n', 'it waits no more');
 });
 
+t.test('CLIENT UNBLOCK of a client that still looks whether there is something', async (t) => {
+  const { node, clients } = start();
+  const [one, admin] = clients as [FakeClient, FakeClient, FakeClient];
+  node.local.local = false;
+  node.run(one, 'BLPOP', 'q', '0');
+  t.equal(node.local.submitted.length, 1, 'it looks');
+  t.equal(node.run(admin, 'CLIENT', 'UNBLOCK', '1'), ':1\r\n');
+  t.equal(one.replies(), '');
+  node.local.runSubmitted();
+  t.equal(one.replies(), NIL);
+});
+
 t.test('an outcome that is on its way comes before a timeout', async (t) => {
   const { node, clients } = start();
   const [one, other, pusher] = clients as [FakeClient, FakeClient, FakeClient];
