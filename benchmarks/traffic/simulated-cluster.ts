@@ -16,6 +16,8 @@ const NODE_TIMEOUT_MS = 600_000;
 const NODE_TIMEOUT_DEFAULT_MS = 2000;
 const PART_BYTES = 64 * 1024;
 const STEP_KEYS = 1000;
+/** Of deliveries and turns, as in the simulator. */
+const LATE_SHARE = 0.02;
 /** Virtual time: what has not happened after so long never does. */
 const WAIT_MS_MAX = 100 * NODE_TIMEOUT_MS;
 /** Virtual time between two looks whether the cluster is whole. */
@@ -58,6 +60,7 @@ export class SimulatedCluster implements TrafficCluster, World {
     this.nodes = nodes;
     this.network = new CountingNetwork(this.scheduler, {
       delayMsMax: 1,
+      lateShare: LATE_SHARE,
       dialTimeoutMs: NODE_TIMEOUT_MS,
       cutShare: 0,
     });
@@ -74,6 +77,7 @@ export class SimulatedCluster implements TrafficCluster, World {
         tombstoneTtlMs: 3_600_000,
         partBytes: PART_BYTES,
         stepKeys: STEP_KEYS,
+        lateShare: LATE_SHARE,
         maxMemoryBytes: 0,
         maxMemoryPolicy: 'noeviction',
         zone: '',

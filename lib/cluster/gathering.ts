@@ -197,6 +197,8 @@ export class Gathering implements ReplySink {
       return;
     }
     if (this.#holds.hold(gather, position)) this.#goOn(gather);
+    // It has gone again before this answer came: it is asked for anew.
+    else this.#parts.wantTurn();
   }
 
   fail(token: number): void {
@@ -221,7 +223,8 @@ export class Gathering implements ReplySink {
     if (gather === undefined) return;
     if (isMany(gather.operation, this.#stepKeys)) this.#parts.unsettled();
     else for (let i = 0; i < gather.count; i++) this.#together.return(gather.key(i));
-    if (this.#gathers.size > 0) this.#parts.wantTurn();
+    // Who wants one of the keys elsewhere has waited for the ack, too (moves.ts).
+    if (this.#gathers.size > 0 || this.#parts.handovers.open > 0) this.#parts.wantTurn();
   }
 
   #awaitAcks(gather: Gather): void {
@@ -459,7 +462,10 @@ export class Gathering implements ReplySink {
   }
 
   #allGone(gather: Gather): void {
-    if (gather.isAgain) return gather.beginAgain();
+    if (gather.isAgain) {
+      gather.beginAgain();
+      return this.#parts.wantTurn();
+    }
     if (gather.acksMissing > 0) return;
     const { sink, token } = gather.operation;
     if (gather.lateReply !== null) sink.complete(token, gather.lateReply);

@@ -318,31 +318,27 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
 
   #routeAbsent(task: Task, ref: Ref): void {
     const state = this.#state;
+    // Nobody else knows better: the others have not heard of the delete, and would ask all, or send it here again.
+    if (ref !== 0 && state.isOpenDelete(ref)) return this.#awaitDelete(task, ref);
     const hint = this.#locations.primaryOf(task.key);
     const hinted = hint === undefined ? undefined : state.peerById(hint);
     // Who leaves has fewer keys from moment to moment, and answers nothing after its goodbye: the anchor knows better.
     const isUseful = hinted?.isLive && !hinted.member.leaving;
     if (isUseful && task.from === null) return this.#goTo(task, hinted);
     const anchor = state.anchors[task.key.slot]!;
-    if (anchor === NOBODY) return this.#routeAsAnchor(task, ref);
-    if (task.from !== null) {
-      // Whoever sent it here would only be sent here again: it has not heard of the delete.
-      if (ref !== 0 && state.isOpenDelete(ref)) return this.#awaitDelete(task, ref);
-      return this.#forwarding.notKnown(task.operation.token);
-    }
+    if (anchor === NOBODY) return this.#routeAsAnchor(task);
+    if (task.from !== null) return this.#forwarding.notKnown(task.operation.token);
     const peer = state.livePeer(anchor);
     if (peer === null || peer.stream.isFull) return this.park(task);
     const { traits } = task.operation;
     if (traits.creates && !state.isLeaving && task.hops < HOPS_DOUBT) {
-      if (ref !== 0 && state.isOpenDelete(ref)) return this.#awaitDelete(task, ref);
       if (this.#claims.run(task, peer, false)) return;
     }
     this.#forwarding.send(task, peer);
   }
 
-  #routeAsAnchor(task: Task, ref: Ref): void {
+  #routeAsAnchor(task: Task): void {
     const state = this.#state;
-    if (ref !== 0 && state.isOpenDelete(ref)) return this.#awaitDelete(task, ref);
     if (state.isCertain(task.key.slot)) return this.#deny(task);
     if (state.now < state.certainFrom || state.flushing) return this.park(task);
     this.#lookups.ask(task.key, (holdings) => {

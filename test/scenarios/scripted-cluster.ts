@@ -37,6 +37,7 @@ const DEFAULTS: Omit<ProcessOptions, 'join'> = {
   tombstoneTtlMs: 3_600_000,
   partBytes: PART_BYTES,
   stepKeys: KEYS_PER_TURN,
+  lateShare: 0.02,
   maxMemoryBytes: 0,
   maxMemoryPolicy: 'noeviction',
   zone: '',
@@ -81,6 +82,7 @@ export class ScriptedCluster implements World {
     this.scheduler = new Scheduler(seed);
     this.network = new Network(this.scheduler, {
       delayMsMax: options.delayMsMax ?? 1,
+      lateShare: options.lateShare ?? DEFAULTS.lateShare,
       dialTimeoutMs: options.nodeTimeoutMs ?? DEFAULTS.nodeTimeoutMs,
       cutShare: 0.15,
     });

@@ -5,6 +5,7 @@ import { MoveState } from '../../lib/cluster/move.js';
 import type { Peer } from '../../lib/cluster/peer.js';
 import { keySlot } from '../../lib/protocol/crc16.js';
 import { type Ref, Role, type Store, ValueType } from '../../lib/store/store.js';
+import { type Call, showCall } from './history.js';
 import type { Machine, Process } from './process.js';
 import type { Found } from './violation.js';
 
@@ -332,4 +333,13 @@ export function showMachine({ index, process }: Machine): string {
     ` settled ${node.settling.isSettled} ${JSON.stringify(node.open)}` +
     ` primaries ${process.store.countOfRole(0)} backups ${process.store.countOfRole(1)}`
   );
+}
+
+/** No call has waited longer for its reply than `waitMsMax` milliseconds. */
+export function checkWaits(calls: readonly Call[], waitMsMax: number): Found | null {
+  const waitOf = ({ invokedAt, returnedAt }: Call): number => returnedAt - invokedAt;
+  const late = calls.find((call) => call.outcome === 'replied' && waitOf(call) > waitMsMax);
+  if (late === undefined) return null;
+  const what = `waited ${waitOf(late).toFixed(1)} ms, more than ${waitMsMax}: ${showCall(late)}`;
+  return { what, key: late.keys[0] ?? null };
 }

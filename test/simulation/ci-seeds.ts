@@ -8,6 +8,8 @@ const LASTS_SHARE = 0.35;
 /** Seeds of each profile that every run of the tests makes: more where a run takes little time. */
 const SEEDS: Readonly<Record<string, number>> = {
   calm: 30,
+  prompt: 16,
+  graceful: 6,
   crash: 24,
   slow: 24,
   silent: 16,

@@ -121,6 +121,7 @@ export class Machines implements Victims {
       takeOverAfter,
       partBytes,
       stepKeys: this.#profile.stepKeys,
+      lateShare: this.#profile.lateShare,
       // Unequal nodes: what one may take the other one need not have room for.
       maxMemoryBytes: machine === 0 ? maxMemoryBytes / 4 : maxMemoryBytes,
       maxMemoryPolicy,

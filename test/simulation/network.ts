@@ -44,6 +44,8 @@ interface Side {
 
 export interface NetworkOptions {
   readonly delayMsMax: number;
+  /** Share of deliveries that take ten times as long, one in ten of them a hundred times. */
+  readonly lateShare: number;
   /** A dialled connection that does not open has failed after that time. */
   readonly dialTimeoutMs: number;
   /** Share of deliveries whose bytes come in pieces. */
@@ -204,9 +206,10 @@ export class Network {
       this.#delays.set(pair, usual);
     }
     const delay = usual * random.between(0.5, 1.5);
+    const { lateShare } = this.#options;
     const luck = random.next();
-    if (luck < 0.002) return Math.min(delay * 100, LATE_MS_MAX);
-    return luck < 0.02 ? delay * 10 : delay;
+    if (luck < lateShare / 10) return Math.min(delay * 100, LATE_MS_MAX);
+    return luck < lateShare ? delay * 10 : delay;
   }
 
   #tell(side: Side, label: string, run: () => void): void {

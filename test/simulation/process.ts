@@ -38,6 +38,8 @@ export interface Machine {
 }
 
 export interface ProcessOptions {
+  /** Share of turns whose writes are late. */
+  readonly lateShare: number;
   readonly nodeTimeoutMs: number;
   readonly partitionPolicy: 'available' | 'majority';
   readonly takeOverAfter: number;
@@ -358,7 +360,8 @@ export class Process implements LinkOwner, ClusterHost {
 
   wantFlush(): void {
     const random = this.#random;
-    const delay = random.next() < 0.02 ? random.between(0, 5) : random.between(0, 0.1);
+    const isLate = random.next() < this.#options.lateShare;
+    const delay = isLate ? random.between(0, 5) : random.between(0, 0.1);
     this.#world.scheduler.at(delay, () => this.input('flush', () => this.node.flush()));
   }
 

@@ -9,6 +9,10 @@ export interface Profile {
   readonly spares: number;
   readonly nodeTimeoutMs: number;
   readonly delayMsMax: number;
+  /** Share of deliveries and turns that come late: ten times as long, one in ten of them a hundred times. */
+  readonly lateShare: number;
+  /** No command of a cluster that has formed waits longer, be it refused for now; 0: no bound. */
+  readonly waitMsMax: number;
   /** Wall clocks of two machines are apart by at most this. */
   readonly clockSkewMs: number;
   readonly partitionPolicy: 'available' | 'majority';
@@ -79,6 +83,8 @@ const BASE: Profile = {
   spares: 0,
   nodeTimeoutMs: 2000,
   delayMsMax: 1,
+  lateShare: 0.02,
+  waitMsMax: 0,
   clockSkewMs: 5,
   partitionPolicy: 'available',
   takeOverAfter: 3,
@@ -118,8 +124,24 @@ const BASE: Profile = {
   patienceMs: 0,
 };
 
+/** Nothing is late, and so no command may be, as one is that has to wait for the next tick, which comes every 50 ms. */
+const PROMPT: Profile = { ...BASE, lateShare: 0, waitMsMax: 50 };
+
 export const PROFILES: Readonly<Record<string, Profile>> = {
   calm: { ...BASE, durationMs: 5000 },
+  /** Everybody wants the same few keys, by ones and twos; nothing is late: nobody may have to wait for a tick. */
+  prompt: { ...PROMPT, kinds: 'r', clients: 12, pairShare: 0, durationMs: 8000 },
+  /** Members come, and go in good order: the others' clients notice nothing. */
+  graceful: {
+    ...PROMPT,
+    nodes: 4,
+    faults: { leave: 1 },
+    faultEveryMs: 2000,
+    kinds: 'r',
+    keys: 200,
+    clients: 12,
+    pairShare: 0,
+  },
   crash: { ...BASE, faults: { crash: 1 } },
   slow: { ...BASE, faults: { crash: 1 }, delayMsMax: 15, thinkMsMax: 10 },
   silent: { ...BASE, faults: { 'silent-crash': 1, crash: 0.3 }, durationMs: 25_000 },

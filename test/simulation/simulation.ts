@@ -6,6 +6,7 @@ import {
   checkMemory,
   checkPrimaries,
   checkRedundancy,
+  checkWaits,
   countKeys,
   showMachine,
 } from './checks.js';
@@ -61,6 +62,8 @@ export const NO_LIMITS: Limits = {
 
 /** A command without an answer for so long has been forgotten. */
 const ANSWER_MS_MAX = 30_000;
+/** By then the first nodes have found each other. */
+const FORMED_MS = 1000;
 /** A node that was killed in a merge is started again after so long. */
 const RESTART_MS = 400;
 /** After the last fault the cluster has that long to become whole. */
@@ -118,6 +121,7 @@ export class Simulation implements Nodes, World {
     this.trace = traceKey === null ? new Trace() : new KeyTrace(this.scheduler, traceKey);
     this.network = new Network(this.scheduler, {
       delayMsMax: profile.delayMsMax,
+      lateShare: profile.lateShare,
       dialTimeoutMs: profile.nodeTimeoutMs,
       cutShare: profile.cutShare,
     });
@@ -186,7 +190,16 @@ export class Simulation implements Nodes, World {
     this.#readEverything();
     this.#checkSilence();
     this.#histories.run();
+    this.#checkWaits();
     if (this.#profile.subscribers > 0) this.#histories.checkMessages(this.machines.peace);
+  }
+
+  #checkWaits(): void {
+    const { waitMsMax } = this.#profile;
+    if (waitMsMax === 0) return;
+    const calls = this.workload.calls.filter(({ invokedAt }) => invokedAt > FORMED_MS);
+    this.#tally.check('prompt', calls.length);
+    throwFound(checkWaits(calls, waitMsMax));
   }
 
   #runSplits(): void {
