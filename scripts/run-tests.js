@@ -20,7 +20,7 @@ const FILE_TIMEOUT_S = 240;
 /** After this, a file that was told to end is killed; and the output of one that has ended is waited for no longer. */
 const GRACE_MS = 10_000;
 /** What takes longest begins first, so that no file is left to run alone at the end. */
-const LONGEST = ['variants.test', 'differential', 'simulation/', 'faults/', 'rolling-restart'];
+const LONGEST = ['variants-', 'differential', 'simulation/', 'faults/', 'rolling-restart'];
 
 function testFiles(words) {
   if (!existsSync(join(ROOT, TESTS))) return [];

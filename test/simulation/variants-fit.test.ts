@@ -3,7 +3,7 @@ import t from 'tap';
 import { checkEdits } from './variant-runner.js';
 import { VARIANTS } from './variants.js';
 
-/** A change of the code that a variant breaks is noticed at once; whether it is still found takes longer (variants.test.ts). */
+/** A change of the code that a variant breaks is noticed at once; whether it is still found takes longer (`variants-1.test.ts`, `-2`). */
 
 t.test('every variant breaks what it says', (t) => {
   for (const variant of VARIANTS) t.doesNotThrow(() => checkEdits(variant), variant.name);
