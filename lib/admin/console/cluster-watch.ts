@@ -15,7 +15,7 @@ import type { MemberReport } from './report.js';
 import { Timeline } from './timeline.js';
 
 /** Members are asked each second: who has not answered for so long has not answered. Milliseconds. */
-const SILENT_MS = 3000;
+const SILENT_MS = 2000;
 const SLOW_SHOWN = 20;
 const HOT_SHOWN = 10;
 

@@ -1,0 +1,245 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import t, { type Test } from 'tap';
+import { delay, freePorts, type NodeProcess, TestCluster } from '../support/test-cluster.js';
+
+/** Debian's. */
+const CHROMIUM = '/usr/bin/chromium';
+/** With CONSOLE_PICTURES=1 the pictures of the documentation are made anew. */
+const PICTURES =
+  process.env['CONSOLE_PICTURES'] === undefined
+    ? null
+    : fileURLToPath(new URL('../../../docs/images/', import.meta.url));
+/** What is to be seen within a second of the node knowing may take so long on a loaded machine, milliseconds. */
+const SEEN_MS_MAX = 4000;
+const WAIT_MS = 20_000;
+const CONTRAST_MIN = 4.5;
+const VALUE = 'the value of a session';
+
+/** Texts and what they stand on, by the names of the style sheet. */
+const PAIRS = [
+  ...['ink', 'quiet', 'good', 'bad', 'calm', 'accent'].map((name) => [name, 'card'] as const),
+  ...['ink', 'quiet', 'good', 'bad', 'accent'].map((name) => [name, 'ground'] as const),
+  ...[0, 1, 2, 3, 4, 5, 6, 7].map((number) => ['on-m', `m${number}`] as const),
+  ['on-accent', 'accent'] as const,
+  ['card', 'bad'] as const,
+];
+
+/** 1 to 21, of two colours as #rrggbb: WCAG 2. */
+function contrast(one: string, other: string): number {
+  const luminance = (colour: string): number => {
+    const [r, g, b] = [1, 3, 5].map((at) => {
+      const share = Number.parseInt(colour.slice(at, at + 2), 16) / 255;
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    }) as [number, number, number];
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const [dark, light] = [luminance(one), luminance(other)].sort((a, b) => a - b) as [
+    number,
+    number,
+  ];
+  return (light + 0.05) / (dark + 0.05);
+}
+
+const addressOf = (node: NodeProcess): string => `127.0.0.1:${node.port}`;
+
+/** A page that keeps what it must not have: violations of the policy, errors, requests to elsewhere. */
+async function open(browser: Browser, port: number): Promise<{ page: Page; faults: string[] }> {
+  const page = await browser.newPage({
+    viewport: { width: 1180, height: 900 },
+    colorScheme: 'light',
+  });
+  const faults: string[] = [];
+  page.on('pageerror', (error) => faults.push(error.message));
+  page.on('console', (message) => {
+    if (/Content Security Policy/i.test(message.text())) faults.push(message.text());
+  });
+  page.on('request', (request) => {
+    if (new URL(request.url()).host !== `127.0.0.1:${port}`) faults.push(request.url());
+  });
+  await page.goto(`http://127.0.0.1:${port}/`);
+  await page.locator('#live[data-state=live]').waitFor({ timeout: WAIT_MS });
+  return { page, faults };
+}
+
+/** Waits for an event about that member; resolves to the milliseconds from the node's knowing to its being seen. */
+async function seen(page: Page, kind: string, about: string): Promise<number> {
+  const entry = page.locator(`#timeline li[data-kind="${kind}"]`, { hasText: about }).first();
+  await entry.waitFor({ timeout: WAIT_MS });
+  const now = Date.now();
+  const at = await entry.locator('time').getAttribute('datetime');
+  return now - Date.parse(String(at));
+}
+
+/** Clients of all nodes use keys for so long, some more than others. */
+async function useKeys(cluster: TestCluster, ms: number): Promise<void> {
+  const until = performance.now() + ms;
+  for (let round = 0; performance.now() < until; round++) {
+    const wave = 30 + 20 * Math.sin(round / 40);
+    await Promise.all(
+      cluster.running.map(({ client }, node) => {
+        for (let i = 0; i < wave * (node + 1); i++) {
+          const key = Math.floor(Math.random() ** 3 * 200);
+          void client.get(`sess:${key}`);
+        }
+        return client.expire(`sess:${round % 200}`, 3600);
+      }),
+    );
+    await delay(20);
+  }
+}
+
+const stateOf = (page: Page, node: NodeProcess) =>
+  page.locator('#member-rows tr', { hasText: addressOf(node) });
+
+t.setTimeout(240_000);
+const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is missing (Debian package chromium)`;
+
+t.test('the console in a browser', { skip, timeout: 240_000 }, async (t) => {
+  const admin = (await freePorts(3)) as [number, number, number];
+  const zones = ['east', 'west', 'north'];
+  const cluster = await TestCluster.prepare(
+    t,
+    admin.map((port, i) => ['--admin-port', String(port), '--zone', zones[i]!]),
+  );
+  const [first, second, third] = cluster.nodes as [NodeProcess, NodeProcess, NodeProcess];
+  first.start();
+  second.start();
+  await cluster.settled();
+  for (let i = 0; i < 200; i++) await first.client.set(`sess:${i}`, VALUE, 'EX', 3600);
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+  t.teardown(() => browser.close());
+  const { page, faults } = await open(browser, admin[0]);
+  page.setDefaultTimeout(WAIT_MS);
+  const picture = async (name: string): Promise<void> => {
+    if (PICTURES === null) return;
+    // Charts have something to show.
+    if (name === 'light') await useKeys(cluster, 30_000);
+    await delay(1500);
+    await page.screenshot({ path: `${PICTURES}console-${name}.png` });
+  };
+  const within = (t: Test, ms: number, what: string): void => {
+    t.comment(`${what}: seen ${ms} ms after the node knew`);
+    t.ok(ms < SEEN_MS_MAX, what);
+  };
+
+  await t.test('what there is', async (t) => {
+    await page.locator('#safety-count[data-state=safe]').waitFor({ timeout: WAIT_MS });
+    t.equal(await page.locator('#safety-count').textContent(), '0');
+    t.equal(await page.locator('#member-rows tr').count(), 2);
+    const cells = await stateOf(page, second).locator('td').allTextContents();
+    t.same(cells.slice(0, 2), ['west', '● serving']);
+    const keys = [first, second].map((node) => stateOf(page, node).locator('td').nth(2));
+    const counts = await Promise.all(keys.map(async (cell) => Number(await cell.textContent())));
+    t.equal(counts[0]! + counts[1]!, 200);
+    t.ok((await page.locator('#chord path.ribbon').count()) >= 1);
+    t.equal(await page.locator('#operations canvas').count(), 1);
+    t.equal(await page.locator('#operations + .legend .badge').count(), 2);
+  });
+
+  await t.test('who joins', async (t) => {
+    third.start();
+    within(t, await seen(page, 'joined', addressOf(third)), 'a join');
+    await stateOf(page, third).waitFor({ timeout: WAIT_MS });
+    await cluster.settled();
+    await page.locator('#safety-count[data-state=safe]').waitFor({ timeout: WAIT_MS });
+  });
+
+  await t.test('where a key is, by keyboard', async (t) => {
+    await page.locator('#lookup-key').focus();
+    await page.keyboard.type('sess:7');
+    await page.keyboard.press('Enter');
+    const answer = page.locator('#lookup-answer dl');
+    await answer.waitFor({ timeout: WAIT_MS });
+    const text = String(await answer.textContent());
+    const { primary, backup } = await first.locate('sess:7');
+    t.match(text, `Primary${await page.locator('#lookup-answer .badge').first().textContent()}`);
+    t.match(text, `127.0.0.1:${primary}`);
+    t.match(text, `127.0.0.1:${backup}`);
+    t.match(text, /in 59 min/);
+    t.notMatch(await page.content(), VALUE);
+    await picture('light');
+  });
+
+  await t.test('who logs in, by keyboard', async (t) => {
+    t.equal(await page.locator('#member-rows button:visible').count(), 0, 'nothing to drain yet');
+    // A page that was just opened has the focus nowhere.
+    await page.reload();
+    await page.locator('#log-in:visible').waitFor({ timeout: WAIT_MS });
+    await page.keyboard.press('Tab');
+    t.equal(await page.locator(':focus').textContent(), 'To the members');
+    await page.keyboard.press('Tab');
+    t.equal(await page.locator(':focus').getAttribute('id'), 'log-in');
+    await page.keyboard.press('Enter');
+    await page.locator('#login[open]').waitFor();
+    await page.keyboard.press('Escape');
+    t.equal(await page.locator('#login[open]').count(), 0);
+    t.equal(await page.locator(':focus').getAttribute('id'), 'log-in', 'back where it was');
+    await page.keyboard.press('Enter');
+    await page.locator('#login-password').focus();
+    await page.keyboard.press('Enter');
+    await page.locator('#log-out:visible').waitFor({ timeout: WAIT_MS });
+    t.equal(await page.evaluate('document.cookie'), '', 'no script reads the cookie');
+  });
+
+  await t.test('who is frozen', async (t) => {
+    third.freeze();
+    await page.locator('#safety-count:not([data-state=safe])').waitFor({ timeout: WAIT_MS });
+    t.not(await page.locator('#safety-count').textContent(), '0');
+    third.thaw();
+    await cluster.settled();
+    await page.locator('#safety-count[data-state=safe]').waitFor({ timeout: WAIT_MS });
+  });
+
+  await t.test('who is killed', async (t) => {
+    await third.end('SIGKILL');
+    within(t, await seen(page, 'died', addressOf(third)), 'a death');
+    await page.locator('tr[data-state=gone]', { hasText: addressOf(third) }).waitFor();
+    await page.locator('#safety-count[data-state=safe]').waitFor({ timeout: WAIT_MS });
+    t.ok(await page.locator('#timeline li[data-kind="copies-lost"]').count());
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await picture('dark');
+  });
+
+  await t.test('who is drained, by keyboard', async (t) => {
+    await stateOf(page, second).locator('button').focus();
+    await page.keyboard.press('Enter');
+    await page.locator('#drain[open]').waitFor();
+    t.equal(await page.locator(':focus').getAttribute('id'), 'drain-cancel', 'no by default');
+    await page.keyboard.press('Tab');
+    const ended = second.exit();
+    await page.keyboard.press('Enter');
+    within(t, await seen(page, 'leaving', addressOf(second)), 'a drain');
+    within(t, await seen(page, 'left', addressOf(second)), 'the end of it');
+    t.equal(await ended, 0);
+    await page.locator('#safety-count[data-state=alone]').waitFor({ timeout: WAIT_MS });
+    t.equal(await page.locator('#safety-count').textContent(), '200', 'one copy each');
+  });
+
+  await t.test('in dark and light, on a phone', async (t) => {
+    for (const colorScheme of ['dark', 'light'] as const) {
+      await page.emulateMedia({ colorScheme });
+      for (const [text, ground] of PAIRS) {
+        const [one, other] = (await page.evaluate(
+          `['${text}', '${ground}'].map((name) =>
+            getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim())`,
+        )) as [string, string];
+        const ratio = contrast(one, other);
+        t.ok(ratio >= CONTRAST_MIN, `${colorScheme}: ${text} on ${ground}, ${ratio.toFixed(1)}`);
+      }
+    }
+    for (const width of [390, 320]) {
+      await page.setViewportSize({ width, height: 844 });
+      const over = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
+      t.ok(Number(over) <= 0, `no scrolling sideways at ${width}`);
+    }
+    await page.setViewportSize({ width: 390, height: 844 });
+    await picture('phone');
+  });
+
+  t.same(faults, [], 'no violation of the policy, no error, nothing from elsewhere');
+  await page.evaluate("document.body.setAttribute('style', 'color: red')");
+  await cluster.until(async () => faults.length > 0);
+  t.match(faults, [/Content Security Policy/], 'a violation would have been seen');
+});
