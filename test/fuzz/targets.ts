@@ -14,6 +14,7 @@ import { encodeOpening, HelloType } from '../../lib/server/bus-hello.js';
 import { BusLink } from '../../lib/server/bus-link.js';
 import { TestNode } from '../support/local-services.js';
 import { type Draw, pick, pieces } from './mutations.js';
+import { streams } from './streams.js';
 
 /** What becomes of an input: taken as something valid, or refused by the error that is meant for it. */
 export type Verdict = 'taken' | 'refused';
@@ -21,6 +22,8 @@ export type Verdict = 'taken' | 'refused';
 /** Something that reads bytes of strangers. `run` throws when a property does not hold. */
 export interface Target {
   readonly name: string;
+  /** Of `npm test`, where it is not 2000. */
+  readonly inputsOfTest?: number;
   /** Something valid. */
   sample(draw: Draw): Buffer;
   run(input: Buffer, draw: Draw): Verdict;
@@ -306,4 +309,5 @@ export const TARGETS: readonly Target[] = [
   configuration,
   payloads,
   users,
+  streams,
 ];
