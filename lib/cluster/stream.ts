@@ -93,14 +93,20 @@ export class Stream {
 
   /** The peer has processed everything up to `offset`. False when that cannot be. */
   acknowledged(offset: number, now: number): boolean {
-    if (offset < this.acked || offset > this.log.endOffset) return false;
+    if (!this.#mayBe(offset)) return false;
     if (offset > this.acked) {
       this.log.acknowledge(offset);
+      this.sent = Math.max(this.sent, offset);
       this.stuckSince = offset === this.log.endOffset ? 0 : now;
       this.resets = 0;
       this.acks.release(offset);
     }
     return true;
+  }
+
+  /** Whether the peer may say so of that offset: numbers that are none come from a member that has gone wrong. */
+  #mayBe(offset: number): boolean {
+    return Number.isInteger(offset) && offset >= this.acked && offset <= this.log.endOffset;
   }
 
   /** Everything that was appended has been handed to the link. */
@@ -125,7 +131,7 @@ export class Stream {
 
   /** The peer's RESUME. False when it names what was never sent, or was acked and forgotten. */
   resumeFrom(offset: number): boolean {
-    if (offset < this.acked || offset > this.log.endOffset) return false;
+    if (!this.#mayBe(offset)) return false;
     this.sent = offset;
     this.resumed = true;
     return true;

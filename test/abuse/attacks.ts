@@ -1,0 +1,203 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { putCrc64 } from '../../lib/protocol/crc64.js';
+import type { NodeProcess, TestCluster } from '../support/test-cluster.js';
+
+/** Clients of the attacked node at most. */
+export const MAX_CLIENTS = 400;
+export const MAX_CLIENTS_LONG = 6000;
+/** Ids of one pipeline. */
+const IDS_PER_PIPELINE = 500;
+const PIPELINES = 4;
+/** Scripts that never end are let run for so long. */
+const ENDLESS_MS = 500;
+
+/** Something that a client may try. `node` is attacked; what another client notices is measured meanwhile. */
+export interface Attack {
+  readonly name: string;
+  /** How much of it `npm test` does, and `npm run abuse`. */
+  readonly short: number;
+  readonly long: number;
+  /** Resolves to what has happened, in words. Throws when that is not what should. */
+  run(node: NodeProcess, amount: number): Promise<string>;
+}
+
+function mustBe(what: string, isSo: boolean): void {
+  if (!isSo) throw new Error(what);
+}
+
+const errorOf = (asked: Promise<unknown>): Promise<string> =>
+  asked.then(
+    (answer) => `no error: ${String(answer).slice(0, 100)}`,
+    ({ message }: Error) => message,
+  );
+
+/** Connections that say nothing, or half a command, and stay; those past maxclients are told so. */
+async function idle(node: NodeProcess, amount: number): Promise<string> {
+  const sockets: Socket[] = [];
+  let refused = 0;
+  const open = async (i: number): Promise<void> => {
+    const socket = connect(node.port, '127.0.0.1');
+    sockets.push(socket);
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk) => {
+      if (chunk.includes('max number of clients reached')) refused += 1;
+    });
+    await once(socket, 'connect');
+    if (i % 2 === 0) socket.write('*2\r\n$3\r\nGET\r\n$100\r\nhalf');
+  };
+  for (let i = 0; i < amount; i += 50)
+    await Promise.all(Array.from({ length: Math.min(50, amount - i) }, (_, j) => open(i + j)));
+  await delay(300);
+  mustBe('nobody was refused', refused > 0);
+  for (const socket of sockets) socket.destroy();
+  return `${amount} opened, ${refused} told that there are too many`;
+}
+
+/** Session ids that nobody has: each is asked for in the cluster. */
+async function unknownIds(node: NodeProcess, amount: number): Promise<string> {
+  const start = performance.now();
+  let asked = 0;
+  const ask = async (): Promise<void> => {
+    while (asked < amount) {
+      const count = Math.min(IDS_PER_PIPELINE, amount - asked);
+      asked += count;
+      const pipeline = node.client.pipeline();
+      const ids = randomBytes(16 * count).toString('hex');
+      for (let i = 0; i < count; i++) pipeline.get(`sess:${ids.slice(32 * i, 32 * (i + 1))}`);
+      const answers = await pipeline.exec();
+      mustBe(
+        'an id that nobody has was answered',
+        answers!.every(([error, value]) => error === null && value === null),
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: PIPELINES }, ask));
+  const seconds = (performance.now() - start) / 1000;
+  return `${asked} ids, ${Math.round(asked / seconds)} a second`;
+}
+
+/** Scripts that take all memory, and then scripts that never end, for a moment each. */
+async function scriptBombs(node: NodeProcess, amount: number): Promise<string> {
+  const { client } = node;
+  const greedy = 'local t = {} while true do t[#t + 1] = string.rep("x", 1e6) .. #t end';
+  for (let i = 0; i < amount; i++) {
+    const error = await errorOf(client.eval(greedy, 0));
+    mustBe(error, /not enough memory/.test(error));
+  }
+  for (let i = 0; i < amount; i++) {
+    const others = Array.from({ length: 3 }, () => client.duplicate());
+    const errors = others.map((other) => {
+      other.on('error', () => undefined);
+      return errorOf(other.eval('while true do end', 0));
+    });
+    await delay(ENDLESS_MS);
+    // One may come only now.
+    let running = errors.length;
+    for (const error of errors) void error.finally(() => running--);
+    for (; running > 0; await delay(20)) await errorOf(client.call('SCRIPT', 'KILL'));
+    for (const error of await Promise.all(errors)) mustBe(error, /Script killed/.test(error));
+    for (const other of others) other.disconnect();
+  }
+  return `${amount} greedy ones ended, ${3 * amount} endless ones killed`;
+}
+
+/** What looks like gzip, zlib, zstd or LZF, on a socket and as a value that claims to be large. */
+async function compressed(node: NodeProcess, amount: number): Promise<string> {
+  const magics = ['1f8b0800', '789c', '28b52ffd', '425a6839', '504b0304'];
+  let dropped = 0;
+  for (let i = 0; i < amount; i++) {
+    const magic = Buffer.from(magics[i % magics.length]!, 'hex');
+    const socket = connect(node.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.resume();
+    const closed = once(socket, 'close');
+    socket.end(Buffer.concat([magic, randomBytes(70_000)]));
+    await closed;
+    dropped += 1;
+    const error = await errorOf(node.client.call('RESTORE', 'bomb', '0', lzfBomb(i)));
+    mustBe(error, /Bad data format/.test(error));
+  }
+  return `${dropped} streams closed, ${amount} payloads refused`;
+}
+
+/** A string that says: "I am 500 MB, compressed to a few bytes". */
+function lzfBomb(i: number): Buffer {
+  const body = Buffer.alloc(40, 0xff);
+  const head = Buffer.from([0x00, 0xc3, body.length, 0x80, 0x1d, 0xcd, 0x65, i & 0xff]);
+  const payload = Buffer.concat([head, body, Buffer.from([10, 0]), Buffer.alloc(8)]);
+  putCrc64(payload, 0, payload.length - 8, payload, payload.length - 8);
+  return payload;
+}
+
+/** Keys that are one to every hash that multiplies by 31 and adds. */
+async function collidingKeys(node: NodeProcess, amount: number): Promise<string> {
+  const bits = Math.ceil(Math.log2(amount));
+  const keyOf = (i: number): string =>
+    Array.from({ length: bits }, (_, bit) => ((i >> bit) & 1 ? 'Aa' : 'BB')).join('');
+  const start = performance.now();
+  for (let i = 0; i < amount; i += IDS_PER_PIPELINE) {
+    const pipeline = node.client.pipeline();
+    for (let j = i; j < Math.min(amount, i + IDS_PER_PIPELINE); j++)
+      pipeline.set(keyOf(j), 'v', 'EX', 60).hset('hash', keyOf(j), 'v');
+    await pipeline.exec();
+  }
+  const perSecond = (2 * amount) / ((performance.now() - start) / 1000);
+  await node.client.unlink('hash');
+  return `${2 * amount} commands, ${Math.round(perSecond)} a second`;
+}
+
+export const ATTACKS: readonly Attack[] = [
+  { name: 'idle and half-open connections', short: 500, long: 7000, run: idle },
+  { name: 'ids that nobody has', short: 10_000, long: 10_000_000, run: unknownIds },
+  { name: 'script bombs', short: 1, long: 20, run: scriptBombs },
+  { name: 'compressed-looking garbage', short: 20, long: 2000, run: compressed },
+  { name: 'keys chosen to collide', short: 2000, long: 200_000, run: collidingKeys },
+];
+
+/** What a client of another node is answered while an attack runs: milliseconds. */
+export interface Noticed {
+  readonly commands: number;
+  readonly errors: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+/** Writes and reads on two nodes, one at a time, until `attack` is over. */
+export async function noticedDuring(
+  cluster: TestCluster,
+  attack: Promise<unknown>,
+): Promise<Noticed> {
+  let isOver = false;
+  const over = attack.finally(() => {
+    isOver = true;
+  });
+  const client = cluster.nodes.at(-1)!.client;
+  const times: number[] = [];
+  let errors = 0;
+  for (let i = 0; !isOver; i++) {
+    const start = performance.now();
+    const key = `user:${i % 200}`;
+    const asked = i % 2 === 0 ? client.set(key, `value ${i}`) : client.get(`user:${(i - 1) % 200}`);
+    await asked.then(
+      (answer) => {
+        if (answer !== (i % 2 === 0 ? 'OK' : `value ${i - 1}`)) errors += 1;
+      },
+      () => {
+        errors += 1;
+      },
+    );
+    times.push(performance.now() - start);
+    await delay(2);
+  }
+  await over;
+  times.sort((a, b) => a - b);
+  const at = (share: number): number => times[Math.floor(share * (times.length - 1))] ?? 0;
+  return { commands: times.length, errors, p50: at(0.5), p99: at(0.99), max: at(1) };
+}
+
+export const showNoticed = ({ commands, errors, p50, p99, max }: Noticed): string =>
+  `${commands} commands of others, ${errors} errors, p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)}, most ${max.toFixed(0)}`;
