@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 
 /**
  * Below the range from which systems take the ports of outgoing connections: the port of a node that was killed must stay
- * free until it is started again.
+ * free until it is started again, and a dial to it must not meet itself.
  */
 const RANGE = { first: 10_000, count: 22_000 };
 

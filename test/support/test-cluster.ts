@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
+import { freePorts } from '../../lib/demo/ports.js';
+
+export { freePorts };
 
 /** The built command line, beside the built tests. */
 const PROGRAM = fileURLToPath(new URL('../../bin/tandis.js', import.meta.url));
@@ -18,36 +20,8 @@ const SETTLE_MS = 15_000;
 const EXIT_MS = 20_000;
 /** Of each node's log, so much is kept to be printed when a test fails. */
 const LOG_CHARACTERS = 64 * 1024;
-/**
- * Below the range from which systems take the ports of outgoing connections: a port whose node is dead must stay free
- * until it is started again, and a dial to it must not meet itself.
- */
-const PORTS = { first: 10_000, count: 22_000 };
-
 export const delay = (ms: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, ms));
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  try {
-    server.listen(port, '127.0.0.1');
-    await once(server, 'listening');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    server.close();
-  }
-}
-
-export async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = PORTS.first + Math.floor(Math.random() * PORTS.count);
-    if (!ports.has(port) && (await isFree(port))) ports.add(port);
-  }
-  return [...ports];
-}
 
 /** A client that gives up at once instead of trying again. */
 export function clientOf(port: number): Redis {
