@@ -1,18 +1,16 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { OptionError } from '../../base/option-values.js';
 import { VERSION } from '../../base/version.js';
 import { ConfigFile } from '../config-file.js';
+import { completionCommand } from './completion-command.js';
 import { addConfigOptions, configOf } from './config-options.js';
+import { addExamples } from './examples.js';
+import { addNodeCommands } from './node-commands.js';
+import { accessOf, addNodeOptions, integer } from './node-options.js';
 import { runServer } from './run-server.js';
-import type { Access } from './show-status.js';
-import { addTlsFlags, connectionTls, type TlsFlags } from './tls-client.js';
+import { addTlsFlags } from './tls-client.js';
 
 const BAD_USAGE = 2;
-
-function integer(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a number.');
-  return Number(text);
-}
 
 function serverCommand(program: Command): void {
   const command = program
@@ -108,28 +106,8 @@ function importCommand(program: Command): void {
     });
 }
 
-/** Options of a command that asks one node. */
-function addNodeOptions(command: Command): Command {
-  return addTlsFlags(command)
-    .helpOption('--help', 'show help')
-    .option('-p, --port <port>', 'client port of the node', integer, 7001)
-    .option('-h, --host <host>', 'its host', '127.0.0.1')
-    .option('--user <name>', 'user whose password it is, where that is not the default user', '')
-    .option('-a, --password <password>', 'password (REDISCLI_AUTH is read too)');
-}
-
-function accessOf(
-  options: TlsFlags & { readonly user: string; readonly password?: string },
-): Access {
-  const password = options.password ?? process.env['REDISCLI_AUTH'] ?? '';
-  return { user: options.user, password, tls: connectionTls(options) };
-}
-
-/**
- * The command line. Bad options: one line on stderr and exit status 2; what fails at run time ends with status 1.
- * `path` is that of the program itself, by which it starts others of its kind.
- */
-export async function runProgram(args: readonly string[], path: string): Promise<void> {
+/** All commands. `path` is that of the program itself, by which it starts others of its kind. */
+export function buildProgram(path: string): Command {
   const program = new Command('tandis')
     .description('A session cache cluster that speaks the Redis protocol')
     .version(VERSION)
@@ -144,7 +122,19 @@ export async function runProgram(args: readonly string[], path: string): Promise
   drainCommand(program);
   forgetCommand(program);
   importCommand(program);
+  addNodeCommands(program);
   demoCommand(program, path);
+  completionCommand(program);
+  for (const command of program.commands) addExamples(command);
+  return program;
+}
+
+/**
+ * The command line. Bad options: one line on stderr and exit status 2; what fails at run time ends with status 1.
+ * `path` is that of the program itself, by which it starts others of its kind.
+ */
+export async function runProgram(args: readonly string[], path: string): Promise<void> {
+  const program = buildProgram(path);
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {

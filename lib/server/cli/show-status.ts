@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
+import { showBytes, textTable } from './text-table.js';
 
 /** Milliseconds that a node has to answer. */
 const ANSWER_MS = 2000;
@@ -97,26 +98,22 @@ export async function ask<Answer>(
   }
 }
 
-async function statusOf(node: NodeLine, access: Access): Promise<MemberStatus> {
-  const known = { id: node.id, address: `${node.host}:${node.port}` };
-  const unknown = { primaries: null, backups: null, keysWithoutBackup: null, memoryBytes: null };
-  const silent = { ...known, zone: '', ...unknown, operationsPerSecond: null };
-  if (node.port === 0) return { ...silent, state: 'in a process' };
-  let facts: Map<string, string>;
-  try {
-    const text = await ask(node.host, node.port, access, (client) => client.info('everything'));
-    facts = parseInfo(text);
-  } catch {
-    return { ...silent, state: 'no answer' };
-  }
-  const number = (name: string): number | null =>
-    facts.has(name) ? Number(facts.get(name)) : null;
-  const settled = facts.get('settled') === '1' ? 'settled' : 'settling';
-  const serving = facts.get('serving') === '1' ? settled : 'not serving';
+/** What a member's INFO says; null where it does not answer. */
+export function memberStatus(node: NodeLine, facts: Map<string, string> | null): MemberStatus {
+  const number = (name: string): number | null => {
+    const value = facts?.get(name);
+    return value === undefined ? null : Number(value);
+  };
+  const settled = facts?.get('settled') === '1' ? 'settled' : 'settling';
+  const serving = facts?.get('serving') === '1' ? settled : 'not serving';
+  // A member inside an application has no port for clients.
+  const silent = node.port === 0 ? 'in a process' : 'no answer';
+  const state = node.flags.includes('leaving') ? 'leaving' : serving;
   return {
-    ...known,
-    zone: facts.get('zone') ?? '',
-    state: node.flags.includes('leaving') ? 'leaving' : serving,
+    id: node.id,
+    address: `${node.host}:${node.port}`,
+    zone: facts?.get('zone') ?? '',
+    state: facts === null ? silent : state,
     primaries: number('primaries'),
     backups: number('backups'),
     keysWithoutBackup: number('keys_without_backup'),
@@ -125,11 +122,13 @@ async function statusOf(node: NodeLine, access: Access): Promise<MemberStatus> {
   };
 }
 
-function showBytes(bytes: number | null): string {
-  if (bytes === null) return '-';
-  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
-  const power = bytes === 0 ? 0 : Math.min(4, Math.floor(Math.log2(bytes) / 10));
-  return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
+async function statusOf(node: NodeLine, access: Access): Promise<MemberStatus> {
+  const { host, port } = node;
+  if (port === 0) return memberStatus(node, null);
+  return ask(host, port, access, (client) => client.info('everything')).then(
+    (text) => memberStatus(node, parseInfo(text)),
+    () => memberStatus(node, null),
+  );
 }
 
 const COLUMNS: [string, (member: MemberStatus) => string][] = [
@@ -150,14 +149,7 @@ export function statusTable(members: readonly MemberStatus[]): string {
     COLUMNS.map(([title]) => title),
     ...members.map((m) => COLUMNS.map(([, f]) => f(m))),
   ];
-  const widths = COLUMNS.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  const lines = rows.map((row) =>
-    row
-      .map((cell, i) => (i < FIRST_NUMBER ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
-      .join('  ')
-      .trimEnd(),
-  );
-  return `${lines.join('\n')}\n`;
+  return `${textTable(rows, FIRST_NUMBER).join('\n')}\n`;
 }
 
 /** `tandis status`: prints what the members say; the exit status is 1 when the node asked does not answer. */

@@ -1,0 +1,119 @@
+import { Redis } from 'ioredis';
+import {
+  type Access,
+  type MemberStatus,
+  memberStatus,
+  type NodeLine,
+  parseClusterNodes,
+  parseInfo,
+} from './show-status.js';
+
+/** Milliseconds that a member has to answer. */
+const ANSWER_MS = 2000;
+
+/** A member with what changes from one look to the next. */
+export interface MemberFigures extends MemberStatus {
+  readonly view: number | null;
+  readonly clients: number | null;
+  /** Milliseconds until a PING came back. */
+  readonly pingMs: number | null;
+}
+
+interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Looks at all members again and again, over one connection to each. */
+export class MembersLook {
+  readonly #access: Access;
+  readonly #clients = new Map<string, Redis>();
+  /** Who is asked for the members: the one that answered last first, then those that it knew. */
+  #known: readonly Place[];
+
+  constructor(host: string, port: number, access: Access) {
+    this.#known = [{ host, port }];
+    this.#access = access;
+  }
+
+  close(): void {
+    for (const client of this.#clients.values()) client.disconnect();
+    this.#clients.clear();
+  }
+
+  /**
+   * All members, in the order of their addresses. When the member that was asked so far is gone, another one of those that it
+   * knew is asked from then on. Throws when none answers.
+   */
+  async look(): Promise<MemberFigures[]> {
+    const nodes = await this.#nodes();
+    const figures = await Promise.all(nodes.map((node) => this.#figuresOf(node)));
+    return figures.sort((a, b) => a.address.localeCompare(b.address, 'en', { numeric: true }));
+  }
+
+  async #nodes(): Promise<NodeLine[]> {
+    let failure: unknown;
+    for (const place of this.#known) {
+      try {
+        const nodes = parseClusterNodes(String(await this.#client(place).cluster('NODES')));
+        this.#known = [place, ...nodes];
+        this.#forgetOthers();
+        return nodes;
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+    throw failure;
+  }
+
+  async #figuresOf(node: NodeLine): Promise<MemberFigures> {
+    const silent = { ...memberStatus(node, null), view: null, clients: null, pingMs: null };
+    if (node.port === 0) return silent;
+    try {
+      const client = this.#client(node);
+      const facts = parseInfo(await client.info('everything'));
+      const since = performance.now();
+      await client.ping();
+      return {
+        ...memberStatus(node, facts),
+        view: Number(facts.get('view') ?? 0),
+        clients: Number(facts.get('connected_clients') ?? 0),
+        pingMs: performance.now() - since,
+      };
+    } catch {
+      return silent;
+    }
+  }
+
+  #client({ host, port }: Place): Redis {
+    const name = `${host}:${port}`;
+    const known = this.#clients.get(name);
+    if (known !== undefined && known.status !== 'end') return known;
+    const { user, password, tls } = this.#access;
+    const client = new Redis({
+      host,
+      port,
+      ...(password === '' ? {} : { password }),
+      ...(user === '' ? {} : { username: user }),
+      ...(tls === undefined ? {} : { tls }),
+      enableReadyCheck: false,
+      retryStrategy: null,
+      maxRetriesPerRequest: 0,
+      connectTimeout: ANSWER_MS,
+      commandTimeout: ANSWER_MS,
+    });
+    client.on('error', () => undefined);
+    this.#clients.set(name, client);
+    return client;
+  }
+
+  /** Connections of members that are gone. */
+  #forgetOthers(): void {
+    const kept = new Set(this.#known.map(({ host, port }) => `${host}:${port}`));
+    for (const [name, client] of this.#clients) {
+      if (kept.has(name)) continue;
+      client.disconnect();
+      this.#clients.delete(name);
+    }
+  }
+}
