@@ -9,7 +9,8 @@ const TAKE_OVERS_EVERY_MS = 30_000;
 
 /**
  * What happened: to a member (joined; leaving, stays; left: with a goodbye; died: with a proof; lost: without one), to
- * the view, or to keys. `count` is of members or keys.
+ * the view, or to keys. `count` is of members or keys; of take-overs, as one key may be
+ * taken over again and again.
  */
 export type EventKind =
   | 'joined'
@@ -102,11 +103,11 @@ function sentence(kind: EventKind, member: Member | null, count: number): string
     case 'promoted':
       return `${who} is now primary of ${keys(count)} whose primary is gone`;
     case 'took-over':
-      return `${who} took over ${keys(count)} from other members`;
+      return `${who} took over a key from another member ${count === 1 ? 'once' : `${count} times`}`;
     case 'restored':
       return `${keys(count)} have two copies again`;
     case 'settled':
-      return 'every key is on the two members that it belongs to';
+      return 'every key is on its two members';
   }
 }
 

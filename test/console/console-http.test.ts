@@ -216,6 +216,27 @@ t.test('the console over plain HTTP', async (t) => {
     t.equal(old.status, 401, 'a user that was changed has to log in again');
   });
 
+  await t.test('names of keys, for those who may see them', async (t) => {
+    await second.client.config('SET', 'slowlog-log-slower-than', '0');
+    await second.client.call('SET', 'user:42:secret', 'the value');
+    const login = await post(other, 'login', { password: '' });
+    const cookie = cookieOf(login);
+    let shown: Frame['slow'] = [];
+    let masked: Frame['slow'] = [];
+    await cluster.until(async () => {
+      const pages = await Promise.all([listen(other, cookie), listen(other)]);
+      for (const { response } of pages) response.destroy();
+      const isSet = ({ command }: Frame['slow'][number]): boolean => command === 'SET';
+      shown = pages[0].frame.slow.filter(isSet);
+      masked = pages[1].frame.slow.filter(isSet);
+      return shown.length > 0 && masked.length > 0;
+    });
+    t.match(shown[0], { key: 'user:42:secret', arguments: 2 });
+    t.match(masked[0]!.key, /^user:42:…[0-9a-f]{4}$/);
+    t.notMatch(JSON.stringify([shown, masked]), /the value/);
+    t.notMatch(JSON.stringify(masked), /secret/);
+  });
+
   await t.test('who guesses', async (t) => {
     const statuses: number[] = [];
     for (let i = 0; i < 6; i++) {

@@ -47,7 +47,7 @@ const addressOf = (node: NodeProcess): string => `127.0.0.1:${node.port}`;
 /** A page that keeps what it must not have: violations of the policy, errors, requests to elsewhere. */
 async function open(browser: Browser, port: number): Promise<{ page: Page; faults: string[] }> {
   const page = await browser.newPage({
-    viewport: { width: 1180, height: 900 },
+    viewport: { width: 1180, height: 1000 },
     colorScheme: 'light',
   });
   const faults: string[] = [];
@@ -115,9 +115,12 @@ t.test('the console in a browser', { skip, timeout: 240_000 }, async (t) => {
   const picture = async (name: string): Promise<void> => {
     if (PICTURES === null) return;
     // Charts have something to show.
-    if (name === 'light') await useKeys(cluster, 30_000);
-    await delay(1500);
+    await page.evaluate('document.activeElement.blur(); window.scrollTo(0, 0)');
+    const ms = name === 'light' ? 25_000 : 5000;
+    const load = useKeys(cluster, ms);
+    await delay(ms - 1000);
     await page.screenshot({ path: `${PICTURES}console-${name}.png` });
+    await load;
   };
   const within = (t: Test, ms: number, what: string): void => {
     t.comment(`${what}: seen ${ms} ms after the node knew`);
@@ -159,7 +162,6 @@ t.test('the console in a browser', { skip, timeout: 240_000 }, async (t) => {
     t.match(text, `127.0.0.1:${backup}`);
     t.match(text, /in 59 min/);
     t.notMatch(await page.content(), VALUE);
-    await picture('light');
   });
 
   await t.test('who logs in, by keyboard', async (t) => {
@@ -181,6 +183,7 @@ t.test('the console in a browser', { skip, timeout: 240_000 }, async (t) => {
     await page.keyboard.press('Enter');
     await page.locator('#log-out:visible').waitFor({ timeout: WAIT_MS });
     t.equal(await page.evaluate('document.cookie'), '', 'no script reads the cookie');
+    await picture('light');
   });
 
   await t.test('who is frozen', async (t) => {
@@ -199,6 +202,7 @@ t.test('the console in a browser', { skip, timeout: 240_000 }, async (t) => {
     await page.locator('#safety-count[data-state=safe]').waitFor({ timeout: WAIT_MS });
     t.ok(await page.locator('#timeline li[data-kind="copies-lost"]').count());
     await page.emulateMedia({ colorScheme: 'dark' });
+    if (PICTURES !== null) await delay(1500);
     await picture('dark');
   });
 

@@ -95,7 +95,7 @@ class Chart {
       cursor: { show: false },
       scales: {
         x: { range: (_plot, _min, max) => [max - HISTORY_S, max] },
-        y: { range: (_plot, _min, max) => [0, Math.max(1, max * 1.15)] },
+        y: { range: (_plot, _min, max) => [0, Math.max(10, max * 1.15)] },
       },
       axes: [
         {

@@ -1,7 +1,7 @@
 import { svg } from './dom.js';
 
 /** Units of the picture, whose middle is 0, 0. */
-const SIZE = 440;
+const SIZE = 384;
 const OUTER = 150;
 const INNER = 136;
 /** Between two arcs, radians. */
@@ -88,7 +88,7 @@ function layOut(members: number, ribbons: readonly Ribbon[]) {
       a.member - b.member ||
       distance(a.member, a.other) - distance(b.member, b.other) ||
       // Of two members the two ribbons lie side by side, and do not cross.
-      (a.isFrom === a.member < a.other ? -1 : 1),
+      (a.isFrom ? -1 : 1),
   );
   for (const { ribbon, member, isFrom } of sides) {
     const known = ends.get(ribbon) ?? { from: arcs[member]!, to: arcs[member]! };
