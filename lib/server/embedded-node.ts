@@ -57,7 +57,8 @@ class Moment {
  */
 export class TandisNode {
   readonly #server: TandisServer;
-  readonly #serving = new Moment();
+  #serving = new Moment();
+  #isServing = false;
   readonly #left = new Moment();
   #ports!: ListeningPorts;
   #client: LocalClient | null = null;
@@ -69,9 +70,7 @@ export class TandisNode {
       config,
       isPortless,
       logger: loggerTo(options.logger),
-      onTick: (isServing) => {
-        if (isServing) this.#serving.resolve();
-      },
+      onTick: (isServing) => this.#served(isServing),
       onStopped: (status) => this.#stopped(status),
     });
   }
@@ -86,13 +85,24 @@ export class TandisNode {
     }
   }
 
+  #served(isServing: boolean): void {
+    if (isServing === this.#isServing) return;
+    this.#isServing = isServing;
+    if (isServing) this.#serving.resolve();
+    else this.#serving = new Moment();
+  }
+
   #stopped(status: number): void {
+    this.#served(false);
     this.#serving.reject(new ClosedError('the node has left'));
     if (status === 0) this.#left.resolve();
     else this.#left.reject(new Error('the node has left without handing over everything'));
   }
 
-  /** Resolves when it serves keys: in a cluster, with its leases; after the others where it waits for them (`expect`). */
+  /**
+   * Resolves when it serves keys: in a cluster, with its leases; after the others where it waits for them (`expect`). At
+   * once while it does; rejects with ClosedError when it has left.
+   */
   ready(): Promise<void> {
     return this.#serving.reached;
   }

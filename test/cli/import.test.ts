@@ -212,6 +212,29 @@ t.test('a target without room', { skip }, async (t) => {
   t.ok(run.counts[0]! > 200 && run.counts[0]! < 4800, `${run.counts}`);
 });
 
+t.test(
+  'a server that dies midway: what was done is told, and the next run does the rest',
+  { skip },
+  async (t) => {
+    const redis = await startRedis(t);
+    const source = databaseOf(t, redis.port, 0);
+    await source.mset(Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`k${i}`, 'v'])));
+    const { port, client } = await startTarget(t);
+    const url = `redis://127.0.0.1:${redis.port}`;
+    const dying = await startNode(t);
+    const run = importing(t, url, dying.port, '--rate', '100');
+    const other = clientOf(t, dying.port);
+    while ((await other.dbsize()) < 50);
+    dying.run.child.kill('SIGKILL');
+    const { status, err, counts } = await run;
+    t.equal(status, 1);
+    t.match(err, new RegExp(`^tandis: stopped: 127.0.0.1:${dying.port}: `, 'm'));
+    t.ok(counts[0]! >= 50 && counts[0]! < 300 && counts[3] === 0, `${counts}`);
+    await client.mset({ k1: 'here', k2: 'here' });
+    t.same((await importing(t, url, port)).counts, [298, 2, 0, 0]);
+  },
+);
+
 t.test('URLs that are none: one line, exit status 2', async (t) => {
   const run = tandis(t, 'import', 'http://127.0.0.1');
   t.equal(await run.ended, 2);

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { Cluster } from 'ioredis';
 import t, { type Test } from 'tap';
 import {
   createNode,
@@ -122,11 +123,26 @@ t.test('close hands over; writes elsewhere go on meanwhile', async (t) => {
   await closing;
   await a.closed;
   await t.rejects(a.get('a1'), { name: 'ClosedError', message: 'the node has left' });
+  await t.rejects(a.ready(), { name: 'ClosedError' });
   await t.rejects(a.connect().call('PING'), { name: 'ClosedError', message: 'the node has left' });
   await settled([b, c]);
   const keys = [...written.keys()];
   t.same(await b.call('MGET', ...keys), [...written.values()]);
   t.equal(await c.call('DBSIZE'), written.size);
+});
+
+t.test('clients that know all nodes are led to those that have a port', async (t) => {
+  const first = await start(t, { port: 0 });
+  const { port, busPort } = first.address;
+  const inside = await start(t, { join: `127.0.0.1:${busPort}` });
+  await Promise.all([first.ready(), inside.ready()]);
+  await settled([first, inside]);
+  const client = new Cluster([{ host: '127.0.0.1', port: port! }]);
+  t.teardown(() => client.disconnect());
+  const keys = Array.from({ length: 50 }, (_, i) => `k${i}`);
+  for (const key of keys) await client.set(key, `of ${key}`);
+  for (const key of keys) t.equal(await inside.get(key), `of ${key}`);
+  t.equal(client.nodes().length, 1);
 });
 
 t.test('error replies are errors', async (t) => {

@@ -48,6 +48,11 @@ class Connection {
       throw new Error(`${this.#shown}: ${(error as Error).message}`);
     }
   }
+
+  /** Before what a command of it failed with, where the connection has broken; else empty. */
+  get breakage(): string {
+    return this.client.status === 'ready' ? '' : `${this.#shown}: `;
+  }
 }
 
 /** "1200 of 5000 keys: 1100 copied, 100 present ..." */
@@ -101,23 +106,23 @@ export async function importKeys(url: string, options: ImportOptions): Promise<n
   });
   const copier = new KeyCopier(source.client, target.client, options);
   let stopShowing = () => {};
-  let status = 0;
+  let stopped: string | null = null;
   try {
     await source.open();
     await target.open();
     stopShowing = showProgress(copier.counts, await source.client.dbsize());
-    await copier.run();
+    await copier.run().catch((error: Error) => {
+      throw new Error(`${source.breakage || target.breakage}${error.message}`);
+    });
   } catch (error) {
-    stopShowing();
-    const { message } = error as Error;
-    process.stderr.write(`tandis: stopped: ${message}\n`);
-    if (seen(copier.counts) === 0) return 1;
-    status = 1;
-  } finally {
-    stopShowing();
-    source.client.disconnect();
-    target.client.disconnect();
+    stopped = (error as Error).message;
   }
+  stopShowing();
+  source.client.disconnect();
+  target.client.disconnect();
+  if (stopped !== null) process.stderr.write(`tandis: stopped: ${stopped}\n`);
+  // Where it was stopped before the first key there is nothing to sum up.
+  if (stopped !== null && seen(copier.counts) === 0) return 1;
   process.stdout.write(summary(copier.counts));
-  return copier.counts.failed > 0 ? 1 : status;
+  return stopped !== null || copier.counts.failed > 0 ? 1 : 0;
 }
