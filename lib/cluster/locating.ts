@@ -43,7 +43,7 @@ export class Locating {
 
   locate(db: number, key: Buffer, answer: (facts: KeyFacts | null) => void): boolean {
     const question: LocateQuestion = { ask: 'locate', db, key: key.latin1Slice(0, key.length) };
-    return this.#queries.ask(question, (answers) => {
+    const tell = (answers: unknown[]): void => {
       const copies = (answers as (Copy | null)[]).filter((copy) => copy !== null);
       const primary = copies.find((copy) => copy.role === Role.Primary) ?? null;
       const backup =
@@ -57,7 +57,8 @@ export class Locating {
         expireAt: newest.expireAt,
         settled: copies.length === 2 && backup !== null && primary?.isPlaced === true,
       });
-    });
+    };
+    return this.#queries.ask(question, tell, isCopy);
   }
 
   evaluate(question: LocateQuestion): Copy | null {
@@ -75,4 +76,11 @@ export class Locating {
       isPlaced: (store.flags(ref) & Flag.Moving) === 0 && ranked?.index === store.peer(ref),
     };
   }
+}
+
+/** A copy, or none. */
+function isCopy(answer: unknown): boolean {
+  if (answer === null) return true;
+  const { id, role, flags, version } = answer as Partial<Record<keyof Copy, unknown>>;
+  return typeof id === 'string' && [role, flags, version].every(Number.isFinite);
 }

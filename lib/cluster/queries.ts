@@ -8,9 +8,15 @@ import type { Streams } from './streams.js';
 /** Queries in flight; more are refused. */
 const QUERIES_MAX = 10_000;
 
+/** Whether a member may answer so: what else it says is a fault of its link. */
+export type IsAnswer = (answer: unknown) => boolean;
+
+const isScalar: IsAnswer = (answer) => answer === null || typeof answer !== 'object';
+
 interface Question {
   readonly body: string;
   readonly done: (answers: unknown[]) => void;
+  readonly isAnswer: IsAnswer;
   readonly lost: (() => void) | undefined;
   /** Who is asked, by the view of then, where that is one member; null is this one. */
   readonly member?: () => Peer | null;
@@ -23,7 +29,7 @@ interface Query extends Question {
 }
 
 /**
- * Questions to every member at once, this one included, as JSON. All must answer in one view: a view change asks anew, so
+ * Questions to every member at once, this one included, as JSON; answers are text, numbers and the like unless said otherwise. All must answer in one view: a view change asks anew, so
  * questions are such that may be asked twice. One that may not be asked any more when this node was left out meanwhile
  * has a `lost`, which is called then. Of two questions or answers the later one may come first.
  */
@@ -49,9 +55,9 @@ export class Queries {
   }
 
   /** False when too many are in flight. */
-  ask(question: object, done: (answers: unknown[]) => void): boolean {
+  ask(question: object, done: (answers: unknown[]) => void, isAnswer = isScalar): boolean {
     if (this.open >= QUERIES_MAX) return false;
-    this.#begin({ body: JSON.stringify(question), done, lost: undefined });
+    this.#begin({ body: JSON.stringify(question), done, isAnswer, lost: undefined });
     return true;
   }
 
@@ -59,7 +65,8 @@ export class Queries {
   askMember(question: object, member: () => Peer | null, done: (answer: unknown) => void): boolean {
     if (this.open >= QUERIES_MAX) return false;
     const body = JSON.stringify(question);
-    this.#begin({ body, done: ([answer]) => done(answer), lost: undefined, member });
+    const isAnswer = isScalar;
+    this.#begin({ body, done: ([answer]) => done(answer), isAnswer, lost: undefined, member });
     return true;
   }
 
@@ -67,8 +74,13 @@ export class Queries {
    * The next question of a command, asked as soon as its last one is answered: it takes that one's place, so it is never
    * refused.
    */
-  goOn(question: object, done: (answers: unknown[]) => void, lost?: () => void): void {
-    this.#next.push({ body: JSON.stringify(question), done, lost });
+  goOn(
+    question: object,
+    done: (answers: unknown[]) => void,
+    lost?: () => void,
+    isAnswer = isScalar,
+  ): void {
+    this.#next.push({ body: JSON.stringify(question), done, isAnswer, lost });
     this.#streams.wantFlush();
   }
 
@@ -111,7 +123,9 @@ export class Queries {
     const answer = parse(buffer.toString('utf8', start + 8, end));
     if (answer === undefined) return false;
     const query = this.#queries.get(f64At(buffer, start));
-    if (query === undefined || !query.missing.delete(peer)) return true;
+    if (query === undefined || !query.missing.has(peer)) return true;
+    if (!query.isAnswer(answer)) return false;
+    query.missing.delete(peer);
     query.answers.push(answer);
     this.#finish(query);
     return true;

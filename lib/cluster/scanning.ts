@@ -52,7 +52,11 @@ export class Scanning {
 
   /** One step from `from` on: the keys found, and where to go on (0: at the end). False when the node is overloaded. */
   step(question: ScanQuestion, done: (keys: Buffer[], next: number) => void): boolean {
-    return this.#queries.ask(question, (answers) => done(...merged(answers as ScanAnswer[])));
+    return this.#queries.ask(
+      question,
+      (answers) => done(...merged(answers as ScanAnswer[])),
+      isScanAnswer,
+    );
   }
 
   /**
@@ -63,9 +67,8 @@ export class Scanning {
     const taken = (keys: Buffer[], next: number): void => {
       const from = take(keys, next);
       if (from === null) return;
-      this.#queries.goOn({ ...question, from }, (answers) =>
-        taken(...merged(answers as ScanAnswer[])),
-      );
+      const taking = (answers: unknown[]): void => taken(...merged(answers as ScanAnswer[]));
+      this.#queries.goOn({ ...question, from }, taking, undefined, isScanAnswer);
     };
     return this.step(question, taken);
   }
@@ -106,6 +109,14 @@ export class Scanning {
     const expireAt = store.expireAt(ref);
     return expireAt === 0 || expireAt > this.#state.expiryNow;
   }
+}
+
+function isScanAnswer(answer: unknown): boolean {
+  const { keys, until } = (answer ?? {}) as Partial<Record<keyof ScanAnswer, unknown>>;
+  if (!Number.isSafeInteger(until) || !Array.isArray(keys)) return false;
+  return keys.every(
+    (found) => Array.isArray(found) && typeof found[0] === 'number' && typeof found[1] === 'string',
+  );
 }
 
 /** What all members have found up to where all have looked, and where to go on. */

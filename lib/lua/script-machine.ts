@@ -47,10 +47,15 @@ export class ScriptMachine {
   #ticks = 0;
   #unbroken = false;
   #isKilled = false;
+  #isInSlice = false;
 
   constructor(host: MachineHost) {
     this.#now = () => host.now();
     this.lua = new Lua(SCRIPT_MEMORY_BYTES, this.#now, () => this.#hook());
+    // A thousand instructions may be a thousand strings of a megabyte.
+    this.lua.host.worked = () => {
+      if (this.#isInSlice) this.lookAtClock();
+    };
     this.#sandbox = new Sandbox(
       this.lua,
       (state) => state === this.#running,
@@ -120,7 +125,9 @@ export class ScriptMachine {
     this.#ticks = 0;
     this.#unbroken = toTheEnd;
     this.#isKilled = false;
+    this.#isInSlice = true;
     const status = lua.resume(run.thread, 0);
+    this.#isInSlice = false;
     if (status === Status.Yielded) return 'yielded';
     if (this.#isKilled) return 'too long';
     if (status === Status.Memory) return 'no memory';

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 const WASM_FILE = createRequire(import.meta.url).resolve('wasmoon-lua5.1/dist/liblua5.1.wasm');
+/** Of large pieces, between two looks at the clock: a fraction of a millisecond. */
+const COPIED_BYTES = 1024 * 1024;
 const PAGE_BYTES = 64 * 1024;
 /** What system calls answer that there are not: ENOSYS, negative as the C library takes it. */
 const NO_SUCH_CALL = -52;
@@ -33,6 +35,9 @@ export class WasmHost {
   readonly #table: WebAssembly.Table;
   readonly exports: LuaExports;
   readonly #now: () => number;
+  /** Called when the interpreter has copied much, or was given memory. */
+  worked: () => void = () => undefined;
+  #copied = 0;
   #bytes: Buffer;
 
   /** `now` gives os.clock and os.time their Unix milliseconds. */
@@ -77,6 +82,8 @@ export class WasmHost {
       },
       emscripten_memcpy_js: (to, from, count) => {
         this.bytes.copyWithin(to!, from!, from! + count!);
+        this.#copied += count!;
+        if (this.#copied >= COPIED_BYTES) this.#hasWorked();
       },
       emscripten_resize_heap: (wanted) => this.#grow(wanted! >>> 0, memoryBytesMax),
       emscripten_date_now: () => this.#now(),
@@ -102,10 +109,16 @@ export class WasmHost {
     }
   }
 
+  #hasWorked(): void {
+    this.#copied = 0;
+    this.worked();
+  }
+
   #grow(wanted: number, bytesMax: number): number {
     if (wanted > bytesMax) return 0;
     const present = this.#memory.buffer.byteLength;
     this.#memory.grow(Math.ceil((wanted - present) / PAGE_BYTES));
+    this.#hasWorked();
     return 1;
   }
 }

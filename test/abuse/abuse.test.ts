@@ -2,6 +2,8 @@ import t from 'tap';
 import { TestCluster } from '../support/test-cluster.js';
 import { ATTACKS, MAX_CLIENTS, noticedDuring, showNoticed } from './attacks.js';
 
+t.setTimeout(120_000);
+
 /** A short piece of `npm run abuse`. */
 t.test('what clients may try costs other clients no command', async (t) => {
   const cluster = await TestCluster.start(t, 2, '--maxclients', String(MAX_CLIENTS));

@@ -53,3 +53,17 @@ t.test(
     t.match(unknown.run(ROOM)?.toString(), /^-NOSCRIPT/);
   },
 );
+
+t.test('few instructions on much memory are suspended as many instructions are', async (t) => {
+  const node = new TestNode();
+  const engine = new ScriptEngine(() => Date.now());
+  const script = 'for i = 1, 300 do local s = string.rep("x", 1e6) .. i end return 7';
+  const run = runOf(engine, node, engine.learn(Buffer.from(script)) as ScriptText);
+  let slices = 0;
+  let reply: Buffer | null = null;
+  for (const giveUpAt = Date.now() + 20_000; reply === null && Date.now() < giveUpAt; slices++) {
+    reply = run.run(ROOM);
+  }
+  t.equal(reply?.toString(), ':7\r\n');
+  t.ok(slices > 2, `${slices} slices`);
+});

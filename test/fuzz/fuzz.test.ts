@@ -5,6 +5,8 @@ import { TARGETS } from './targets.js';
 /** A short piece of `npm run fuzz`, with the same seeds each time. */
 const INPUTS = 2000;
 
+t.setTimeout(120_000);
+
 for (const target of TARGETS) {
   t.test(target.name, async (t) => {
     const { taken, refused } = runTarget(

@@ -39,7 +39,7 @@ function command(draw: Draw): string[] {
  */
 export const streams: Target = {
   name: 'bus, streams of a member',
-  inputsOfTest: 15,
+  inputsOfTest: 8,
   sample: (draw) => Buffer.from(String(below(draw, 2 ** 31))),
   run: (input, draw) => {
     const cluster = new ScriptedCluster(below(draw, 2 ** 31), { nodes: 2, loses: true });
