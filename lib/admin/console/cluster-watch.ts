@@ -63,8 +63,9 @@ export class ClusterWatch {
     const since = known.report?.lastEvent ?? 0;
     const isOpen = this.#questions.report(member.id, since, (answer) => {
       known.isAsked = false;
-      const report = answer as MemberReport | null;
-      if (report === null) return;
+      // A member of another release may answer in another form: here it has not answered then.
+      if (!isReport(answer)) return;
+      const report = answer;
       known.answeredAt = performance.now();
       known.report = report;
       this.timeline.add(report.events, addressOf(member));
@@ -161,6 +162,15 @@ export class ClusterWatch {
       .sort((a, b) => b.share - a.share);
     return { slow: slow.slice(0, SLOW_SHOWN), hot: hottest.slice(0, HOT_SHOWN), hotSamples };
   }
+}
+
+function isReport(answer: object | null): answer is MemberReport {
+  if (answer === null) return false;
+  const { figures, copies, lastEvent, events, slow, hot, hotSamples } =
+    answer as Partial<MemberReport>;
+  const areObjects = [figures, copies].every((part) => typeof part === 'object' && part !== null);
+  const areNumbers = [lastEvent, hotSamples].every((part) => typeof part === 'number');
+  return areObjects && areNumbers && [events, slow, hot].every(Array.isArray);
 }
 
 function stateOf(member: Member, report: MemberReport | null): MemberState {
