@@ -35,7 +35,6 @@ import { LonelyWatch } from './lonely-watch.js';
 import { ServerServices } from './node-services.js';
 import { openToOperators } from './operator-access.js';
 import type { ListeningPorts, ServerOptions } from './server-options.js';
-import type { SnapshotHeader } from './snapshot-file.js';
 import { checkSnapshot, SnapshotKeeper } from './snapshot-keeper.js';
 import { openTlsFiles, type TlsFiles } from './tls-files.js';
 import { TurnEnd } from './turn-end.js';
@@ -171,7 +170,9 @@ export class TandisServer {
     const ports = await this.#listen();
     // No socket event comes before this turn ends, so that none finds a part missing.
     const services = this.#compose(ports);
-    this.#snapshots = this.#makeSnapshots(snapshot);
+    const own = { config: this.#config, logger: this.#logger, store: this.#store };
+    const parts = { ...own, node: this.#node, beginTurn: () => this.#beginTurn() };
+    this.#snapshots = new SnapshotKeeper(parts, snapshot);
     openToOperators({
       admin: this.#admin,
       node: this.#node,
@@ -193,14 +194,6 @@ export class TandisServer {
     this.#resolving = setInterval(() => this.#resolveNames(), RESOLVE_MS);
     this.#ticked();
     return ports;
-  }
-
-  #makeSnapshots(header: SnapshotHeader | null): SnapshotKeeper {
-    const parts = { config: this.#config, logger: this.#logger, store: this.#store };
-    return new SnapshotKeeper(
-      { ...parts, node: this.#node, beginTurn: () => this.#beginTurn() },
-      header,
-    );
   }
 
   /** This node as the others know it; from `start` on. */

@@ -158,7 +158,9 @@ export class SnapshotKeeper {
     try {
       const { reader } = opened;
       for (let block = await reader.next(); block !== null; block = await reader.next()) {
-        const wanted = block.filter(({ isPrimary }) => isPrimary === primaries);
+        const wanted = block.filter(
+          (record) => record.isPrimary === primaries && !this.#isHere(record),
+        );
         for (let at = 0; at < wanted.length; ) {
           const end = endOfBatch(wanted, at);
           await Promise.all(wanted.slice(at, end).map((record) => this.#restore(record)));
@@ -170,6 +172,11 @@ export class SnapshotKeeper {
       await opened.reader.close();
     }
     return count;
+  }
+
+  /** Whether this node knows the key already: it need not ask others then. */
+  #isHere({ db, key }: SnapshotRecord): boolean {
+    return this.#parts.store.find(db, key, 0, key.length) !== 0;
   }
 
   /** A key that is there stays as it is. */
