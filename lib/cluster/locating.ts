@@ -81,6 +81,6 @@ export class Locating {
 /** A copy, or none. */
 function isCopy(answer: unknown): boolean {
   if (answer === null) return true;
-  const { id, role, flags, version } = answer as Partial<Record<keyof Copy, unknown>>;
-  return typeof id === 'string' && [role, flags, version].every(Number.isFinite);
+  const { id, role, flags, version, expireAt } = answer as Partial<Record<keyof Copy, unknown>>;
+  return typeof id === 'string' && [role, flags, version, expireAt].every(Number.isFinite);
 }

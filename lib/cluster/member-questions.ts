@@ -64,8 +64,14 @@ export class MemberQuestions {
         const answer = found as Answer | undefined;
         done(answer?.id === id ? answer.answer : null);
       },
+      isAnswer,
     );
   }
+}
+
+/** Of what is answered the asker is the judge. */
+function isAnswer(found: unknown): boolean {
+  return typeof (found as Partial<Answer> | null)?.id === 'string';
 }
 
 function isMemberQuestion(value: unknown): value is MemberQuestion {

@@ -62,10 +62,14 @@ export class Queries {
   }
 
   /** Asks one member, which may be another one when the view changes. False when too many questions are in flight. */
-  askMember(question: object, member: () => Peer | null, done: (answer: unknown) => void): boolean {
+  askMember(
+    question: object,
+    member: () => Peer | null,
+    done: (answer: unknown) => void,
+    isAnswer = isScalar,
+  ): boolean {
     if (this.open >= QUERIES_MAX) return false;
     const body = JSON.stringify(question);
-    const isAnswer = isScalar;
     this.#begin({ body, done: ([answer]) => done(answer), isAnswer, lost: undefined, member });
     return true;
   }
