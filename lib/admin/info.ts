@@ -116,7 +116,7 @@ function memory(services: NodeServices): Fields {
 
 function persistence(services: NodeServices): Fields {
   return [
-    ['loading', services.cluster.viewId === null ? 1 : 0],
+    ['loading', services.cluster.loading ? 1 : 0],
     ['async_loading', 0],
     ['rdb_changes_since_last_save', 0],
     ['rdb_bgsave_in_progress', 0],

@@ -100,6 +100,8 @@ export interface ClusterFacts {
   readonly members: readonly Member[];
   /** Left out without a proof of death: they may be serving on the other side of a partition. */
   readonly missingMembers: readonly Member[];
+  /** Commands are answered with LOADING: the node is in no view, or a snapshot is loaded. */
+  readonly loading: boolean;
   /** Whether commands on keys are answered now. */
   readonly serving: boolean;
   /** A member is gone for good; `certain`: its process does not run, wherever it is. */

@@ -49,8 +49,12 @@ export class NodeClusterFacts implements ClusterFacts {
     return this.#node.membership.forget(id, certain, this.#node.state.now);
   }
 
+  get loading(): boolean {
+    return this.#node.router.refusal() !== null;
+  }
+
   get serving(): boolean {
-    return this.#node.state.isServing;
+    return this.#node.state.isServing && !this.loading;
   }
 
   slotRanges(): readonly SlotRange[] {

@@ -136,6 +136,8 @@ t.test('a part is missing: nothing is loaded, and after a while they serve', asy
   for (const node of cluster.nodes) node.start();
   await cluster.settled();
   await t.rejects(cluster.nodes[1]!.client.get('key:0'), /^LOADING /, 'others wait, too');
+  t.equal((await cluster.nodes[1]!.facts())['serving'], '0');
+  t.match(await cluster.nodes[1]!.client.info('persistence'), /^loading:1\r$/m);
   await loaded(cluster);
   t.equal(await cluster.nodes[0]!.client.dbsize(), 0);
   t.ok(existsSync(`${files[0]}.not-loaded`));

@@ -274,6 +274,7 @@ export class TestNode {
           return node.members;
         },
         missingMembers: [],
+        loading: false,
         serving: true,
         forget: (id) => (id === self.id ? 'self' : 'unknown'),
         slotRanges: () => node.slotRanges,
