@@ -258,7 +258,8 @@ function copies(context: CommandContext, _request: Request, reply: ReplyWriter):
 const FORCE = 'force';
 const DRAIN = 'send SHUTDOWN to it, or use `tandis drain`, and it leaves with nothing lost';
 
-function forgetError(outcome: ForgetOutcome, id: string): string | null {
+/** Null when it is forgotten. */
+export function forgetError(outcome: ForgetOutcome, id: string): string | null {
   switch (outcome) {
     case 'forgotten':
       return null;

@@ -203,8 +203,12 @@ t.test('the console over plain HTTP', async (t) => {
     t.same((await listen(port, cookieOf(looks))).frame.may, []);
     const right = await post(port, 'login', { password: 'right' });
     const { frame } = await listen(port, cookieOf(right));
-    t.same([frame.user, frame.may], ['default', ['drain', 'keys']]);
+    t.same([frame.user, frame.may], ['default', ['drain', 'forget', 'keys']]);
     t.equal((await post(port, 'drain', { member: 'x' }, cookieOf(right))).status, 404);
+    t.match(await post(port, 'forget', { member }, cookieOf(looks)), { status: 403 });
+    const alive = await post(port, 'forget', { member }, cookieOf(right));
+    t.match(alive, { status: 409, text: /is alive/ });
+    t.equal((await post(port, 'forget', {}, cookieOf(right))).status, 400);
     await post(port, 'logout', {}, cookieOf(right));
     t.equal((await post(port, 'drain', { member }, cookieOf(right))).status, 401);
 

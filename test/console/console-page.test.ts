@@ -201,6 +201,10 @@ t.test('the console in a browser', { skip, timeout: 240_000 }, async (t) => {
     await page.locator('tr[data-state=gone]', { hasText: addressOf(third) }).waitFor();
     await page.locator('#safety-count[data-state=safe]').waitFor({ timeout: WAIT_MS });
     t.ok(await page.locator('#timeline li[data-kind="copies-lost"]').count());
+    await stateOf(page, third).locator('button', { hasText: 'Forget' }).click();
+    await page.locator('#drain-go').click();
+    await page.locator('#drain:not([open])').waitFor({ state: 'attached', timeout: WAIT_MS });
+    t.equal(await page.locator('#drain-error').textContent(), '', 'nobody looks for it any more');
     await page.emulateMedia({ colorScheme: 'dark' });
     if (PICTURES !== null) await delay(1500);
     await picture('dark');

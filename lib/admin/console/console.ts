@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import type { MemberQuestions } from '../../cluster/member-questions.js';
 import { versionMs } from '../../cluster/version-clock.js';
+import { forgetError } from '../../commands/cluster.js';
 import type { KeyLocation, NodeServices } from '../../commands/services.js';
 import type { CommandTable } from '../../commands/table.js';
 import { Assets } from './assets.js';
@@ -107,6 +108,8 @@ export class Console {
         return this.#locate(body);
       case 'drain':
         return this.#drain(body, token);
+      case 'forget':
+        return this.#forget(body, token);
       default:
         return text(404, 'no such thing to do');
     }
@@ -163,6 +166,20 @@ export class Console {
     });
   }
 
+  #forget({ member }: Body, token: string | null): Answer {
+    const { services } = this.#parts;
+    const user = this.#logins.user(token);
+    if (user === null) return text(401, 'log in first');
+    if (!this.#logins.may(user, 'forget')) return text(403, 'this user may not run CLUSTER FORGET');
+    if (typeof member !== 'string') return text(400, 'member is an id');
+    this.#parts.beginTurn();
+    const error = forgetError(services.cluster.forget(member, false), member.slice(0, 8));
+    services.log('info', 'console: forget', { user: user.name, member, error });
+    return error === null
+      ? json(200, {})
+      : text(409, error.replace('ERR ', '').replace(FORCE_HINT, ''));
+  }
+
   async #drain({ member }: Body, token: string | null): Promise<Answer> {
     const { services, questions } = this.#parts;
     const user = this.#logins.user(token);
@@ -178,6 +195,9 @@ export class Console {
     return isBegun ? json(200, {}) : text(503, 'that member did not begin to leave');
   }
 }
+
+/** Without FORCE: for that, and what has to be certain before, there is the command. */
+const FORCE_HINT = / Make sure that.*/;
 
 const isLoopback = (address: string): boolean =>
   /^(::ffff:)?127\./.test(address) || (isIP(address) === 6 && address === '::1');

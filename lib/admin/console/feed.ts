@@ -16,7 +16,7 @@ const LOOK_MS = 100;
 const ASK_EVERY_LOOKS = 10;
 const SEND_AFTER_LOOKS = 2;
 
-const RIGHTS: readonly Right[] = ['drain', 'keys'];
+const RIGHTS: readonly Right[] = ['drain', 'forget', 'keys'];
 
 interface Listener {
   readonly response: ServerResponse;

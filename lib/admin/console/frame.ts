@@ -89,7 +89,7 @@ export interface Frame {
   readonly events: readonly EventFrame[];
   /** Who is logged in; null for nobody: names of keys are masked then. */
   readonly user: string | null;
-  readonly may: readonly ('drain' | 'keys')[];
+  readonly may: readonly ('drain' | 'forget' | 'keys')[];
 }
 
 export interface PlaceFrame {

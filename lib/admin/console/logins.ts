@@ -18,6 +18,7 @@ const TRIES_MS = 60_000;
 /** What a user may do at a console, by what it may do at the node. */
 const RIGHTS = {
   drain: [Request.of('SHUTDOWN')],
+  forget: [Request.of('CLUSTER', 'FORGET', 'id')],
   keys: [Request.of('SLOWLOG', 'GET'), Request.of('SCAN', '0')],
 } as const;
 export type Right = keyof typeof RIGHTS;

@@ -13,7 +13,7 @@ import { timelinePanel } from './timeline-panel.js';
 // One module for each panel: each is told every frame (../frame.ts), and shows its part of it.
 const feed = new Feed();
 const operator = new Operator(() => feed.open());
-const members = new MembersPanel((member) => operator.askToDrain(member));
+const members = new MembersPanel((action, member) => operator.askTo(action, member));
 
 feed.add(
   (frame) => learn(frame.members),

@@ -2,9 +2,11 @@ import type { Frame, MemberFrame } from '../frame.js';
 import { byId, h, setText } from './dom.js';
 import { bytes, count, duration, microseconds, percent, UNKNOWN } from './format.js';
 import { badge } from './marks.js';
+import type { Action } from './operator.js';
 
-/** A member that is gone stays to be seen for so long, milliseconds. */
-const GONE_MS = 20_000;
+/** A member that has left stays to be seen for so long, and one that is gone without leaving. Milliseconds. */
+const LEFT_MS = 20_000;
+const GONE_MS = 300_000;
 
 /** Shapes as well as words and colours. */
 const SHAPES: Readonly<Record<string, string>> = {
@@ -41,12 +43,16 @@ function memory({ memoryBytes, memoryMaxBytes }: NonNullable<MemberFrame['figure
   return memoryMaxBytes === 0 ? used : `${used} of ${bytes(memoryMaxBytes)}`;
 }
 
+const actionOn = ({ goneAt, member }: Row): Action =>
+  goneAt === null && member.state !== 'no answer' ? 'drain' : 'forget';
+
 interface Row {
   readonly element: HTMLTableRowElement;
   readonly zone: HTMLElement;
   readonly state: HTMLElement;
   readonly numbers: readonly HTMLElement[];
-  readonly drain: HTMLButtonElement;
+  /** Drains who is there, forgets who is gone. */
+  readonly act: HTMLButtonElement;
   member: MemberFrame;
   /** When it was gone from the view; null while it is in it. */
   goneAt: number | null;
@@ -56,11 +62,11 @@ interface Row {
 export class MembersPanel {
   readonly #body = byId('member-rows');
   readonly #rows = new Map<string, Row>();
-  readonly #drain: (member: MemberFrame) => void;
+  readonly #ask: (action: Action, member: MemberFrame) => void;
 
-  /** `drain`: an operator wants that member to leave. */
-  constructor(drain: (member: MemberFrame) => void) {
-    this.#drain = drain;
+  /** `ask`: an operator wants that done. */
+  constructor(ask: (action: Action, member: MemberFrame) => void) {
+    this.#ask = ask;
   }
 
   show(frame: Frame): void {
@@ -68,14 +74,17 @@ export class MembersPanel {
     for (const row of this.#rows.values()) {
       if (row.goneAt === null && !frame.members.some(({ id }) => id === row.member.id)) {
         row.goneAt = now;
-        this.#fill(row, false);
+        this.#fill(row, frame.may);
       }
     }
     for (const [id, row] of this.#rows) {
       const isBack = frame.members.some(
         (one) => one.id !== id && one.address === row.member.address,
       );
-      if (row.goneAt !== null && (isBack || now - row.goneAt > GONE_MS)) {
+      if (
+        row.goneAt !== null &&
+        (isBack || now - row.goneAt > (row.member.state === 'leaving' ? LEFT_MS : GONE_MS))
+      ) {
         row.element.remove();
         this.#rows.delete(id);
       }
@@ -83,27 +92,27 @@ export class MembersPanel {
     for (const member of frame.members) {
       const row = this.#rows.get(member.id) ?? this.#make(member);
       row.member = member;
-      this.#fill(row, frame.may.includes('drain'), member.id === frame.self);
+      this.#fill(row, frame.may, member.id === frame.self);
     }
+    for (const row of this.#rows.values()) if (row.goneAt !== null) this.#fill(row, frame.may);
   }
 
   #make(member: MemberFrame): Row {
     const cell = (title: string, kind = ''): HTMLElement =>
       h('td', { 'data-title': title, ...(kind === '' ? {} : { class: kind }) });
-    const drain = h('button', { type: 'button', class: 'small' }, 'Drain');
+    const act = h('button', { type: 'button', class: 'small' });
     const row: Row = {
       element: h('tr', {}),
       zone: cell('Zone'),
       state: cell('State', 'state'),
       numbers: NUMBERS.map(([title]) => cell(title, 'number')),
-      drain,
+      act,
       member,
       goneAt: null,
     };
-    drain.setAttribute('aria-label', `Drain ${member.address}`);
-    drain.addEventListener('click', () => this.#drain(row.member));
+    act.addEventListener('click', () => this.#ask(actionOn(row), row.member));
     const name = h('th', { scope: 'row' }, badge(member.address), ' ', member.address);
-    row.element.append(name, row.zone, row.state, ...row.numbers, h('td', {}, drain));
+    row.element.append(name, row.zone, row.state, ...row.numbers, h('td', {}, act));
     this.#rows.set(member.id, row);
     const others = [...this.#rows.values()].sort((a, b) =>
       a.member.address < b.member.address ? -1 : 1,
@@ -113,7 +122,7 @@ export class MembersPanel {
     return row;
   }
 
-  #fill(row: Row, mayDrain: boolean, isSelf = false): void {
+  #fill(row: Row, may: Frame['may'], isSelf = false): void {
     const { member, element } = row;
     const state = row.goneAt === null ? member.state : 'gone';
     element.dataset['state'] = state;
@@ -126,6 +135,9 @@ export class MembersPanel {
     NUMBERS.forEach(([, text], i) => {
       setText(row.numbers[i]!, isKnown ? text(member) : UNKNOWN);
     });
-    row.drain.hidden = !mayDrain || state === 'leaving' || !isKnown;
+    const action = actionOn(row);
+    setText(row.act, action === 'drain' ? 'Drain' : 'Forget');
+    row.act.setAttribute('aria-label', `${row.act.textContent} ${member.address}`);
+    row.act.hidden = !may.includes(action) || member.state === 'leaving';
   }
 }

@@ -3,12 +3,24 @@ import { ask } from './ask.js';
 import { byId, setText } from './dom.js';
 import { plural } from './format.js';
 
+export type Action = 'drain' | 'forget';
+
+/** What an operator is asked before it is done. */
+const QUESTIONS = {
+  drain: ({ address, figures }: MemberFrame): string => {
+    const keys = plural(figures?.primaries ?? 0, 'key', 'keys');
+    return `${address} is primary of ${keys}. It hands over all that it holds, lets its clients go, and ends.`;
+  },
+  forget: ({ address }: MemberFrame): string =>
+    `Nobody waits for ${address} any more. Should it be back all the same, with changes of its own, it may have to discard them.`,
+} as const;
+
 /** Who is logged in, and what that one may do. */
 export class Operator {
   readonly #changed: () => void;
   readonly #login = byId<HTMLDialogElement>('login');
   readonly #drain = byId<HTMLDialogElement>('drain');
-  #member: MemberFrame | null = null;
+  #asked: { readonly action: Action; readonly member: MemberFrame } | null = null;
 
   /** `changed`: somebody else is logged in from now on. */
   constructor(changed: () => void) {
@@ -23,7 +35,7 @@ export class Operator {
     });
     byId('drain-form').addEventListener('submit', (event) => {
       event.preventDefault();
-      void this.#drainMember();
+      void this.#act();
     });
   }
 
@@ -33,12 +45,12 @@ export class Operator {
     byId('log-out').hidden = user === null;
   }
 
-  askToDrain(member: MemberFrame): void {
-    this.#member = member;
-    const keys = plural(member.figures?.primaries ?? 0, 'key', 'keys');
-    const text = `${member.address} is primary of ${keys}. It hands over all that it holds, lets its clients go, and ends.`;
-    setText(byId('drain-title'), `Drain ${member.address}?`);
-    setText(byId('drain-text'), text);
+  askTo(action: Action, member: MemberFrame): void {
+    this.#asked = { action, member };
+    const name = action === 'drain' ? 'Drain' : 'Forget';
+    setText(byId('drain-title'), `${name} ${member.address}?`);
+    setText(byId('drain-text'), QUESTIONS[action](member));
+    setText(byId('drain-go'), name);
     setText(byId('drain-error'), '');
     this.#drain.showModal();
   }
@@ -59,9 +71,10 @@ export class Operator {
     this.#changed();
   }
 
-  async #drainMember(): Promise<void> {
-    if (this.#member === null) return;
-    const { ok, error } = await ask('drain', { member: this.#member.id });
+  async #act(): Promise<void> {
+    if (this.#asked === null) return;
+    const { action, member } = this.#asked;
+    const { ok, error } = await ask(action, { member: member.id });
     setText(byId('drain-error'), ok ? '' : error);
     if (ok) this.#drain.close();
   }
