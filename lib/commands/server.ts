@@ -67,7 +67,7 @@ function shutdown(context: CommandContext, request: Request, reply: ReplyWriter)
     else reply.error('ERR No shutdown in progress.');
   } else {
     const answer = context.defer();
-    context.services.shutdown({ now, force }, (error) => {
+    context.services.shutdown({ now, force, save: save !== false }, (error) => {
       // Who asked for it learns by the end of the connection that it is done.
       answer((writer) => {
         if (error !== null) writer.error(error);

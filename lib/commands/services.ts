@@ -137,6 +137,8 @@ export interface ShutdownRequest {
   readonly now: boolean;
   /** Go even if that loses keys. */
   readonly force: boolean;
+  /** Write the snapshot, if this is the end of the whole cluster. */
+  readonly save: boolean;
 }
 
 /** Called once: with an error text (its code included) when the node stays, with null when it is about to end. */

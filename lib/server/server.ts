@@ -406,6 +406,7 @@ export class TandisServer {
   }
 
   #shutdown(request: ShutdownRequest, ended: ShutdownEnded): void {
+    this.#snapshots.isWanted = request.save;
     if (request.now) this.#close(0);
     else this.#leave(request.force);
     if (this.#leaving === null || this.#isStopped) ended(null);
@@ -466,6 +467,7 @@ export class TandisServer {
     clearTimeout(this.#leaving.timer);
     this.#tellLeaving('ERR Errors trying to SHUTDOWN. Check logs.');
     this.#leaving = null;
+    this.#snapshots.isWanted = true;
     return true;
   }
 

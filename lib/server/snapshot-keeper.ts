@@ -43,6 +43,8 @@ export async function checkSnapshot(path: string): Promise<SnapshotHeader | null
 export class SnapshotKeeper {
   readonly #parts: SnapshotKeeperParts;
   readonly #path: string;
+  /** False after SHUTDOWN NOSAVE. */
+  isWanted = true;
   #isBusy = false;
   #failed = 0;
 
@@ -69,7 +71,8 @@ export class SnapshotKeeper {
     const { own } = node.snapshots;
     const isWaiting = own !== null && own.phase !== SnapshotPhase.Loaded;
     // What was to be loaded is still there, for the next time.
-    if (this.#path === '' || view === null || node.state.view === null || isWaiting) return;
+    if (this.#path === '' || !this.isWanted || isWaiting) return;
+    if (view === null || node.state.view === null) return;
     const { id: part } = node.membership.self;
     const parts = view.members.map(({ id }) => id);
     const { seed } = view;

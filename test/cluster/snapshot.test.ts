@@ -141,6 +141,11 @@ t.test('a part is missing: nothing is loaded, and after a while they serve', asy
   await loaded(cluster);
   t.equal(await cluster.nodes[0]!.client.dbsize(), 0);
   t.ok(existsSync(`${files[0]}.not-loaded`));
+
+  const exits = cluster.nodes.map((node) => node.exit());
+  for (const { client } of cluster.nodes) client.shutdown('NOSAVE').catch(() => undefined);
+  t.same(await Promise.all(exits), [0, 0]);
+  t.notOk(files.some(existsSync), 'NOSAVE writes nothing');
 });
 
 t.test('a node does not start with a file that is none', async (t) => {

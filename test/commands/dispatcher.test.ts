@@ -268,7 +268,7 @@ t.test('SHUTDOWN asks the node, answers when that failed, and can be aborted', a
   const [admin, client] = [node.connect(), node.connect()];
   t.equal(node.run(admin, 'SHUTDOWN', 'ABORT'), '-ERR No shutdown in progress.\r\n');
   t.equal(node.run(client, 'SHUTDOWN', 'NOSAVE', 'NOW', 'FORCE'), '');
-  t.same(node.shutdowns, [{ now: true, force: true }]);
+  t.same(node.shutdowns, [{ now: true, force: true, save: false }]);
   t.equal(node.run(admin, 'SHUTDOWN', 'ABORT'), OK);
   t.match(client.replies(), /^-ERR Errors trying to SHUTDOWN/);
 });
