@@ -64,7 +64,7 @@ function clients(services: NodeServices): Fields {
   for (const client of services.clients.all()) {
     input = Math.max(input, client.queryBufferBytes);
     output = Math.max(output, client.outputBytes);
-    if (client.blocked?.isBlocked) blocked++;
+    if (client.blocked?.isBlocked || client.isPostponed) blocked++;
   }
   return [
     ['connected_clients', services.clients.size],

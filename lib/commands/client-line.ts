@@ -11,7 +11,7 @@ function flagsOf(client: ClientSession): string {
     client.monitors && 'O',
     subscriptions && 'P',
     transaction && 'x',
-    blocked?.isBlocked && 'b',
+    (blocked?.isBlocked || client.isPostponed) && 'b',
     tracking && 't',
     tracking?.isBroken && 'R',
     tracking?.options.isBroadcast && 'B',

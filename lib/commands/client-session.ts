@@ -53,6 +53,8 @@ export interface ClientSession extends ReplySink {
   readonly order: CommandOrder;
   /** Its blocking command that is under way: what comes behind that waits. */
   blocked: BlockedClient | null;
+  /** Its command waits for the end of a CLIENT PAUSE: it counts as a blocked client, too. */
+  isPostponed: boolean;
   /** Keeps a command, which owns its bytes, until `release`; nothing that comes behind it is dispatched before. */
   hold(request: Request): void;
   /** What is held is dispatched again, later in this turn; nothing happens when nothing is. */

@@ -18,6 +18,7 @@ import { PauseGate } from './pause-gate.js';
 import { Queueing } from './queueing.js';
 import { isHttp, Refusals, runsByItself } from './refusals.js';
 import { RunningCommand } from './running-command.js';
+import { isWritingScript } from './scripting/may-write.js';
 import type { NodeServices } from './services.js';
 import type { SlowLog } from './slow-log.js';
 import { type CommandSpec, QueueMode, type StepCommands } from './spec.js';
@@ -214,7 +215,10 @@ export class Dispatcher implements Executor, StepCommands {
     const { order } = client;
     if (order.open > 0 && order.mustWait(this.#touched(client, spec, request))) return true;
     // As in Redis a command that is refused anyway does not wait.
-    const isWrite = spec.write || (spec.name === 'exec' && client.transaction?.writes === true);
+    const isWrite =
+      spec.write ||
+      (spec.name === 'exec' && client.transaction?.writes === true) ||
+      (this.#gate.active && isWritingScript(spec, request, this.#services.scripts));
     if (!this.#gate.stops(isWrite) || this.#refusals.isRefused(client, request, spec)) return false;
     this.#gate.wait(client);
     return true;

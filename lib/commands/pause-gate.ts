@@ -43,7 +43,10 @@ export class PauseGate {
     this.#until = 0;
     const clients = [...this.#waiting];
     this.#waiting.clear();
-    for (const client of clients) client.release();
+    for (const client of clients) {
+      client.isPostponed = false;
+      client.release();
+    }
     this.ended();
   }
 
@@ -53,6 +56,7 @@ export class PauseGate {
 
   /** The client's command is held back by it: the client is released when the pause ends. */
   wait(client: ClientSession): void {
+    client.isPostponed = true;
     this.#waiting.add(client);
   }
 }

@@ -45,7 +45,7 @@ export class Transaction {
     this.#arguments += argc;
     if (this.bytes > bytesMax || this.#arguments > TRANSACTION_ARGUMENTS) return false;
     this.commands.push({ spec, request: request.copy(), db: this.#db });
-    this.writes ||= spec.write;
+    this.writes ||= spec.write || spec.name === 'eval' || spec.name === 'evalsha';
     this.denyOom ||= spec.denyOom;
     if (spec.hasKeys) {
       const { keys, databases } = keyPlaces(spec, request, this.#db);

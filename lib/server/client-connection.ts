@@ -76,6 +76,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   lastCommand = '';
   commandsRun = 0;
   blocked: BlockedClient | null = null;
+  isPostponed = false;
   readonly reply = new ReplyWriter();
   readonly order = new CommandOrder(() => this.release());
 

@@ -176,6 +176,42 @@ t.test('CLIENT PAUSE holds commands until its time is over', async (t) => {
   t.equal(node.run(client, 'GET', 'k'), '$1\r\nv\r\n');
 });
 
+t.test('whose command a CLIENT PAUSE holds counts as a blocked client', async (t) => {
+  const node = new TestNode();
+  const [admin, client] = [node.connect(), node.connect()];
+  node.run(admin, 'CLIENT', 'PAUSE', '100', 'WRITE');
+  node.run(client, 'SET', 'k', 'v');
+  t.match(node.run(admin, 'INFO', 'clients'), 'blocked_clients:1');
+  t.match(node.run(admin, 'CLIENT', 'LIST'), /flags=N .*\n.*flags=b /);
+  node.run(admin, 'CLIENT', 'UNPAUSE');
+  t.match(node.run(admin, 'INFO', 'clients'), 'blocked_clients:0');
+});
+
+t.test('CLIENT PAUSE WRITE holds scripts that may write', async (t) => {
+  const writes = "return redis.call('SET', KEYS[1], 'v')";
+  const reads = "#!lua flags=no-writes\nreturn redis.call('GET', KEYS[1])";
+  const node = new TestNode();
+  const [admin, ...clients] = [1, 2, 3, 4].map(() => node.connect());
+  node.run(clients[1]!, 'MULTI');
+  node.run(clients[1]!, 'EVAL', writes, '1', 'k');
+  node.run(admin!, 'CLIENT', 'PAUSE', '100', 'WRITE');
+  t.equal(node.run(clients[0]!, 'EVAL', writes, '1', 'k'), '');
+  t.equal(node.run(clients[1]!, 'EXEC'), '');
+  t.equal(node.run(clients[2]!, 'EVAL', reads, '1', 'k'), '$-1\r\n');
+  t.equal(
+    node.run(clients[2]!, 'EVAL_RO', "return redis.call('GET', KEYS[1])", '1', 'k'),
+    '$-1\r\n',
+  );
+  node.run(admin!, 'CLIENT', 'UNPAUSE');
+  // They run in turns, with others in between.
+  for (let turn = 0; turn < 10; turn++) {
+    await new Promise(setImmediate);
+    node.advance(10);
+  }
+  t.equal(clients[0]!.replies(), OK);
+  t.equal(clients[1]!.replies(), `*1\r\n${OK}`);
+});
+
 t.test('CLIENT PAUSE ends also when its timer fires too early', async (t) => {
   const node = new TestNode();
   const [admin, client] = [node.connect(), node.connect()];

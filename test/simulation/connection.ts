@@ -43,6 +43,7 @@ export class Connection implements ClientSession, ReplyOutput {
   lastCommand = '';
   commandsRun = 0;
   blocked: BlockedClient | null = null;
+  isPostponed = false;
   readonly queryBufferBytes = 0;
   readonly outputBytes = 0;
   readonly reply = new ReplyWriter();

@@ -62,6 +62,7 @@ export class FakeClient implements ClientSession {
   lastCommand = '';
   commandsRun = 0;
   blocked: BlockedClient | null = null;
+  isPostponed = false;
   readonly queryBufferBytes = 0;
   readonly outputBytes = 0;
   readonly reply = new ReplyWriter();
