@@ -86,6 +86,8 @@ export class LargeSender implements ReplySink {
   /** The value of the entry goes to the peer; returns the ticket that stands for the end of it. */
   sendEntry(peer: Peer, type: number, ref: Ref, flags: number): number {
     const open = this.find(peer, ref);
+    // The frame that is open may be of an entry that was flushed, and this one made anew.
+    this.#store.setFlags(ref, this.#store.flags(ref) | Flag.Sending);
     if (open !== undefined) {
       // COPY replaces whatever is there: what it is followed by must not do less.
       if (open.type !== FrameType.Copy) open.type = type;
@@ -100,7 +102,6 @@ export class LargeSender implements ReplySink {
     const others = this.#byKey.get(key.id);
     if (others === undefined) this.#byKey.set(key.id, [frame]);
     else others.push(frame);
-    this.#store.setFlags(ref, this.#store.flags(ref) | Flag.Sending);
     return frame.ticket;
   }
 

@@ -20,6 +20,8 @@ const OWN = [
   'cluster|locate',
   'cluster|events',
   'cluster|copies',
+  // It may be followed by FORCE.
+  'cluster|forget',
 ];
 const SPECS = table.specs.filter(({ run, name }) => run !== null && !OWN.includes(name));
 

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { AtomicFrames } from '../../lib/cluster/atomic-frames.js';
 import type { ClusterState } from '../../lib/cluster/cluster-state.js';
+import { Flag } from '../../lib/cluster/entry-flags.js';
 import { FrameType, KeyFrame } from '../../lib/cluster/frames.js';
 import type { Key } from '../../lib/cluster/key.js';
 import { PART_BYTES } from '../../lib/cluster/large-frame.js';
@@ -133,6 +134,31 @@ t.test('a large value goes in parts, and never more than a window of it at once'
   t.equal(pair.sender.open, 0);
   t.end();
 });
+
+t.test(
+  'a large value that is made anew while the flushed one is on its way is on its way, too',
+  (t) => {
+    const pair = new Pair();
+    const flushed = pair.set('k', VALUE_BYTES, 1, 1);
+    pair.sender.sendEntry(pair.peer, FrameType.Set, flushed, 3);
+    pair.sender.pump();
+    pair.store.remove(flushed);
+    const ref = pair.set('k', VALUE_BYTES, 2, 2);
+    pair.sender.sendEntry(pair.peer, FrameType.Set, ref, 3);
+    const isSending = () => (pair.store.flags(ref) & Flag.Sending) !== 0;
+    t.ok(isSending(), 'what changes of it now waits for the value');
+    while (pair.received.length === 0) {
+      while (pair.sender.pump());
+      pair.receive();
+    }
+    t.same(
+      pair.received.map(({ version, value }) => [version, value[0]]),
+      [[2, 2]],
+    );
+    t.notOk(isSending());
+    t.end();
+  },
+);
 
 t.test('a value that changes on its way arrives as it is at the end', (t) => {
   const pair = new Pair();
