@@ -341,14 +341,15 @@ export class Simulation implements Nodes, World {
   #wakeAll(): void {
     const random = this.scheduler.random('wake all');
     for (let [call] = this.workload.waiting; call !== undefined; [call] = this.workload.waiting) {
-      const count = this.workload.waiting.length;
       const { calls } = this.workload;
       const key = call.keys[0]!;
+      const blocked = this.workload.blocked.filter(({ keys }) => keys.includes(key));
       this.#answerOf(
         random.pick(this.processes()),
         pushTo(random, key, `v${calls.length}.`, calls.length),
       );
-      if (this.#runWhile(() => this.workload.waiting.length >= count, WAKE_MS_MAX)) continue;
+      const isNobodyWoken = () => blocked.every(({ outcome }) => outcome === 'pending');
+      if (this.#runWhile(isNobodyWoken, WAKE_MS_MAX)) continue;
       throw new Violation(
         `an element came to ${key}, and nobody was woken: ${showCall(call)}`,
         key,

@@ -143,6 +143,11 @@ export class Workload {
     return this.clients.flatMap(({ call, isWaiting }) => (isWaiting ? [call!] : []));
   }
 
+  /** The same, and those that are just looking. */
+  get blocked(): Call[] {
+    return this.clients.flatMap(({ call }) => (call !== null && isBlocking(call) ? [call] : []));
+  }
+
   // --- what a subscriber needs
 
   get scheduler(): Scheduler {

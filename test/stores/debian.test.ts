@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -109,6 +110,20 @@ t.test('clients of other languages', async (t) => {
   await runAll('after', third);
 });
 
+/** The first row that `redis-cli --stat` prints, which goes on until it is ended. */
+async function firstStatistics(port: number): Promise<string> {
+  const args = ['-oL', 'redis-cli', '-p', String(port), '-i', '0.1', '--stat'];
+  const child = spawn('stdbuf', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  try {
+    for await (const line of createInterface({ input: child.stdout })) {
+      if (/^\d/.test(line)) return line;
+    }
+    throw new Error('redis-cli --stat has ended by itself');
+  } finally {
+    child.kill();
+  }
+}
+
 const skip = skipWithout('redis-tools', ['redis-benchmark', '--version']);
 
 t.test(
@@ -127,6 +142,8 @@ t.test(
     const big = await cli('--bigkeys');
     t.match(big.output, /Sampled 51 keys/);
     t.match(big.output, /Biggest\s+hash found '"hash"' has 3 fields/);
+    t.match((await cli('--latency')).output, /^\d+ \d+ \d+\.\d+ \d+\n$/, 'of a second');
+    t.match(await firstStatistics(home.port), /^\d+ +\d+\.\d+K +\d+ +0 +\d+ \(\+\d+\)/);
     const benchmark = await outcomeOf('redis-benchmark', [
       ...['-p', String(home.port), '-n', '500', '-P', '16', '-r', '100', '--csv'],
     ]);
