@@ -50,7 +50,7 @@ const SEEDS: Readonly<Record<string, number>> = {
 const OTHER_SEEDS = 10;
 export const CI_RUNS_MIN = 500;
 
-/** The files that share the runs: tap runs two at a time, and each has to end in time. */
+/** The files that share the runs: several run at a time, and each has to end in time. */
 export const SHARES = 6;
 
 /** All runs that CI makes, shorter than the profile says. */
