@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { RedisStore } from 'connect-redis';
 import express, { type Request, type Response } from 'express';
@@ -16,6 +17,8 @@ import { createClient } from 'redis';
 const PREFIX = 'sess:';
 /** Characters of a name or a thing in the basket. */
 const WORD_MAX = 40;
+/** A node that is still joining is asked again after so long, milliseconds. */
+const RETRY_MS = 50;
 /** Things in the basket. */
 const BASKET_MAX = 8;
 
@@ -35,8 +38,7 @@ process.on('disconnect', () => process.exit());
 const client = createClient({ url: `redis://127.0.0.1:${port}` });
 client.on('error', () => undefined);
 await client.connect();
-// It is answered when the node serves.
-await client.ttl(`${PREFIX}none`);
+while (!(await serves())) await delay(RETRY_MS);
 
 const app = express();
 app.disable('x-powered-by');
@@ -52,6 +54,17 @@ app.use(
     cookie: { httpOnly: true, sameSite: 'lax' },
   }),
 );
+
+/** Whether the node has joined its cluster; until then it answers LOADING. */
+async function serves(): Promise<boolean> {
+  try {
+    await client.ttl(`${PREFIX}none`);
+    return true;
+  } catch (error) {
+    if ((error as Error).message.startsWith('LOADING')) return false;
+    throw error;
+  }
+}
 
 function word(value: unknown): string {
   return typeof value === 'string' ? value.trim().slice(0, WORD_MAX) : '';
