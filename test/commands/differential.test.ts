@@ -9,7 +9,7 @@ import { TARGETS, targetOf } from './differential-targets.js';
  */
 const isSample = process.env['TEST_SAMPLE'] === '1';
 const { DIFFERENTIAL_COMMANDS, SEED = 20_000 } = process.env;
-const COMMANDS = Number(DIFFERENTIAL_COMMANDS ?? (isSample ? 500 : 1000));
+const COMMANDS = Number(DIFFERENTIAL_COMMANDS ?? (isSample ? 500 : 750));
 const FIRST_SEED = Number(SEED);
 
 // Many runs against separate processes, on machines that may have other things to do.

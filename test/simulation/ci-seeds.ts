@@ -1,9 +1,10 @@
 import type { Test } from 'tap';
+import { isOwn } from './halves.js';
 import { PROFILES } from './profiles.js';
 import { type Run, simulate } from './runs.js';
 
 /** Share of a profile's time that these runs last, so that there can be so many. */
-const LASTS_SHARE = 0.35;
+const LASTS_SHARE = 0.25;
 
 /** Seeds of each profile that CI runs: more where a run takes little time. */
 const SEEDS: Readonly<Record<string, number>> = {
@@ -65,11 +66,8 @@ export function ciRuns(): Run[] {
   });
 }
 
-/** Half of the runs of each profile; with `run-tests.js --sample`, as on CI's second version of Node, the other half. */
-export function ownRuns(): Run[] {
-  const isSample = process.env['TEST_SAMPLE'] === '1';
-  return ciRuns().filter(({ seed }) => seed % 2 === (isSample ? 0 : 1));
-}
+/** Half of the runs of each profile. */
+export const ownRuns = (): Run[] => ciRuns().filter(({ seed }) => isOwn(seed));
 
 /** Every SHARES-th run, from number `share` on: of each profile about as many in each share. */
 export function testShare(t: Test, share: number): void {
