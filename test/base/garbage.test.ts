@@ -4,8 +4,8 @@ import { garbageCollector } from '../../lib/base/garbage.js';
 
 const BYTES = 64 * 1024 * 1024;
 
-/** The memory is given back by another thread, which may have to wait for a processor. */
-const ROUNDS_MAX = 1000;
+/** The memory is given back by another thread, which may have to wait for a processor; V8 collects by itself after 8 seconds. */
+const ROUNDS_MAX = 200;
 const ROUND_MS = 10;
 
 const arrayBuffers = (): number => process.memoryUsage().arrayBuffers;
