@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
  */
 const RANGE = { first: 10_000, count: 22_000 };
 
-async function isFree(port: number): Promise<boolean> {
+export async function isFree(port: number): Promise<boolean> {
   const server = createServer();
   try {
     server.listen(port, '127.0.0.1');
@@ -20,12 +20,17 @@ async function isFree(port: number): Promise<boolean> {
   }
 }
 
-/** Ports of this machine that nobody listens on. */
-export async function freePorts(count: number): Promise<number[]> {
+export const anyPort = (): number => RANGE.first + Math.floor(Math.random() * RANGE.count);
+
+/** Ports of this machine that nobody listens on, of those that `mayTake` says. */
+export async function freePorts(
+  count: number,
+  mayTake: (port: number) => boolean = () => true,
+): Promise<number[]> {
   const ports = new Set<number>();
   while (ports.size < count) {
-    const port = RANGE.first + Math.floor(Math.random() * RANGE.count);
-    if (!ports.has(port) && (await isFree(port))) ports.add(port);
+    const port = anyPort();
+    if (mayTake(port) && !ports.has(port) && (await isFree(port))) ports.add(port);
   }
   return [...ports];
 }

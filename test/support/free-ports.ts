@@ -1,11 +1,5 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { freePorts as anyFreePorts, anyPort, isFree } from '../../lib/demo/ports.js';
 
-/**
- * Below the range from which systems take the ports of outgoing connections: a port whose node is dead must stay free
- * until it is started again, and a dial to it must not meet itself.
- */
-const RANGE = { first: 10_000, count: 22_000 };
 /** Ports of a block go to one test file. A block and the one 10000 above, where bus ports are, go to the same one. */
 const BLOCK = 16;
 /** So many test files run at a time at most (`run-tests.js`). */
@@ -17,30 +11,8 @@ const SLOT = Number(process.env['TEST_SLOT'] ?? 0);
  */
 const isOwn = (port: number): boolean => Math.floor(port / BLOCK) % SLOTS === SLOT;
 
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  try {
-    server.listen(port, '127.0.0.1');
-    await once(server, 'listening');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    server.close();
-  }
-}
-
-const anyPort = (): number => RANGE.first + Math.floor(Math.random() * RANGE.count);
-
-/** Ports of this machine that nobody listens on. */
-export async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = anyPort();
-    if (isOwn(port) && !ports.has(port) && (await isFree(port))) ports.add(port);
-  }
-  return [...ports];
-}
+/** Ports of this machine that nobody listens on, and no other test file takes. */
+export const freePorts = (count: number): Promise<number[]> => anyFreePorts(count, isOwn);
 
 /** The first of `count` ports in a row that are free, with the bus ports 10000 above; at most BLOCK. */
 export async function freeRow(count: number): Promise<number> {
