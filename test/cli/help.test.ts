@@ -71,6 +71,9 @@ t.test('zsh and fish are told of every command and option, too', async (t) => {
       }
     }
   }
+  const bash = tandis(t, 'completion', 'bash');
+  t.equal(await bash.ended, 0);
+  t.equal(bash.out, completionScript(program, 'bash'));
   const run = tandis(t, 'completion', 'tcsh');
   t.equal(await run.ended, 2);
   t.match(run.err, /^tandis: .*Allowed choices are bash, zsh, fish\.\n$/);
