@@ -6,10 +6,12 @@ import { isErrorReply, isZero } from './blocking-forms.js';
 import type { ClientSession } from './client-session.js';
 import { Deadlines } from './deadlines.js';
 import type { PauseGate } from './pause-gate.js';
+import type { ContextParts } from './running-command.js';
 import type { NodeServices } from './services.js';
+import type { SlowLog } from './slow-log.js';
 import type { CommandSpec } from './spec.js';
 import { type CommandTable, keyIndexes } from './table.js';
-import { Stage, Waiter, type WaiterHost, type WaitLine } from './waiter.js';
+import { type BlockedClient, Stage, Waiter, type WaiterHost, type WaitLine } from './waiter.js';
 
 /** Places in lines, one for each key of each client that waits; more are refused. */
 const PLACES_MAX = 100_000;
@@ -46,21 +48,24 @@ export class Blocking implements AwaitedKeysListener, WaiterHost {
   readonly #router: Router;
   readonly #services: NodeServices;
   readonly #gate: PauseGate;
+  readonly #slowLog: SlowLog;
   readonly #deadlines: Deadlines;
   readonly #lines = new Map<string, WaitLine>();
   /** Waiters that go on with their attempt, lines whose first tries: each once, in order. */
   readonly #due = new Set<Waiter | WaitLine>();
   #places = 0;
-  #attempts = 0;
+  /** Those under way: the commands that are tried, and for whom. */
+  readonly #attempts = new Map<Request, Waiter>();
   #room = 0;
   #isRunning = false;
   #isPolling = false;
 
-  constructor(table: CommandTable, router: Router, services: NodeServices, gate: PauseGate) {
+  constructor({ table, router, services }: ContextParts, gate: PauseGate, slowLog: SlowLog) {
     this.#table = table;
     this.#router = router;
     this.#services = services;
     this.#gate = gate;
+    this.#slowLog = slowLog;
     this.#deadlines = new Deadlines(services);
     gate.ended = () => this.#wantRun();
     router.keyWaits.listener = this;
@@ -68,6 +73,11 @@ export class Blocking implements AwaitedKeysListener, WaiterHost {
 
   get isDue(): boolean {
     return this.#due.size > 0;
+  }
+
+  /** Whose attempt a command is; null for any other. */
+  waiterOf(request: Request): BlockedClient | null {
+    return this.#attempts.get(request) ?? null;
   }
 
   /** `request` owns its bytes, and was found in order; `timeoutMs` 0 is for ever. */
@@ -82,6 +92,7 @@ export class Blocking implements AwaitedKeysListener, WaiterHost {
     const waiter = new Waiter(this, {
       client,
       request,
+      spec,
       form,
       keys: keyIndexes(spec, request, 0).slice(0, form.keysMax),
       db: client.db,
@@ -90,6 +101,7 @@ export class Blocking implements AwaitedKeysListener, WaiterHost {
       deadline: timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.#services.now() + timeoutMs,
     });
     client.blocked = waiter;
+    spec.use.begin();
     this.#prepare(waiter, waiter.keys[0]!, null);
     this.run();
   }
@@ -100,7 +112,7 @@ export class Blocking implements AwaitedKeysListener, WaiterHost {
     this.#isRunning = true;
     this.#room = ATTEMPTS_PER_TURN;
     for (const one of this.#due) {
-      if (this.#room <= 0 || this.#attempts >= ATTEMPTS_MAX) break;
+      if (this.#room <= 0 || this.#attempts.size >= ATTEMPTS_MAX) break;
       if (one instanceof Waiter) {
         this.#due.delete(one);
         this.#submit(one);
@@ -111,7 +123,7 @@ export class Blocking implements AwaitedKeysListener, WaiterHost {
       }
     }
     this.#isRunning = false;
-    const isHeldUp = this.#attempts >= ATTEMPTS_MAX || this.#gate.stops(true);
+    const isHeldUp = this.#attempts.size >= ATTEMPTS_MAX || this.#gate.stops(true);
     if (this.#due.size > 0 && !isHeldUp) this.#router.keyWaits.wantStep();
   }
 
@@ -183,7 +195,8 @@ export class Blocking implements AwaitedKeysListener, WaiterHost {
     const attempt = isTake ? form.attempt(request, key) : form.look(request, key)!;
     const traits = this.#table.find(attempt)!;
     const keys = keyIndexes(traits, attempt, 0);
-    this.#attempts++;
+    waiter.attempt = attempt;
+    this.#attempts.set(attempt, waiter);
     this.#room--;
     const { client: origin } = waiter;
     this.#router.submit({
@@ -199,7 +212,7 @@ export class Blocking implements AwaitedKeysListener, WaiterHost {
   }
 
   replied(waiter: Waiter, reply: Buffer): void {
-    this.#attempts--;
+    this.#attempts.delete(waiter.attempt!);
     const { stage } = waiter;
     if (waiter.isOver) this.#tried(waiter, true);
     else if (isErrorReply(reply)) this.#failed(waiter, reply);
@@ -240,6 +253,8 @@ export class Blocking implements AwaitedKeysListener, WaiterHost {
   }
 
   #answer(waiter: Waiter, reply: Buffer): void {
+    waiter.spec.use.took(waiter.ranMs);
+    this.#slowLog.note(waiter.request, waiter.spec, waiter.ranMs, waiter.client);
     this.#tried(waiter, true);
     this.#finish(waiter, reply);
   }

@@ -65,7 +65,7 @@ export class Dispatcher implements Executor, StepCommands {
       parts.services.statistics.commands.set(spec.name, spec.use);
     this.#gate = new PauseGate(parts.services);
     this.#context = new RunningCommand(parts, this.#gate, this);
-    this.#blocking = new Blocking(parts.table, parts.router, parts.services, this.#gate);
+    this.#blocking = new Blocking(parts, this.#gate, this.slowLog);
     this.#errors = new ErrorReplies(parts.services.statistics);
     this.#refusals = new Refusals(parts.table, parts.router, parts.services);
     this.#queueing = new Queueing(parts.barrier, parts.services, this.#errors);
@@ -147,8 +147,10 @@ export class Dispatcher implements Executor, StepCommands {
       this.#errors.refuse(reply, Errors.outOfMemory, spec);
       return;
     }
-    context.run(request, spec, reply);
-    this.#errors.note(reply, start, spec);
+    const waiter = this.#blocking.waiterOf(request);
+    if (waiter === null) context.run(request, spec, reply);
+    else context.attempt(request, spec, reply, waiter);
+    this.#errors.note(reply, start, waiter?.spec ?? spec);
   }
 
   get slowLog(): SlowLog {

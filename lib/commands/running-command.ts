@@ -15,6 +15,11 @@ import type { NodeServices } from './services.js';
 import { SlowLog } from './slow-log.js';
 import type { CommandContext, CommandSpec, StepCommands } from './spec.js';
 import { type CommandTable, keyCount, keyIndex } from './table.js';
+import type { BlockedClient } from './waiter.js';
+
+/** Commands of other nodes come on behalf of what is none of this node's clients. */
+const clientOf = (origin: object | null): ClientSession | null =>
+  origin !== null && 'localAddress' in origin ? (origin as ClientSession) : null;
 
 const OK = Buffer.from('+OK\r\n', 'latin1');
 
@@ -52,7 +57,7 @@ export class RunningCommand implements CommandContext {
     this.keyspace = parts.keyspace;
     this.services = parts.services;
     this.table = parts.table;
-    this.slowLog = new SlowLog(parts.services.config);
+    this.slowLog = new SlowLog(parts.services.config, () => parts.services.now());
     this.#router = parts.router;
     this.#gate = gate;
   }
@@ -144,9 +149,9 @@ export class RunningCommand implements CommandContext {
 
   /** Runs the handler, counts it, and keeps what took long. */
   run(request: Request, spec: CommandSpec, reply: ReplyWriter): void {
-    const { slowLog, session, hotKeys } = this;
-    // Those that need no authentication may bring a password; a step is kept as a whole.
-    const mayBeSlow = !spec.noAuth && !this.isInStep && slowLog.times(spec.isQuick);
+    const { slowLog, hotKeys } = this;
+    // A step is kept as a whole.
+    const mayBeSlow = !this.isInStep && slowLog.times(spec);
     const isSampled = spec.use.begin();
     if (!isSampled && !mayBeSlow) {
       spec.run!(this, request, reply);
@@ -160,7 +165,13 @@ export class RunningCommand implements CommandContext {
     spec.run!(this, request, reply);
     const tookMs = performance.now() - before;
     spec.use.took(tookMs);
-    if (!mayBeSlow) return;
-    slowLog.note(request, tookMs, this.services, session?.address ?? '', session?.name ?? '');
+    if (mayBeSlow) slowLog.note(request, spec, tookMs, this.session ?? clientOf(this.origin));
+  }
+
+  /** Runs a command in the place of the one that `waiter` waits with, which is what is counted and kept. */
+  attempt(request: Request, spec: CommandSpec, reply: ReplyWriter, waiter: BlockedClient): void {
+    const before = performance.now();
+    spec.run!(this, request, reply);
+    waiter.ranMs += performance.now() - before;
   }
 }

@@ -1,7 +1,8 @@
 import type { Config } from '../base/config.js';
 import { isOptionName, type OptionName, optionFacts } from '../base/options.js';
 import type { Request } from '../protocol/request.js';
-import type { NodeServices } from './services.js';
+import type { ClientSession } from './client-session.js';
+import type { CommandSpec } from './spec.js';
 
 /** Arguments of a command that are kept, and bytes of each. */
 const ARGUMENTS_MAX = 32;
@@ -26,8 +27,11 @@ export class SlowLog {
   #threshold = -1;
   #lengthMax = 0;
   #nextId = 0;
+  readonly #now: () => number;
 
-  constructor(config: Config) {
+  /** `now`: Unix milliseconds. */
+  constructor(config: Config, now: () => number) {
+    this.#now = now;
     config.watch(['slowlog-log-slower-than', 'slowlog-max-len'], () => {
       this.#threshold = config.get('slowlog-log-slower-than');
       this.#lengthMax = config.get('slowlog-max-len');
@@ -35,29 +39,28 @@ export class SlowLog {
     });
   }
 
-  /** Whether to time a command; one that is `quick` takes no longer than any other of its kind. */
-  times(isQuick: boolean): boolean {
-    if (this.#threshold < 0) return false;
+  /** Whether to time a command: not one that may bring a password, nor one that takes no longer than any other of its kind. */
+  times({ noAuth, isQuick }: CommandSpec): boolean {
+    if (noAuth || this.#threshold < 0) return false;
     return !isQuick || this.#threshold < TIME_ALL_BELOW_MICROSECONDS;
   }
 
-  /** A command of this client took so long. */
+  /** A command took so long. `client` null: that of another node. */
   note(
     request: Request,
+    spec: CommandSpec,
     milliseconds: number,
-    services: NodeServices,
-    address: string,
-    name: string,
+    client: Pick<ClientSession, 'address' | 'name'> | null,
   ): void {
     const microseconds = Math.round(milliseconds * 1000);
-    if (microseconds < this.#threshold || this.#lengthMax === 0) return;
+    if (microseconds < this.#threshold || this.#lengthMax === 0 || !this.times(spec)) return;
     this.entries.unshift({
       id: this.#nextId++,
-      at: Math.floor(services.now() / 1000),
+      at: Math.floor(this.#now() / 1000),
       microseconds,
       args: keptArguments(request),
-      address,
-      name,
+      address: client?.address ?? '',
+      name: client?.name ?? '',
     });
     this.entries.length = Math.min(this.entries.length, this.#lengthMax);
   }

@@ -4,12 +4,16 @@ import type { Request } from '../protocol/request.js';
 import type { BlockingForm } from './blocking-forms.js';
 import type { ClientSession } from './client-session.js';
 import type { Expiring } from './deadlines.js';
+import type { CommandSpec } from './spec.js';
 
 /** A client whose command waits, as its connection and CLIENT UNBLOCK see it. */
 export interface BlockedClient {
   /** Where its reply goes, and which one it is there. */
   readonly sink: ReplySink;
   readonly token: number;
+  readonly spec: CommandSpec;
+  /** How long its attempts have run at this node, milliseconds. */
+  ranMs: number;
   /** It has looked in vain, and waits: CLIENT LIST and INFO count it. */
   readonly isBlocked: boolean;
   /** An attempt of it is under way, and may bring something. */
@@ -61,6 +65,7 @@ export interface WaiterHost {
 export class Waiter implements ReplySink, BlockedClient, Expiring {
   readonly client: ClientSession;
   readonly request: Request;
+  readonly spec: CommandSpec;
   readonly form: BlockingForm;
   /** Arguments that are keys it takes from. */
   readonly keys: readonly number[];
@@ -73,6 +78,9 @@ export class Waiter implements ReplySink, BlockedClient, Expiring {
   readonly deadline: number;
   /** Lines it stands in, each with the argument that is the key; none before it has looked in vain. */
   readonly lines = new Map<WaitLine, number>();
+  /** The command that is tried in its place, last or now; null before the first. */
+  attempt: Request | null = null;
+  ranMs = 0;
   isBlocked = false;
   isOver = false;
   stage: Stage = Stage.None;
@@ -88,12 +96,22 @@ export class Waiter implements ReplySink, BlockedClient, Expiring {
     host: WaiterHost,
     given: Pick<
       Waiter,
-      'client' | 'request' | 'form' | 'keys' | 'db' | 'proto' | 'sink' | 'token' | 'deadline'
+      | 'client'
+      | 'request'
+      | 'spec'
+      | 'form'
+      | 'keys'
+      | 'db'
+      | 'proto'
+      | 'sink'
+      | 'token'
+      | 'deadline'
     >,
   ) {
     this.#host = host;
     this.client = given.client;
     this.request = given.request;
+    this.spec = given.spec;
     this.form = given.form;
     this.keys = given.keys;
     this.db = given.db;

@@ -1,10 +1,10 @@
 import { seededRandom } from '../store/seeded-random.js';
 import type { Target } from './differential-targets.js';
 import { type Answer, END_TRANSACTION, isSame, isSameExec, Queue } from './equal-replies.js';
-import { RandomBits } from './random-bits.js';
+import { BIT_KEYS, RandomBits } from './random-bits.js';
 import { RandomCollections } from './random-collections.js';
 import { KEYS, RandomCommands } from './random-commands.js';
-import { RandomGeo } from './random-geo.js';
+import { GEO_KEYS, RandomGeo } from './random-geo.js';
 import { RandomScripts } from './random-scripts.js';
 import { type Commands, OTHER_CLIENT, RandomTransactions } from './random-transactions.js';
 
@@ -59,20 +59,28 @@ const anyCommands: Draw = (seed, tandis) => {
 /** Each seed draws from some of the families, so that keys of one type live for a while. */
 const collections: Draw = (seed) =>
   new RandomCollections(seededRandom(seed), FAMILIES[seed % FAMILIES.length]!);
-/** Transactions over either. */
-const transactions: Draw = (seed, tandis) => {
-  const { pipeline = 1, turns = false } = tandis;
-  const inner = (seed % 2 === 0 ? anyCommands : collections)(seed, tandis);
-  const mix = { others: pipeline === 1, selects: !turns };
-  return new RandomTransactions(seededRandom(seed + 1), inner, KEYS.slice(0, 5), mix);
-};
 const FAMILIES = ['z', 'zs', 'l', 'hsz', 's', 'lhsz', 'h', 'z'];
 const bits: Draw = (seed) => new RandomBits(seededRandom(seed));
 const geo: Draw = (seed) => new RandomGeo(seededRandom(seed));
-/** Scripts over any commands, or over collections. */
+
+/** What runs within transactions and scripts, and some of its keys. As many as no number of seeds in a row divides. */
+const INNER: readonly (readonly [Draw, readonly string[]])[] = [
+  [collections, KEYS.slice(0, 5)],
+  [anyCommands, KEYS.slice(0, 5)],
+  [geo, GEO_KEYS],
+  [bits, BIT_KEYS],
+  [anyCommands, KEYS.slice(0, 5)],
+];
+
+const transactions: Draw = (seed, tandis) => {
+  const { pipeline = 1, turns = false } = tandis;
+  const [draw, keys] = INNER[seed % INNER.length]!;
+  const mix = { others: pipeline === 1, selects: !turns };
+  return new RandomTransactions(seededRandom(seed + 1), draw(seed, tandis), keys, mix);
+};
 const scripts: Draw = (seed, tandis) => {
-  const inner = (seed % 2 === 0 ? collections : anyCommands)(seed, tandis);
-  return new RandomScripts(seededRandom(seed + 1), inner);
+  const [draw] = INNER[seed % INNER.length]!;
+  return new RandomScripts(seededRandom(seed + 1), draw(seed, tandis));
 };
 
 /** What is drawn, and by how many seeds in a row: half of them in RESP2, half in RESP3. */
@@ -82,7 +90,7 @@ const DRAWS: Readonly<Record<string, readonly [Draw, number]>> = {
   bits: [bits, 2],
   geo: [geo, 2],
   transactions: [transactions, 4],
-  scripts: [scripts, 2],
+  scripts: [scripts, 4],
 };
 
 export const FAMILY_NAMES: readonly string[] = Object.keys(DRAWS);

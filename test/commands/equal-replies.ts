@@ -79,7 +79,7 @@ export function isSame(command: readonly string[], ours: Answer, theirs: Answer)
     return isSameCursor && isSameInAnyOrder(itemsOf(ourItems), itemsOf(theirItems), scanned);
   }
   if (RANDOM.includes(name)) return isSameShape(a, b);
-  if (name.startsWith('GEO') || command.includes(DISTANCES_KEY)) return areSameDistances(a, b);
+  if (hasDistances(name, command)) return areSameDistances(a, b);
   switch (name) {
     case 'KEYS':
       return String(sorted(itemsOf(a))) === String(sorted(itemsOf(b)));
@@ -128,6 +128,12 @@ function isSameShape(a: Reply, b: Reply): boolean {
   if (a.type !== b.type || ours.length !== theirs.length) return false;
   if (a.type === '-' && textOf(a) !== textOf(b)) return false;
   return ours.every((item, i) => isSameShape(item, theirs[i]!));
+}
+
+/** Whether the reply may tell of distances; that of a script wherever it names a command of these. */
+function hasDistances(name: string, command: readonly string[]): boolean {
+  if (name.startsWith('GEO') || command.includes(DISTANCES_KEY)) return true;
+  return name.startsWith('EVAL') && /GEO|distances/.test(command[1]!);
 }
 
 /** As Redis shows a distance. */

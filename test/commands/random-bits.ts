@@ -2,7 +2,7 @@ type Random = () => number;
 type Generator = () => string[];
 
 /** Few keys, some with one hash tag. */
-const KEYS = ['a', 'b', '{t}1', '{t}2', 'wide'];
+export const BIT_KEYS = ['a', 'b', '{t}1', '{t}2', 'wide'];
 const TEXTS = [
   '',
   '\xff',
@@ -83,7 +83,7 @@ export class RandomBits {
   }
 
   #below = (limit: number): number => Math.floor(this.#random() * limit);
-  #key = (): string => this.#pick(KEYS);
+  #key = (): string => this.#pick(BIT_KEYS);
   #offset = (): string => {
     if (this.#chance(0.03)) return this.#pick(OFFSETS);
     return String(this.#below(this.#chance(0.1) ? 20_000 : 200));

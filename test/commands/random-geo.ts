@@ -4,7 +4,7 @@ type Random = () => number;
 type Generator = () => string[];
 
 /** Sorted sets of positions, in which no two members have the same one: Redis leaves open which of two is the nearer one. */
-const KEYS = ['g', '{t}1', '{t}2', 'big'];
+export const GEO_KEYS = ['g', '{t}1', '{t}2', 'big'];
 /** Where distances are stored: their last bit is that of the C library's sine. */
 export const DISTANCES_KEY = 'distances';
 /** Has the scores that no position has; one member, as many of them are read as the same position. */
@@ -128,7 +128,7 @@ export class RandomGeo implements Commands {
     return this.#some(each, this.#chance(0.2) ? BULK_MAX : 6);
   }
 
-  #key = (): string => this.#pick(KEYS);
+  #key = (): string => this.#pick(GEO_KEYS);
   #unit = (): string => (this.#chance(0.03) ? this.#pick(['x', '', 'kms']) : this.#pick(UNITS));
   #size = (): string => {
     if (this.#chance(0.03)) return this.#pick(BAD_SIZES);

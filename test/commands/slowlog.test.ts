@@ -31,3 +31,24 @@ t.test('SLOWLOG keeps what takes long, latest first, and no more than it may', (
   );
   t.end();
 });
+
+t.test('SLOWLOG and INFO show what a client has sent, also where it had to wait', (t) => {
+  const node = new TestNode();
+  const client = node.connect();
+  const other = node.connect();
+  node.run(client, 'CONFIG', 'SET', 'slowlog-log-slower-than', '0');
+  node.run(client, 'BLPOP', 'list', '0');
+  t.notMatch(node.run(other, 'SLOWLOG', 'GET'), /LPOP/, 'not before it has been served');
+  node.run(other, 'RPUSH', 'list', 'a', 'b');
+  t.match(client.replies(), /\$4\r\nlist\r\n\$1\r\na\r\n/);
+  node.run(client, 'BRPOP', 'list', '0');
+  const slow = node.run(other, 'SLOWLOG', 'GET');
+  t.match(slow, /\*3\r\n\$5\r\nBLPOP\r\n\$4\r\nlist\r\n\$1\r\n0\r\n/);
+  t.match(slow, 'BRPOP');
+  t.notMatch(slow, /\$4\r\n[LR]POP\r\n/);
+  const used = node.run(other, 'INFO', 'commandstats');
+  t.match(used, /cmdstat_blpop:calls=1,/);
+  t.match(used, /cmdstat_brpop:calls=1,/);
+  t.notMatch(used, /cmdstat_[lr]pop:/);
+  t.end();
+});

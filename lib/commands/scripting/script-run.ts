@@ -20,6 +20,9 @@ import { writeValue } from './script-values.js';
 /** Milliseconds after which a script is ended, whatever it has done. */
 const SCRIPT_MS_MAX = 60_000;
 
+/** What read-only scripts may not call either: Redis may tell its replicas of these. */
+const MAY_REPLICATE: readonly string[] = ['pfcount', 'publish', 'spublish'];
+
 /** What a script works with. */
 export interface ScriptParts {
   readonly engine: ScriptEngine;
@@ -243,7 +246,7 @@ export class ScriptRun implements Step, RunningScript {
     const forbidden = this.#forbidden(spec, request);
     if (forbidden !== null) return forbidden;
     if (spec.queueMode === QueueMode.NotAlone) return notInScript(spec.name);
-    if ((readOnly || this.#script!.noWrites) && spec.write)
+    if ((readOnly || this.#script!.noWrites) && (spec.write || MAY_REPLICATE.includes(spec.name)))
       return 'ERR Write commands are not allowed from read-only scripts.';
     return this.#isDeclared(spec, request) ? null : Errors.notDeclared;
   }
