@@ -195,7 +195,7 @@ function specOf(
     isQuick: flags.includes('fast') || name === 'set',
     keyDatabases: entry?.keyDatabases ?? null,
     movableKey: entry?.movableKey ?? null,
-    queueMode: entry?.queueMode ?? queueModeOf(facts, flags),
+    queueMode: entry?.queueMode ?? queueModeOf(name, facts, flags),
     blocking: entry?.blocking ?? null,
     loading: flags.includes('loading'),
     noAuth: flags.includes('no_auth'),
@@ -206,10 +206,14 @@ function specOf(
   };
 }
 
-function queueModeOf({ categories, keySpecs }: CommandFacts, flags: readonly string[]): QueueMode {
+function queueModeOf(
+  name: string,
+  { categories, keySpecs }: CommandFacts,
+  flags: readonly string[],
+): QueueMode {
   if (flags.includes('no_multi')) return QueueMode.NotAllowed;
   const isAboutAllKeys = keySpecs === undefined && categories.split(' ').includes('keyspace');
-  return isAboutAllKeys ? QueueMode.NotAlone : QueueMode.Queue;
+  return isAboutAllKeys && name !== 'object|help' ? QueueMode.NotAlone : QueueMode.Queue;
 }
 
 /** The one range that covers all key specs that are one, as COMMAND shows it, and the keys that are counted. */

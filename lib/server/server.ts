@@ -170,6 +170,7 @@ export class TandisServer {
     const ports = await this.#listen();
     // No socket event comes before this turn ends, so that none finds a part missing.
     const services = this.#compose(ports);
+    services.scripts.prepare();
     const own = { config: this.#config, logger: this.#logger, store: this.#store };
     const parts = { ...own, node: this.#node, beginTurn: () => this.#beginTurn() };
     this.#snapshots = new SnapshotKeeper(parts, snapshot);
