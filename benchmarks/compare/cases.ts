@@ -270,6 +270,15 @@ export const CASES: readonly Case[] = [
     subjects: onTwo('none'),
   },
   {
+    name: 'memory-hashes',
+    title: 'resident memory of sessions that are hashes of ten fields, one node alone',
+    kind: 'memory',
+    workload: 'fill-fields',
+    depth: 16,
+    ratePerSecond: 0,
+    subjects: alone(),
+  },
+  {
     name: 'wear',
     title: 'memory and longest pause: 2 million sessions loaded, updated, shrunk',
     kind: 'wear',

@@ -151,6 +151,7 @@ export function specFor(
 const FILLS: Readonly<Partial<Record<WorkloadName, FillName>>> = {
   session: 'fill-sessions',
   hash: 'fill-hashes',
+  'fill-fields': 'fill-fields',
 };
 
 /** The spec that writes all keys of a case once. */

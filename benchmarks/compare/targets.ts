@@ -55,6 +55,7 @@ export const TARGETS: readonly Target[] = [
   least('GET, 16 deep, to Valkey', 'get-16', 'valkey alone', 1.3),
   most('p99.9, session traffic, 2 million', 'session-1-large', ALONE, 'p999Us', 1.0),
   most('p99.9, session traffic, 2 million, 16 deep', 'session-16-large', ALONE, 'p999Us', 1.0),
+  most('memory of hashes of ten fields', 'memory-hashes', ALONE, 'residentPerLiveByte', 1.2),
   most('resident per live byte, fresh', 'wear', null, 'fresh', 1.12),
   most('resident per live byte, ten rounds', 'wear', null, 'updated', 1.1),
   most('resident per live byte, all to 300 bytes', 'wear', null, 'shrunk', 1.5),

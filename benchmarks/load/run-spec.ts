@@ -11,7 +11,13 @@ export type Waits = 'none' | 'each' | 'batch';
  * until the time is up.
  */
 export type WorkloadName = FillName | 'set' | 'get' | 'session' | 'hash' | 'mixed' | 'unknown';
-export type FillName = 'fill' | 'fill-sessions' | 'fill-hashes' | 'update' | 'delete';
+export type FillName =
+  | 'fill'
+  | 'fill-sessions'
+  | 'fill-hashes'
+  | 'fill-fields'
+  | 'update'
+  | 'delete';
 
 /** Replies that say "not there" are no failure of these. */
 export const MAY_MISS: ReadonlySet<WorkloadName> = new Set(['mixed', 'unknown']);

@@ -109,6 +109,8 @@ function fillCommands(
       return sessionValues(random).map((value) => setCommand(spec, value));
     case 'fill-hashes':
       return [hashOf(printableText(spec.valueBytes, random))];
+    case 'fill-fields':
+      return [fieldsOf(spec.valueBytes, random)];
     case 'delete':
       return [encode('DEL', EMPTY_KEY)];
   }
@@ -138,6 +140,18 @@ const ATTRIBUTE = 'sessionAttr:user';
 
 const hashOf = (value: string): string =>
   encode('HSET', EMPTY_KEY, ...TIMES, ...ACCESSED, ATTRIBUTE, value);
+
+/** Fields of a hash of many small ones. */
+const FIELDS = 10;
+
+/** Ten fields whose names and values have so many bytes together. */
+function fieldsOf(bytes: number, random: () => number): string {
+  const fields = Array.from({ length: FIELDS }, (_, i) => {
+    const name = `field${i}`;
+    return [name, printableText(bytes / FIELDS - name.length, random)];
+  });
+  return encode('HSET', EMPTY_KEY, ...fields.flat());
+}
 
 /** As Spring Session keeps them: the whole is read, what has changed is written, and the expiry each time. */
 function hashes(spec: RunSpec, random: () => number): SessionCommands {

@@ -6,6 +6,7 @@ import { KeyedRecords, RecordKind } from '../store/collections/keyed-records.js'
 import { EMPTY_LIST, ListValue } from '../store/collections/list-value.js';
 import { type Ref, ValueType } from '../store/entry.js';
 import { integerOrReply } from './arguments.js';
+import { ElementBytes } from './element-bytes.js';
 import { Errors } from './errors.js';
 import { findForRead } from './lookup.js';
 import { OpenSortedSet } from './open-sorted-set.js';
@@ -105,32 +106,47 @@ function optionsOrReply(
   return options;
 }
 
-/** The elements of a value in their order; of a sorted set from the highest score down where `isDescending`. */
-function elementsOf(context: CommandContext, ref: Ref, isDescending: boolean): Buffer[] {
-  const elements: Buffer[] = [];
-  const add = (buffer: Buffer, start: number, end: number): void => {
-    elements.push(Buffer.from(buffer.subarray(start, end)));
-  };
+/** Of the elements of a value in their order, `count` from `from` on, or what there is of these. */
+interface Span {
+  readonly from: number;
+  readonly count: number;
+}
+
+/** Those elements of a value that `spanOf` its number of elements says. */
+function elementsOf(
+  context: CommandContext,
+  ref: Ref,
+  spanOf: (count: number) => Span,
+): ElementBytes {
+  const elements = new ElementBytes();
   value.openForRead(context, ref);
   const type = context.keyspace.typeOf(ref);
   if (type === ValueType.List) {
     list.open(value);
-    list.rewind();
-    while (list.next()) add(list.buffer, list.elementStart, list.elementEnd);
+    const { from, count } = spanOf(list.count);
+    if (count === 0) return elements;
+    list.seek(from);
+    do elements.add(list.buffer, list.elementStart, list.elementEnd);
+    while (elements.count < count && list.next());
   } else if (type === ValueType.Set) {
     members.open(value);
+    const { from, count } = spanOf(members.count);
     members.rewind();
-    while (members.next()) add(members.buffer, members.keyStart, members.keyEnd);
+    for (let i = 0; i < from + count; i++) {
+      members.next();
+      if (i >= from) elements.add(members.buffer, members.keyStart, members.keyEnd);
+    }
   } else {
     const scored = sorted.open(value);
-    scored.seek(0);
-    for (let rank = 0; rank < scored.count; rank++) {
-      add(scored.buffer, scored.keyStart, scored.keyEnd);
+    const { from, count } = spanOf(scored.count);
+    if (count === 0) return elements;
+    scored.seek(from);
+    for (let i = 0; i < count; i++) {
+      elements.add(scored.buffer, scored.keyStart, scored.keyEnd);
       scored.step(1);
     }
   }
-  // A list goes the same way.
-  return isDescending && type !== ValueType.Set ? elements.reverse() : elements;
+  return elements;
 }
 
 /** What a pattern stands for: the element itself, the string of the key that it makes, or a field of its hash. */
@@ -159,43 +175,96 @@ function lookUp(context: CommandContext, pattern: Buffer, element: Buffer): Buff
   return Buffer.from(fields.buffer.subarray(fields.valueStart, fields.valueEnd));
 }
 
-/** An element, and what it is sorted by: a number, or bytes, null for none. */
-interface Weighed {
-  readonly element: Buffer;
-  readonly weight: number;
-  readonly text: Buffer | null;
-}
-
-/** Null where a weight is no number. */
-function weigh(
-  context: CommandContext,
-  elements: readonly Buffer[],
-  { by, isAlpha }: SortOptions,
-): Weighed[] | null {
-  const weighed: Weighed[] = [];
-  for (const element of elements) {
-    const text = by === null ? element : lookUp(context, by, element);
-    const isNumber = !isAlpha && text !== null;
-    const weight = isNumber ? weightOf(text) : 0;
-    if (Number.isNaN(weight)) return null;
-    weighed.push({ element, weight, text });
-  }
-  return weighed;
-}
-
 /** As strtod reads it: nothing is 0. */
-const weightOf = (text: Buffer): number =>
-  text.length === 0 ? 0 : parseDouble(text, 0, text.length);
+const weightOf = (text: Buffer, start: number, end: number): number =>
+  start === end ? 0 : parseDouble(text, start, end);
 
-function compare(a: Weighed, b: Weighed, { isAlpha, by }: SortOptions): number {
-  if (!isAlpha) {
-    if (a.weight !== b.weight) return a.weight < b.weight ? -1 : 1;
-    return a.element.compare(b.element);
+/** What elements are sorted by as numbers; null where one is none. */
+function weightsOf(
+  context: CommandContext,
+  elements: ElementBytes,
+  by: Buffer | null,
+): Float64Array | null {
+  const weights = new Float64Array(elements.count);
+  for (let i = 0; i < weights.length; i++) {
+    let weight = 0;
+    if (by === null) weight = weightOf(elements.buffer, elements.start(i), elements.end(i));
+    else {
+      const text = lookUp(context, by, elements.at(i));
+      if (text !== null) weight = weightOf(text, 0, text.length);
+    }
+    if (Number.isNaN(weight)) return null;
+    weights[i] = weight;
   }
-  if (by === null) return a.element.compare(b.element);
-  if (a.text === null || b.text === null) return Number(a.text !== null) - Number(b.text !== null);
-  return a.text.compare(b.text);
+  return weights;
 }
+
+/** Texts that elements are sorted by; those that have none come first. */
+function compareTexts(a: Buffer | null, b: Buffer | null): number {
+  if (a === null || b === null) return Number(a !== null) - Number(b !== null);
+  return a.compare(b);
+}
+
+type Compare = (a: number, b: number) => number;
+
+/** How the elements that these numbers name are compared; null where they are to be numbers and are none. */
+function comparison(
+  context: CommandContext,
+  elements: ElementBytes,
+  { by, isAlpha }: SortOptions,
+): Compare | null {
+  if (isAlpha) {
+    if (by === null) return (a, b) => elements.compare(a, b);
+    const texts = Array.from({ length: elements.count }, (_, i) =>
+      lookUp(context, by, elements.at(i)),
+    );
+    return (a, b) => compareTexts(texts[a]!, texts[b]!);
+  }
+  const weights = weightsOf(context, elements, by);
+  if (weights === null) return null;
+  return (a, b) => {
+    const x = weights[a]!;
+    const y = weights[b]!;
+    if (x === y) return elements.compare(a, b);
+    return x < y ? -1 : 1;
+  };
+}
+
+/** What LIMIT leaves of so many elements. */
+function limited({ start, count }: SortOptions, length: number): Span {
+  const from = Math.min(Math.max(start, 0), length);
+  return { from, count: count < 0 ? length - from : Math.min(count, length - from) };
+}
+
+/** A value's elements, and the numbers of those that are asked for, in order. */
+interface Chosen {
+  readonly elements: ElementBytes;
+  readonly order: Uint32Array;
+}
+
+/** An error text where they are to be numbers and are none. */
+function chosenOf(context: CommandContext, ref: Ref, options: SortOptions): Chosen | string {
+  const { isDescending } = options;
+  if (options.by !== null && !options.by.includes(STAR)) {
+    // From the highest score, or a list's end, down; a set has no order.
+    const isReversed = isDescending && context.keyspace.typeOf(ref) !== ValueType.Set;
+    const elements = elementsOf(context, ref, (length) => {
+      const { from, count } = limited(options, length);
+      return { from: isReversed ? length - from - count : from, count };
+    });
+    const order = new Uint32Array(elements.count).map((_, i) => i);
+    return { elements, order: isReversed ? order.reverse() : order };
+  }
+  const elements = elementsOf(context, ref, (count) => ({ from: 0, count }));
+  const compare = comparison(context, elements, options);
+  if (compare === null) return "ERR One or more scores can't be converted into double";
+  const order = new Uint32Array(elements.count).map((_, i) => i);
+  order.sort(isDescending ? (a, b) => compare(b, a) : compare);
+  const { from, count } = limited(options, elements.count);
+  return { elements, order: order.subarray(from, from + count) };
+}
+
+const NO_ELEMENTS: Chosen = { elements: new ElementBytes(), order: new Uint32Array(0) };
 
 const sortHandler =
   (canStore: boolean): Handler =>
@@ -209,60 +278,73 @@ const sortHandler =
       return;
     }
     if (ref !== 0 && !isUsableOrReply(context, ref, reply)) return;
-    let isSorting = options.by === null || options.by.includes(STAR);
-    if (!isSorting && type === ValueType.Set && options.store !== 0) {
+    const isUnordered = options.by !== null && !options.by.includes(STAR);
+    if (isUnordered && type === ValueType.Set && options.store !== 0) {
       // What is stored is to be the same on every node.
-      isSorting = true;
       options.isAlpha = true;
       options.by = null;
     }
-    const isReversed = !isSorting && options.isDescending;
-    let elements = ref === 0 ? [] : elementsOf(context, ref, isReversed);
-    if (isSorting) {
-      const weighed = weigh(context, elements, options);
-      if (weighed === null) {
-        reply.error("ERR One or more scores can't be converted into double");
-        return;
-      }
-      const sign = options.isDescending ? -1 : 1;
-      weighed.sort((a, b) => sign * compare(a, b, options));
-      elements = weighed.map(({ element }) => element);
+    const chosen = ref === 0 ? NO_ELEMENTS : chosenOf(context, ref, options);
+    if (typeof chosen === 'string') {
+      reply.error(chosen);
+      return;
     }
-    const { length } = elements;
-    const start = Math.min(Math.max(options.start, 0), length);
-    const count = Math.min(Math.max(options.count, -1), length);
-    const chosen = elements.slice(start, count < 0 ? length : start + count);
-    const results =
-      options.get.length === 0
-        ? chosen
-        : chosen.flatMap((element) => options.get.map((get) => lookUp(context, get, element)));
+    const results = resultsOf(context, chosen, options.get);
     if (options.store !== 0) return store(context, request, options.store, results, reply);
-    reply.array(results.length);
-    for (const result of results) {
-      if (result === null) reply.nil();
-      else reply.bulk(result, 0, result.length);
-    }
+    reply.array(results.count);
+    results.visit((buffer, start, end) => {
+      if (end < 0) reply.nil();
+      else reply.bulk(buffer, start, end);
+    });
   };
+
+/** What is replied, or stored; `visit` tells of each in its order, `end` is negative for one that there is not. */
+interface Results {
+  readonly count: number;
+  visit(each: (buffer: Buffer, start: number, end: number) => void): void;
+}
+
+function resultsOf(
+  context: CommandContext,
+  { elements, order }: Chosen,
+  get: readonly Buffer[],
+): Results {
+  if (get.length === 0) {
+    return {
+      count: order.length,
+      visit(each) {
+        for (const i of order) each(elements.buffer, elements.start(i), elements.end(i));
+      },
+    };
+  }
+  const found = Array.from(order, (i) => get.map((one) => lookUp(context, one, elements.at(i))));
+  return {
+    count: order.length * get.length,
+    visit(each) {
+      for (const one of found.flat()) each(one ?? NOTHING, 0, one?.length ?? -1);
+    },
+  };
+}
 
 function store(
   context: CommandContext,
   request: Request,
   keyIndex: number,
-  results: readonly (Buffer | null)[],
+  results: Results,
   reply: ReplyWriter,
 ): void {
   const { keyspace, db } = context;
-  if (results.length === 0) {
+  if (results.count === 0) {
     const ref = keyspace.find(db, request, keyIndex);
     if (ref !== 0) keyspace.remove(ref);
   } else {
     list.open(value.openNew(context, request, keyIndex, ValueType.List, EMPTY_LIST, 0));
-    for (const result of results) list.block.add(result ?? NOTHING, 0, result?.length ?? 0);
+    results.visit((buffer, start, end) => list.block.add(buffer, start, Math.max(start, end)));
     list.appendBlock();
     list.close();
     value.commit(false);
   }
-  reply.integer(results.length);
+  reply.integer(results.count);
 }
 
 export const sortHandlers: Handlers = {
