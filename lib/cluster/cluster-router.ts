@@ -43,6 +43,8 @@ type Question =
 export interface RouterHost {
   random(): number;
   wantFlush(): void;
+  /** What gathers keys goes on in the next turn. */
+  wantGathering(): void;
   /** Runs a command here and now. */
   run(operation: Operation): void;
   readonly keyWaits: KeyWaits;
@@ -86,7 +88,7 @@ export class ClusterRouter implements Router {
     this.gathering = gathering;
     this.keyWaits = host.keyWaits;
     this.locating = new Locating(state, queries);
-    this.scripts = new ScriptSharing(queries);
+    this.scripts = new ScriptSharing(queries, () => host.wantGathering());
     this.scattering = new Scattering(
       {
         mayRunHere: ({ db, request, keys, traits }) =>

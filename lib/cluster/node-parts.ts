@@ -292,6 +292,7 @@ export class NodeParts {
       {
         random: () => this.#host.random(),
         wantFlush: () => this.streams.wantFlush(),
+        wantGathering: () => this.#wantGathering(),
         run: (operation) => this.runner.run(operation),
         keyWaits: this.awaitedKeys,
         snapshots: this.snapshots,

@@ -23,11 +23,14 @@ export type ScriptQuestion =
  */
 export class ScriptSharing {
   readonly #queries: Queries;
+  /** Called when a script was found or not: a step may have waited for it. */
+  readonly #found: () => void;
   /** Null on a node that runs no scripts. */
   known: KnownScripts | null = null;
 
-  constructor(queries: Queries) {
+  constructor(queries: Queries, found: () => void) {
     this.#queries = queries;
+    this.#found = found;
   }
 
   /** Null where no member knows it. All three return false when too many questions are open. */
@@ -35,6 +38,7 @@ export class ScriptSharing {
     return this.#queries.ask({ ask: 'script-find', sha }, (answers) => {
       const found = answers.find((answer) => typeof answer === 'string' && answer !== '');
       done(typeof found === 'string' ? Buffer.from(found, 'base64') : null);
+      this.#found();
     });
   }
 

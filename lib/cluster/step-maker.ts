@@ -26,12 +26,13 @@ export class StepMaker {
     this.#parts = parts;
   }
 
-  /** Whether it is known if what a transaction watches is as it was; asks for it when it is not. */
+  /** Whether all answers of other members are there: of the step, and whether what a transaction watches is as it was, which is asked for here. */
   isChecked(gather: Gather): boolean {
     const { watching, wantTurn } = this.#parts;
-    if (gather.operation.step === undefined) return true;
+    const { step } = gather.operation;
+    if (step === undefined) return true;
     gather.check ??= watching.check(gather.operation, wantTurn);
-    return gather.check.missing === 0;
+    return gather.check.missing === 0 && step.isReady;
   }
 
   /** `backup` null: the node is alone. */

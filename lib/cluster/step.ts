@@ -24,6 +24,8 @@ export interface Step {
   readonly bytes: number;
   /** It may take more than one turn: its keys are held, too, where there is no other member. */
   readonly isLong: boolean;
+  /** False while it waits for an answer of other members: it keeps what it has gathered, and is run in the turn that brings the answer. */
+  readonly isReady: boolean;
   /**
    * Runs commands that together are worth about `room` keys; the reply when all have run, null when it is to be called
    * again in a later turn. It is called with an infinite `room`, and then has to come to its end, where somebody is about to

@@ -95,6 +95,7 @@ class ExecStep implements Step {
   readonly changedReply: Buffer;
   readonly bytes: number;
   readonly isLong: boolean;
+  readonly isReady = true;
   readonly #client: ClientSession;
   readonly #services: NodeServices;
   readonly #commands: readonly QueuedCommand[];

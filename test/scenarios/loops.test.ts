@@ -106,3 +106,27 @@ mustNotHappen(
     t.ok(all <= 8, `${all} forwards for each request after both holders were lost`);
   },
 );
+
+// A script that nobody here knows is asked for; its keys are held meanwhile.
+mustNotHappen(
+  16,
+  'A node turns without a pause while it waits for what others say',
+  { nodes: 3 },
+  (t, cluster) => {
+    const { node } = cluster.process(0);
+    cluster.process(1).pause();
+    const call = cluster.send(0, 'EVALSHA', 'f'.repeat(40), '1', 'key');
+    cluster.run(50);
+    let turns = 0;
+    const flush = node.flush.bind(node);
+    node.flush = () => {
+      turns++;
+      flush();
+    };
+    cluster.run(500);
+    t.equal(call.outcome, 'pending');
+    t.ok(turns < 100, `${turns} turns in half a second`);
+    cluster.process(1).resume();
+    t.match(cluster.answers([call]), [/^-?NOSCRIPT/]);
+  },
+);

@@ -13,6 +13,7 @@ import { Users } from '../../lib/commands/acl/users.js';
 import { createCommandTable } from '../../lib/commands/all-commands.js';
 import { Dispatcher } from '../../lib/commands/dispatcher.js';
 import { Monitors } from '../../lib/commands/monitors.js';
+import { ScriptEngine } from '../../lib/commands/scripting/script-engine.js';
 import type { NodeServices } from '../../lib/commands/services.js';
 import { Statistics } from '../../lib/commands/statistics.js';
 import { Subscriptions } from '../../lib/commands/subscriptions.js';
@@ -401,6 +402,8 @@ export class Process implements LinkOwner, ClusterHost {
       subscriptions: this.subscriptions,
       tracking: this.tracking,
       monitors: new Monitors(() => this.wall),
+      scripts: new ScriptEngine(() => this.wall),
+      sharing: this.node.router.scripts,
       now: () => this.wall,
       after: (delayMs: number, run: () => void) =>
         this.#world.scheduler.at(delayMs, () => this.input('timer', run)),

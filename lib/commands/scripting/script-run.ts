@@ -97,12 +97,15 @@ export class ScriptRun implements Step, RunningScript {
 
   // --- Step
 
+  get isReady(): boolean {
+    return this.#script !== null || this.#isUnknown;
+  }
+
   run(room: number): Buffer | null {
     const { engine } = this.#parts;
     const toTheEnd = !Number.isFinite(room);
     const script = this.#script;
-    if (script === null) return this.#isUnknown || toTheEnd ? this.#refuse(Errors.noScript) : null;
-    // Not before: while others are asked for the script, this run would stand before those that can go on.
+    if (script === null) return this.#refuse(Errors.noScript);
     engine.asksForTurn(this);
     if (this.#parts.readOnly && script.hasHeader && !script.noWrites)
       return this.#refuse(Errors.writesInReadOnly);
