@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { TestCluster } from '../support/test-cluster.js';
 import { Conversation } from './conversation.js';
@@ -186,6 +187,26 @@ const RECORDED: readonly Recorded[] = [
     ],
   },
   {
+    name: 'Django 4 and later, its own RedisCache over redis-py 5',
+    handshake: [
+      ['CLIENT SETINFO LIB-NAME redis-py', OK],
+      ['CLIENT SETINFO LIB-VER 5.0.8', OK],
+    ],
+    life: [
+      ['SET :1:session data EX 1209600 NX', OK],
+      ['SET :1:session other EX 1209600 NX', 'nil'],
+      ['GET :1:session', '"data"'],
+      ['SET :1:session more EX 1209600', OK],
+      ['EXPIRE :1:session 60', ':1'],
+      ['PERSIST :1:session', ':1'],
+      ['EXISTS :1:session', ':1'],
+      ['MGET :1:session :1:none', '["more", nil]'],
+      ['SET :1:hits 1 EX 300', OK],
+      ['INCRBY :1:hits 1', ':2'],
+      ['DEL :1:session :1:hits', ':2'],
+    ],
+  },
+  {
     name: 'Rails, RedisCacheStore, over redis-client',
     handshake: [
       ['HELLO 3', HELLO_3],
@@ -285,6 +306,33 @@ t.test('recorded conversations', async (t) => {
       ['DEL scs:session:1 rack:session:1 django:1 django:2 laravel_cache:1', ':4'],
     ];
     for (const line of lines) await hold(t, conversation, line);
+  });
+
+  await t.test('scripts: locks of Laravel and Symfony, expiry of Redisson', async (t) => {
+    const [first, second] = await Promise.all(
+      cluster.nodes.map(({ port }) => Conversation.open(port)),
+    );
+    t.teardown(() => {
+      for (const conversation of [first!, second!]) conversation.close();
+    });
+    // Written anew: what each of theirs calls, and gives back.
+    const release =
+      "if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end return redis.call('del', KEYS[1])";
+    const extend =
+      "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end return redis.call('PEXPIRE', KEYS[1], ARGV[2])";
+    const expire =
+      "local set = 0 for i = 1, #KEYS do set = math.max(set, redis.call('pexpire', KEYS[i], ARGV[1])) end return set";
+    t.equal(await first!.ask(['SET', 'lock', 'ann', 'EX', '10', 'NX']), OK);
+    t.equal(await second!.ask(['EVAL', release, '1', 'lock', 'bob']), ':0');
+    t.equal(await second!.ask(['EVAL', extend, '1', 'lock', 'ann', '60000']), ':1');
+    const sha = createHash('sha1').update(release).digest('hex');
+    t.equal(await first!.ask(['EVALSHA', sha, '1', 'lock', 'ann']), ':1');
+    t.match(await first!.ask(['EVALSHA', 'f'.repeat(40), '1', 'lock']), /^-NOSCRIPT /);
+    t.equal(await first!.ask(['HSET', 'redisson:tomcat_session:3', 'user', 'ann']), ':1');
+    const names = ['redisson:tomcat_session:3', 'redisson:tomcat_notified_nodes:3'];
+    t.equal(await second!.ask(['EVAL', expire, '2', ...names, '1800000']), ':1');
+    t.match(await first!.ask(['PTTL', names[0]!]), /^:1[78]\d{5}$/);
+    t.equal(await first!.ask(['DEL', ...names]), ':1');
   });
 
   await t.test('Lettuce and Jedis: fallbacks and subscriptions', async (t) => {

@@ -81,6 +81,25 @@ const CLIENTS: readonly Client[] = [
     skip: skipWithout('ruby-redis-rack', ['ruby', '-e', 'require "redis-rack"']),
     argv: ['ruby', `${SCRIPTS}redis-rack.rb`],
   },
+  {
+    name: 'PHP, session handler of phpredis',
+    skip: skipWithout('php-cli php-redis', ['php', '-r', 'exit((int) !class_exists("Redis"));']),
+    argv: ['php', `${SCRIPTS}php-session.php`],
+  },
+  {
+    name: 'Django, its sessions and cache over django-redis',
+    skip: skipWithout('python3-django-redis', [PYTHON, '-c', 'import django_redis']),
+    argv: [PYTHON, `${SCRIPTS}django-sessions.py`],
+  },
+  {
+    name: 'Flask-Session',
+    skip: skipWithout('python3-flask-session python3-redis', [
+      PYTHON,
+      '-c',
+      'import flask_session',
+    ]),
+    argv: [PYTHON, `${SCRIPTS}flask-session.py`],
+  },
   { name: 'Go, redistore over redigo', skip: compileRedistore(), argv: [REDISTORE] },
   {
     name: 'Perl, Redis',
