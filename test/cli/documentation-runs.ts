@@ -37,6 +37,8 @@ export const RUN_BY: readonly (readonly [command: RegExp, by: RunBy])[] = [
   [/^node scripts\/write-cli-page\.js$/, ['test/cli/help.test.ts', 'cliPage(program)']],
   [/^node scripts\/write-options-page\.js$/, ['test/server/config.test.ts', 'docs/options.md']],
   [/^node examples\/balancing\//, [BALANCERS, 'balancing/app.js']],
+  [/^node examples\/route-suffix\//, [BALANCERS, "'route-suffix/app.js'"]],
+  [/^apache2 .*examples\/route-suffix\/apache\.conf/, [BALANCERS, "'-DFOREGROUND'"]],
   [/^haproxy -db -f examples\//, [BALANCERS, "['-db', '-f', config]"]],
   [
     /^node examples\/in-process\//,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { Browser } from '../support/browser.js';
-import { delay, freePorts, run, TestCluster } from '../support/test-cluster.js';
+import { delay, freePorts, type NodeProcess, run, TestCluster } from '../support/test-cluster.js';
 
 /** The balancers of examples/, from Debian's packages, before three applications of which one dies with its node. */
 
@@ -20,7 +20,22 @@ const USERS_MAX = 30;
 interface Body {
   readonly views: number;
   readonly route: string;
+  /** The session's, where the application shows it. */
+  readonly id?: string;
 }
+
+/** Where the route stands: in a cookie of its own, or as the suffix of the session's. */
+interface Way {
+  readonly name: string;
+  readonly app: string;
+  /** The configuration of a balancer. */
+  config(name: string): string;
+}
+
+const WAYS: readonly Way[] = [
+  { name: 'cookie', app: 'balancing/app.js', config: (name) => `${name.split('.')[0]}/${name}` },
+  { name: 'suffix', app: 'route-suffix/app.js', config: (name) => `route-suffix/${name}` },
+];
 
 interface Balancer {
   readonly program: string;
@@ -31,17 +46,17 @@ interface Balancer {
 const BALANCERS: readonly Balancer[] = [
   {
     program: '/usr/sbin/haproxy',
-    config: 'haproxy/haproxy.cfg',
+    config: 'haproxy.cfg',
     args: (config) => ['-db', '-f', config],
   },
   {
     program: '/usr/sbin/nginx',
-    config: 'nginx/nginx.conf',
+    config: 'nginx.conf',
     args: (config, folder) => ['-e', 'stderr', '-p', folder, '-c', config],
   },
   {
     program: '/usr/sbin/apache2',
-    config: 'apache/apache.conf',
+    config: 'apache.conf',
     args: (config, folder) => ['-d', folder, '-f', config, '-DFOREGROUND'],
   },
 ];
@@ -66,7 +81,7 @@ async function answers(url: string, say: () => string): Promise<void> {
 }
 
 /** Runs a balancer with its example's configuration on ports of this test. Resolves to its address. */
-async function startBalancer(t: Test, balancer: Balancer, ports: readonly number[]) {
+async function startBalancer(t: Test, balancer: Balancer, way: Way, ports: readonly number[]) {
   const [port] = await freePorts(1);
   const folder = await mkdtemp(join(tmpdir(), 'tandis-balancer-'));
   // Its workers are another user's.
@@ -75,7 +90,7 @@ async function startBalancer(t: Test, balancer: Balancer, ports: readonly number
     ['8080', port],
     ...ports.map((own, i) => [`300${i + 1}`, own] as const),
   ]);
-  const example = readFileSync(join(EXAMPLES, balancer.config), 'utf8');
+  const example = readFileSync(join(EXAMPLES, way.config(balancer.config)), 'utf8');
   const config = join(folder, 'config');
   await writeFile(
     config,
@@ -108,45 +123,83 @@ async function userAt(route: string, url: string): Promise<Browser<Body>> {
   throw new Error(`none of ${USERS_MAX} users came to ${route}`);
 }
 
+/** The applications of a way, one beside each node. Resolves to their ports and processes. */
+async function startApplications(t: Test, way: Way, nodes: readonly NodeProcess[]) {
+  const ports = await freePorts(ROUTES.length);
+  let log = '';
+  const processes = nodes.map((node, i) => {
+    const args = [String(ports[i]), `redis://127.0.0.1:${node.port}`, ROUTES[i]!];
+    return run([join(EXAMPLES, way.app), ...args], (text) => {
+      log += text;
+    });
+  });
+  t.teardown(() => Promise.all(processes.map((one) => end(one, 'SIGKILL'))));
+  await Promise.all(ports.map((port) => answers(`http://127.0.0.1:${port}/`, () => log)));
+  return { ports, processes };
+}
+
+/** Somebody behind a balancer. */
+interface User {
+  readonly name: string;
+  readonly url: string;
+  readonly browser: Browser<Body>;
+}
+
+async function startUsers(t: Test, way: Way, nodes: readonly NodeProcess[]) {
+  const { ports, processes } = await startApplications(t, way, nodes);
+  const runnable = BALANCERS.filter(({ program }) => existsSync(program));
+  const users = runnable.map(async (balancer): Promise<User> => {
+    const url = await startBalancer(t, balancer, way, ports);
+    const name = `${balancer.program}, ${way.name}`;
+    return { name, url, browser: await userAt(ROUTES[DOOMED]!, url) };
+  });
+  return { users: await Promise.all(users), doomed: processes[DOOMED]! };
+}
+
+/** What the page says to a user whose cookie carries the route: the same as the cookie says, and the key has none of it. */
+function checkSuffix(t: Test, { name, browser }: User, { route, id }: Body): void {
+  if (id === undefined) return;
+  t.match(browser.cookie('sid'), new RegExp(`^s%3A${id}~[^.]+\\.${route}$`), `${name}: the cookie`);
+}
+
 t.test('a user of a killed node goes on elsewhere, and the route follows', async (t) => {
   for (const { program } of BALANCERS) {
     const skip = existsSync(program) ? false : `${program} is not installed`;
     if (skip) t.test(program, { skip }, async () => {});
   }
-  const runnable = BALANCERS.filter(({ program }) => existsSync(program));
   const cluster = await TestCluster.start(t, ROUTES.length);
-  const ports = await freePorts(ROUTES.length);
-  let log = '';
-  const applications = cluster.nodes.map((node, i) => {
-    const app = join(EXAMPLES, 'balancing/app.js');
-    const args = [app, String(ports[i]), `redis://127.0.0.1:${node.port}`, ROUTES[i]!];
-    return run(args, (text) => {
-      log += text;
-    });
-  });
-  t.teardown(() => Promise.all(applications.map((one) => end(one, 'SIGKILL'))));
-  await Promise.all(ports.map((port) => answers(`http://127.0.0.1:${port}/`, () => log)));
-  const users = await Promise.all(
-    runnable.map(async (balancer) => {
-      const url = await startBalancer(t, balancer, ports);
-      return { name: balancer.program, url, user: await userAt(ROUTES[DOOMED]!, url) };
-    }),
-  );
-  for (const { name, url, user } of users) {
+  const { nodes } = cluster;
+  const started = await Promise.all(WAYS.map((way) => startUsers(t, way, nodes)));
+  const users = started.flatMap((one) => one.users);
+  for (const user of users) {
     for (const views of [2, 3, 4]) {
-      const { body } = await user.fetch('GET', url);
-      t.match(body, { views, route: ROUTES[DOOMED] }, `${name}: stays`);
+      const { body } = await user.browser.fetch('GET', user.url);
+      t.match(body, { views, route: ROUTES[DOOMED] }, `${user.name}: stays`);
+      checkSuffix(t, user, body);
     }
   }
-  await Promise.all([cluster.nodes[DOOMED]!.end('SIGKILL'), end(applications[DOOMED]!, 'SIGKILL')]);
-  for (const { name, url, user } of users) {
-    const { status, body } = await user.fetch('GET', url);
+  await Promise.all([
+    nodes[DOOMED]!.end('SIGKILL'),
+    ...started.map(({ doomed }) => end(doomed, 'SIGKILL')),
+  ]);
+  for (const user of users) {
+    const { name, url, browser } = user;
+    const { status, body } = await browser.fetch('GET', url);
     t.equal(status, 200, name);
     t.equal(body.views, 5, `${name}: the session goes on`);
     t.not(body.route, ROUTES[DOOMED], name);
+    checkSuffix(t, user, body);
     for (const views of [6, 7, 8]) {
-      const next = await user.fetch('GET', url);
+      const next = await browser.fetch('GET', url);
       t.match(next.body, { views, route: body.route }, `${name}: and stays there`);
+      checkSuffix(t, user, next.body);
     }
+    if (body.id === undefined) continue;
+    const home = nodes[ROUTES.indexOf(body.route)]!;
+    const { primary } = await home.locate(`sess:${body.id}`);
+    t.equal(primary, home.port, `${name}: the route is that of the session's new primary`);
+    await browser.fetch('POST', `${url}logout`);
+    t.equal(browser.cookie('sid'), undefined, `${name}: a logout takes the cookie away`);
+    t.equal(await home.client.exists(`sess:${body.id}`), 0);
   }
 });

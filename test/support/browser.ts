@@ -24,11 +24,17 @@ export class Browser<Body> {
     const response = await fetch(url, { ...request, headers: { ...request.headers, cookie } });
     for (const line of response.headers.getSetCookie()) {
       const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!;
-      this.#cookies.set(name!, value!);
+      if (value === '') this.#cookies.delete(name!);
+      else this.#cookies.set(name!, value!);
     }
     const text = await response.text();
     const body = text.startsWith('{') ? JSON.parse(text) : { text };
     return { status: response.status, body };
+  }
+
+  /** The value of a cookie, as it was sent; undefined without it. */
+  cookie(name: string): string | undefined {
+    return this.#cookies.get(name);
   }
 
   /** Another browser with the same cookies. */
