@@ -17,4 +17,5 @@ export {
   ReplyError,
   type SetOptions,
 } from './server/local-client.js';
+export type { Message, MessageListener, Subscription } from './server/local-subscriber.js';
 export type { NodeLogger, NodeOptions } from './server/node-options.js';

@@ -9,6 +9,7 @@ import {
   type Reply,
   type SetOptions,
 } from './local-client.js';
+import { LocalSubscriber, type MessageListener, type Subscription } from './local-subscriber.js';
 import { type NodeLogger, type NodeOptions, readNodeOptions } from './node-options.js';
 import { TandisServer } from './server.js';
 import type { ListeningPorts } from './server-options.js';
@@ -62,6 +63,7 @@ export class TandisNode {
   readonly #left = new Moment();
   #ports!: ListeningPorts;
   #client: LocalClient | null = null;
+  #subscriber: LocalSubscriber | null = null;
 
   /** Use `createNode`. Throws OptionError. */
   constructor(options: NodeOptions) {
@@ -176,6 +178,27 @@ export class TandisNode {
 
   transaction(commands: readonly Command[]): Promise<Reply[] | null> {
     return this.#shared.transaction(commands);
+  }
+
+  /**
+   * Calls `listener` with what is published on a channel, through any node. Resolves when all nodes know: what is published
+   * after that is heard. Rejects as calls do.
+   */
+  subscribe(channel: string, listener: MessageListener): Promise<Subscription> {
+    return this.#listener.add('subscribe', channel, listener);
+  }
+
+  /** The same for all channels whose names match a pattern, as `__keyevent@0__:*`. */
+  psubscribe(pattern: string, listener: MessageListener): Promise<Subscription> {
+    return this.#listener.add('psubscribe', pattern, listener);
+  }
+
+  /** The client that hears for all who listen; a new one when somebody has closed it. */
+  get #listener(): LocalSubscriber {
+    if (this.#subscriber === null || this.#subscriber.isClosed) {
+      this.#subscriber = new LocalSubscriber(this.#server.locals);
+    }
+    return this.#subscriber;
   }
 }
 

@@ -202,6 +202,7 @@ export class LocalClient {
   #refusal(command: readonly Argument[]): Error | null {
     const name = nameOf(command);
     if (MANY_REPLIES.has(name)) {
+      if (name.endsWith('subscribe')) return new TypeError(`${name}: use node.subscribe()`);
       return new TypeError(`${name} is for clients with a socket: it has other replies than one`);
     }
     if (!this.#isShared || !OWN_CLIENT_ONLY.has(name)) return null;

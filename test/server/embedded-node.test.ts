@@ -3,6 +3,7 @@ import { Cluster } from 'ioredis';
 import t, { type Test } from 'tap';
 import {
   createNode,
+  type Message,
   type NodeOptions,
   type Reply,
   type ReplyError,
@@ -191,6 +192,88 @@ t.test('transactions, and clients of their own', async (t) => {
   const [id] = /id=\d+/.exec((await node.call('CLIENT', 'LIST')) as string)!;
   await node.call('CLIENT', 'KILL', 'ID', id.slice(3)).catch(() => undefined);
   t.equal(await node.get('n'), '2', 'the shared client is made anew');
+});
+
+t.test('what is published is heard, whichever node it is published through', async (t) => {
+  const [a, b] = (await startCluster(t, 2)) as [TandisNode, TandisNode];
+  const heard: Message[] = [];
+  const inTurn = (): Promise<Message> =>
+    new Promise((resolve) => {
+      arrived = resolve;
+    });
+  let arrived: (message: Message) => void = () => undefined;
+  const hear = (message: Message) => {
+    heard.push(message);
+    arrived(message);
+  };
+  const orders = await a.subscribe('orders', hear);
+  const next = inTurn();
+  t.equal(await b.call('PUBLISH', 'orders', 'Grüße'), 1);
+  t.match(await next, { channel: 'orders', pattern: null, text: 'Grüße' });
+  t.same(heard[0]!.bytes, Buffer.from('Grüße'));
+
+  await a.call('CONFIG', 'SET', 'notify-keyspace-events', 'Egx');
+  const gone = inTurn();
+  const events = await a.psubscribe('__keyevent@0__:*', hear);
+  let done: (isSet: Promise<boolean>) => void = () => undefined;
+  const isSet = new Promise<boolean>((resolve) => {
+    done = resolve;
+  });
+  const more = await a.subscribe('orders', ({ text }) => done(b.set(`of ${text}`, 'x')));
+  await b.set('k', 'v');
+  await b.del('k');
+  const event = { channel: '__keyevent@0__:del', pattern: '__keyevent@0__:*', text: 'k' };
+  t.match(await gone, event, 'of a key that another node holds');
+
+  await Promise.all([orders.unsubscribe(), orders.unsubscribe()]);
+  await orders.ended;
+  t.equal(await b.call('PUBLISH', 'orders', 'two'), 1, 'one goes on listening');
+  t.equal(await isSet, true, 'a listener may use the node');
+  t.equal(await a.get('of two'), 'x');
+  await more.unsubscribe();
+  t.equal(await a.call('PUBLISH', 'orders', 'three'), 0);
+  t.equal(heard.length, 2, 'who has gone hears no more');
+
+  await b.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  t.equal(await a.call('CLIENT', 'KILL', 'TYPE', 'pubsub'), 1);
+  await events.ended;
+  const again = await a.psubscribe('o*', hear);
+  const last = inTurn();
+  await b.call('PUBLISH', 'orders', 'four');
+  t.match(await last, { channel: 'orders', pattern: 'o*', text: 'four' });
+  await t.rejects(a.call('SUBSCRIBE', 'x'), /subscribe: use node.subscribe\(\)/);
+  await a.close({ now: true });
+  await again.ended;
+  await t.rejects(a.subscribe('orders', hear), { name: 'ClosedError' });
+});
+
+t.test("a listener that throws is in nobody's way", async (t) => {
+  const node = await start(t);
+  await node.ready();
+  const program = new Promise<Error>((resolve) => process.once('uncaughtException', resolve));
+  await node.subscribe('x', () => {
+    throw new Error('of the application');
+  });
+  const second = new Promise<string>((resolve) => {
+    void node.subscribe('x', ({ text }) => resolve(text));
+  });
+  await node.call('PING');
+  t.equal(await node.call('PUBLISH', 'x', 'hello'), 1);
+  t.equal((await program).message, 'of the application');
+  t.equal(await second, 'hello');
+  t.equal(await node.call('PING'), 'PONG');
+});
+
+t.test('what the default user may not hear is refused', async (t) => {
+  const node = await start(t);
+  await node.ready();
+  await node.call('ACL', 'SETUSER', 'default', 'resetchannels', '&news');
+  await t.rejects(
+    node.subscribe('other', () => undefined),
+    { code: 'NOPERM' },
+  );
+  const { unsubscribe } = await node.subscribe('news', () => undefined);
+  await unsubscribe();
 });
 
 t.test('many calls and large values', async (t) => {

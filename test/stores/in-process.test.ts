@@ -155,9 +155,9 @@ t.test('the application of docs/in-process.md', async (t) => {
     .join('\n')
     .trim();
   const [web, bus] = (await freePorts(2)) as [number, number];
-  // One line more than the page has, to tell when it listens.
-  const program = `${code.replace('3000', String(web)).replace('17001', String(bus))}
-    server.once('listening', () => console.log('listening'));`;
+  // More than the page has: it tells when it listens.
+  const listen = `listen(${web}, () => console.log('listening'))`;
+  const program = code.replace('listen(3000)', listen).replace('17001', String(bus));
   const child = run(['--input-type=module', '--eval', program], () => undefined);
   t.teardown(() => child.kill('SIGKILL'));
   await once(child.stdout!, 'data');
