@@ -25,11 +25,19 @@ function placeOf(member: Member, usesTls: boolean): string {
   return member.port === 0 ? `${address}@${member.busPort}` : address;
 }
 
-function rangesByAnchor(cluster: ClusterFacts): Map<string, SlotRange[]> {
+/** Where clients find a member: in the place of one without a port for them stands the one asked, as any serves any key. */
+const reached = (member: Member, self: Member): Member =>
+  member.port === 0 || member.id === self.id ? self : member;
+
+/** The ranges of each member, under the id of the one that `place` puts in its place. */
+function rangesByAnchor(
+  cluster: ClusterFacts,
+  place: (member: Member) => Member = (member) => member,
+): Map<string, SlotRange[]> {
   const byAnchor = new Map<string, SlotRange[]>();
-  for (const member of cluster.members) byAnchor.set(member.id, []);
+  for (const member of cluster.members) byAnchor.set(place(member).id, []);
   for (const range of cluster.slotRanges()) {
-    const ranges = byAnchor.get(range.anchor.id);
+    const ranges = byAnchor.get(place(range.anchor).id);
     const last = ranges?.at(-1);
     // Neighbours with different backups are one range here.
     if (ranges && last && last.last + 1 === range.first) {
@@ -88,12 +96,9 @@ function nodes(context: CommandContext, _request: Request, reply: ReplyWriter): 
 function slots(context: CommandContext, _request: Request, reply: ReplyWriter): void {
   const { cluster } = context.services;
   const ranges = cluster.slotRanges();
-  // In the place of a member that clients cannot reach stands the one asked: any node serves any key.
-  const { self } = cluster;
-  const reached = (member: Member) => (member.port === 0 || member.id === self.id ? self : member);
   reply.array(ranges.length);
   for (const { first, last, anchor, backup } of ranges) {
-    const members = new Set([anchor, backup ?? anchor].map(reached));
+    const members = new Set([anchor, backup ?? anchor].map((one) => reached(one, cluster.self)));
     reply.array(2 + members.size);
     reply.integer(first);
     reply.integer(last);
@@ -109,9 +114,11 @@ function slots(context: CommandContext, _request: Request, reply: ReplyWriter): 
 
 function shards(context: CommandContext, _request: Request, reply: ReplyWriter): void {
   const { cluster } = context.services;
-  const ranges = rangesByAnchor(cluster);
-  reply.array(cluster.members.length);
-  for (const member of cluster.members) {
+  const place = (member: Member) => reached(member, cluster.self);
+  const ranges = rangesByAnchor(cluster, place);
+  const members = cluster.members.filter((member) => place(member).id === member.id);
+  reply.array(members.length);
+  for (const member of members) {
     const own = ranges.get(member.id)!;
     reply.map(2);
     reply.bulkLatin1('slots');
@@ -128,7 +135,8 @@ function shards(context: CommandContext, _request: Request, reply: ReplyWriter):
 
 function writeShardNode(member: Member, reply: ReplyWriter): void {
   const ports: [string, number][] = [];
-  if (member.port !== member.tlsPort) ports.push(['port', member.port]);
+  const isPlain = member.port !== 0 && member.port !== member.tlsPort;
+  if (isPlain) ports.push(['port', member.port]);
   if (member.tlsPort !== undefined) ports.push(['tls-port', member.tlsPort]);
   reply.map(6 + ports.length);
   reply.bulkLatin1('id');

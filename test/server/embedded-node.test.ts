@@ -144,6 +144,18 @@ t.test('clients that know all nodes are led to those that have a port', async (t
   for (const key of keys) await client.set(key, `of ${key}`);
   for (const key of keys) t.equal(await inside.get(key), `of ${key}`);
   t.equal(client.nodes().length, 1);
+  const shards = (await first.call('CLUSTER', 'SHARDS')) as [string, number[], string, Reply[][]][];
+  t.equal(shards.length, 1, 'nobody is sent to a port 0');
+  const [, slots, , [shard]] = shards[0]!;
+  t.same(slots, [0, 16383], 'also of those of the other');
+  t.match(shard, ['id', first.id, 'port', port]);
+  const within = (await inside.call('CLUSTER', 'SHARDS')) as [
+    string,
+    number[],
+    string,
+    Reply[][],
+  ][];
+  t.same(within.map(([, , , [node]]) => node![1]).sort(), [first.id, inside.id].sort());
 });
 
 t.test('error replies are errors', async (t) => {
