@@ -176,7 +176,7 @@ t.test('three machines, as the README starts them', async (t) => {
   await Promise.all(nodes.map((node) => node.printed(/"members":\["\w+","\w+","\w+"\]/)));
   await clientOf(t, port, 'a password of ours').set('sess:1', 'hello');
 
-  const looks = LOOKS.map(async ([line, shown]) => {
+  for (const [line, shown] of LOOKS) {
     t.ok(
       COMMANDS.some(({ words }) => words.join(' ') === line),
       `there is ${line}`,
@@ -186,8 +186,7 @@ t.test('three machines, as the README starts them', async (t) => {
     const run = tandis(t, ...here(words), ...place);
     t.equal(await run.ended, 0, `${line}: ${run.err}`);
     t.match(run.out, shown, line);
-  });
-  await Promise.all(looks);
+  }
   for (const { child } of nodes) child.kill('SIGTERM');
   for (const { ended } of nodes) t.equal(await ended, 0);
 });
