@@ -208,6 +208,8 @@ t.test('the console over plain HTTP', async (t) => {
     t.match(await post(port, 'forget', { member }, cookieOf(looks)), { status: 403 });
     const alive = await post(port, 'forget', { member }, cookieOf(right));
     t.match(alive, { status: 409, text: /is alive/ });
+    const forced = await post(port, 'forget', { member, force: true }, cookieOf(right));
+    t.match(forced, { status: 409, text: /is alive/ }, 'by no force');
     t.equal((await post(port, 'forget', {}, cookieOf(right))).status, 400);
     await post(port, 'logout', {}, cookieOf(right));
     t.equal((await post(port, 'drain', { member }, cookieOf(right))).status, 401);

@@ -93,6 +93,48 @@ async function useKeys(cluster: TestCluster, ms: number): Promise<void> {
 const stateOf = (page: Page, node: NodeProcess) =>
   page.locator('#member-rows tr', { hasText: addressOf(node) });
 
+/** Two members of which the older one is gone for good: the other goes on when an operator vouches for that. */
+async function forcedForget(t: Test, browser: Browser): Promise<void> {
+  const [port] = (await freePorts(1)) as [number];
+  const policy = ['--partition-policy', 'majority', '--node-timeout', '1000'];
+  const cluster = await TestCluster.prepare(t, [policy, [...policy, '--admin-port', String(port)]]);
+  const [gone, left] = cluster.nodes as [NodeProcess, NodeProcess];
+  gone.start();
+  await cluster.settled();
+  left.start();
+  await cluster.settled();
+  await left.client.set('sess:1', VALUE);
+  const { page, faults } = await open(browser, port);
+  page.setDefaultTimeout(WAIT_MS);
+  await page.locator('#log-in').click();
+  await page.locator('#login-form button[type=submit]').click();
+  await page.locator('#log-out:visible').waitFor();
+
+  await gone.end('SIGKILL');
+  const ask = stateOf(page, gone).locator('button', { hasText: 'Forget' });
+  await ask.click();
+  // It may be that the node does not know yet how few are left.
+  const isAsked = async (): Promise<boolean> => {
+    await page.locator('#drain-go').click();
+    return (
+      (await page.locator('#drain-title').textContent()) === `Forget ${addressOf(gone)} by force?`
+    );
+  };
+  await cluster.until(isAsked);
+  t.match(await page.locator('#drain-text').textContent(), /both sides serve, and changes .* lost/);
+  t.equal(await page.locator(':focus').getAttribute('id'), 'drain-cancel', 'no by default');
+  await page.locator('#drain-go').click();
+  t.ok(await page.locator('#drain[open]').count(), 'it wants the word of the operator');
+  await t.rejects(left.client.get('sess:1'), /^CLUSTERDOWN/);
+  await page.locator('#drain-sure').check();
+  await page.locator('#drain-go').click();
+  await page.locator('#drain:not([open])').waitFor({ state: 'attached' });
+  await cluster.until(async () => (await left.facts())['serving'] === '1');
+  t.equal(await left.client.get('sess:1'), VALUE);
+  t.same(faults, []);
+  await page.close();
+}
+
 t.setTimeout(240_000);
 const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is missing (Debian package chromium)`;
 
@@ -245,6 +287,8 @@ t.test('the console in a browser', { skip, timeout: 240_000 }, async (t) => {
     await page.setViewportSize({ width: 390, height: 844 });
     await picture('phone');
   });
+
+  await t.test('who is forgotten by force', (t) => forcedForget(t, browser));
 
   t.same(faults, [], 'no violation of the policy, no error, nothing from elsewhere');
   await page.evaluate("document.body.setAttribute('style', 'color: red')");

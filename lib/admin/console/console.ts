@@ -24,6 +24,8 @@ import {
 import { Logins } from './logins.js';
 import { addressOf } from './names.js';
 
+/** "Precondition Required": CLUSTER FORGET would be done with FORCE only. */
+const FORCE_NEEDED = 428;
 /** Keys looked up at one time, and how long one may take, milliseconds. */
 const LOOKUPS_MAX = 8;
 const LOOKUP_MS_MAX = 5000;
@@ -166,18 +168,21 @@ export class Console {
     });
   }
 
-  #forget({ member }: Body, token: string | null): Answer {
+  /** What needs FORCE is told by a status of its own: the page asks once more then. */
+  #forget({ member, force }: Body, token: string | null): Answer {
     const { services } = this.#parts;
     const user = this.#logins.user(token);
     if (user === null) return text(401, 'log in first');
     if (!this.#logins.may(user, 'forget')) return text(403, 'this user may not run CLUSTER FORGET');
     if (typeof member !== 'string') return text(400, 'member is an id');
+    const isForced = force === true;
     this.#parts.beginTurn();
-    const error = forgetError(services.cluster.forget(member, false), member.slice(0, 8));
-    services.log('info', 'console: forget', { user: user.name, member, error });
-    return error === null
-      ? json(200, {})
-      : text(409, error.replace('ERR ', '').replace(FORCE_HINT, ''));
+    const outcome = services.cluster.forget(member, isForced);
+    const error = forgetError(outcome, member.slice(0, 8));
+    services.log('info', 'console: forget', { user: user.name, member, isForced, error });
+    if (error === null) return json(200, {});
+    const status = outcome === 'unproven' ? FORCE_NEEDED : 409;
+    return text(status, error.replace('ERR ', '').replace(FORCE_HINT, ''));
   }
 
   async #drain({ member }: Body, token: string | null): Promise<Answer> {
@@ -196,7 +201,7 @@ export class Console {
   }
 }
 
-/** Without FORCE: for that, and what has to be certain before, there is the command. */
+/** The page says itself what has to be certain before. */
 const FORCE_HINT = / Make sure that.*/;
 
 const isLoopback = (address: string): boolean =>

@@ -15,11 +15,17 @@ const QUESTIONS = {
     `Nobody waits for ${address} any more. Should it be back all the same, with changes of its own, it may have to discard them.`,
 } as const;
 
+/** The status of the answer that too few members are left, so that it takes FORCE. */
+const FORCE_NEEDED = 428;
+const FORCED =
+  'With it gone, too few members are left to go on by themselves. They will when you say that its process does not run, nowhere, and never will again. If it does run, both sides serve, and changes of one of them are lost.';
+
 /** Who is logged in, and what that one may do. */
 export class Operator {
   readonly #changed: () => void;
   readonly #login = byId<HTMLDialogElement>('login');
   readonly #drain = byId<HTMLDialogElement>('drain');
+  readonly #sure = byId<HTMLInputElement>('drain-sure');
   #asked: { readonly action: Action; readonly member: MemberFrame } | null = null;
 
   /** `changed`: somebody else is logged in from now on. */
@@ -48,11 +54,25 @@ export class Operator {
   askTo(action: Action, member: MemberFrame): void {
     this.#asked = { action, member };
     const name = action === 'drain' ? 'Drain' : 'Forget';
-    setText(byId('drain-title'), `${name} ${member.address}?`);
-    setText(byId('drain-text'), QUESTIONS[action](member));
-    setText(byId('drain-go'), name);
-    setText(byId('drain-error'), '');
+    this.#ask(`${name} ${member.address}?`, QUESTIONS[action](member), name, false);
     this.#drain.showModal();
+  }
+
+  /** `needsWord`: it is done only when a box is ticked. */
+  #ask(title: string, question: string, button: string, needsWord: boolean): void {
+    setText(byId('drain-title'), title);
+    setText(byId('drain-text'), question);
+    setText(byId('drain-go'), button);
+    setText(byId('drain-error'), '');
+    this.#sure.checked = false;
+    this.#sure.required = needsWord;
+    byId('drain-word').hidden = !needsWord;
+  }
+
+  /** The same once more, for what cannot be taken back. */
+  #askToForce({ address }: MemberFrame): void {
+    this.#ask(`Forget ${address} by force?`, FORCED, 'Forget by force', true);
+    byId('drain-cancel').focus();
   }
 
   async #logIn(): Promise<void> {
@@ -74,8 +94,10 @@ export class Operator {
   async #act(): Promise<void> {
     if (this.#asked === null) return;
     const { action, member } = this.#asked;
-    const { ok, error } = await ask(action, { member: member.id });
+    const force = this.#sure.required && this.#sure.checked;
+    const { ok, status, error } = await ask(action, { member: member.id, force });
     setText(byId('drain-error'), ok ? '' : error);
     if (ok) this.#drain.close();
+    else if (status === FORCE_NEEDED) this.#askToForce(member);
   }
 }
