@@ -59,7 +59,8 @@ t.test('three nodes in one process are one cluster', async (t) => {
   t.equal(new Set(nodes.map(({ id }) => id)).size, 3);
   t.equal(await a.set('k', 'Grüße', { ex: 100 }), true);
   t.equal(await b.get('k'), 'Grüße');
-  t.equal(await c.call('TTL', 'k'), 100);
+  const left = Number(await c.call('TTL', 'k'));
+  t.ok(left > 0 && left <= 100, `${left} s`);
   t.equal(await c.set('k', 'other', { if: 'nx' }), false);
   t.equal(await c.set('k', 'other', { if: 'xx', keepTtl: true }), true);
   t.same(await b.callBuffer('MGET', 'k', 'none'), [Buffer.from('other'), null]);
@@ -347,7 +348,7 @@ t.test(
     await node.set('k', 'v');
     await node.close();`;
     const run = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
-      timeout: 10_000,
+      timeout: 60_000,
     });
     t.equal(run.status, 0, 'it ends by itself');
     t.equal(run.stdout.toString() + run.stderr, '');
