@@ -10,7 +10,7 @@ export interface DepartureHooks {
    * once no client is left; it may be called at once.
    */
   emptied(done: () => void): void;
-  /** The others go on without this node, or nobody stays to hand anything to: it may exit. */
+  /** The others go on without this node, or nobody stays to hand anything to: it serves nothing any more, and may exit. */
   left(): void;
 }
 
@@ -84,7 +84,7 @@ export class Departure {
       this.#hooks.emptied(() => this.#clientsGone());
     } else if (this.#phase === Phase.Empty) {
       this.#phase = Phase.Gone;
-      membership.goodbye(this.#state.now);
+      this.#goodbye();
     }
   }
 
@@ -97,8 +97,17 @@ export class Departure {
   /** There is nothing left to hand over, or nobody to hand it to. */
   end(): void {
     const hooks = this.#hooks;
+    if (hooks === null) return;
     this.#hooks = null;
-    hooks?.left();
+    // Where all leave at once nobody has said goodbye yet, and one who just vanishes would count as dead.
+    this.#goodbye();
+    hooks.left();
+  }
+
+  /** In this very turn, too, nothing is served any more: what a snapshot has is all that there was. */
+  #goodbye(): void {
+    this.#state.membership.goodbye(this.#state.now);
+    this.#state.refreshLeases();
   }
 
   #isEmpty(): boolean {

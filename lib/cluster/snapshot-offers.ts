@@ -5,12 +5,14 @@ import type { Incarnation, NodeStatus, SnapshotOffer, View } from './member.js';
 export const SnapshotPhase = {
   /** For the other parts, and for a view. */
   Waiting: 0,
+  /** Nothing speaks against loading it. Nobody begins before all say so: who is yet to decide must not find keys already. */
+  Agreed: 1,
   /** What was primary when it was written is being loaded. */
-  Primaries: 1,
+  Primaries: 2,
   /** Waits until all parts are as far: whatever was primary somewhere is newer than any backup of it. */
-  PrimariesLoaded: 2,
-  Backups: 3,
-  Loaded: 4,
+  PrimariesLoaded: 3,
+  Backups: 4,
+  Loaded: 5,
 } as const;
 export type SnapshotPhase = (typeof SnapshotPhase)[keyof typeof SnapshotPhase];
 
@@ -85,24 +87,26 @@ export class SnapshotOffers {
     const { own } = this;
     const { view, isServing, now } = this.#state;
     if (own === null || view === null || !isServing) return WAIT;
-    if (own.phase !== SnapshotPhase.Waiting && own.phase !== SnapshotPhase.PrimariesLoaded)
-      return WAIT;
+    if (own.phase === SnapshotPhase.Primaries || own.phase >= SnapshotPhase.Backups) return WAIT;
     if (Number.isNaN(this.#waitsSince)) this.#waitsSince = now;
     const isLate = now - this.#waitsSince >= this.#timeoutMs;
     const statuses = this.#others(view);
     if (statuses === null) return WAIT;
     const others = statuses.flatMap(({ snapshot }) => snapshot ?? []);
     const phases = this.#phases(own, others);
-    if (own.phase === SnapshotPhase.PrimariesLoaded) {
-      const isDone = own.parts.every(
-        (part) => (phases.get(part) ?? -1) >= SnapshotPhase.PrimariesLoaded,
-      );
-      return isDone || isLate ? { kind: 'backups' } : WAIT;
-    }
-    const reason = this.#objection(own, statuses, others, isUnderWay(phases));
+    const areAll = (phase: SnapshotPhase): boolean =>
+      own.parts.every((part) => (phases.get(part) ?? -1) >= phase);
+    if (own.phase === SnapshotPhase.PrimariesLoaded)
+      return areAll(SnapshotPhase.PrimariesLoaded) || isLate ? { kind: 'backups' } : WAIT;
+    // Who has begun knew that all parts were there, also if one of them is gone by now.
+    const isBegun = isUnderWay(phases);
+    const reason = this.#objection(own, statuses, others, isBegun);
     if (reason !== null) return aside(reason);
-    if (own.parts.every((part) => phases.has(part))) return { kind: 'primaries' };
-    return isLate ? aside('some of its parts did not come') : WAIT;
+    if (isBegun || areAll(SnapshotPhase.Agreed)) return { kind: 'primaries' };
+    if (isLate) return aside('some of its parts did not come');
+    if (own.phase === SnapshotPhase.Waiting && areAll(SnapshotPhase.Waiting))
+      this.own = { ...own, phase: SnapshotPhase.Agreed };
+    return WAIT;
   }
 
   /** By part of the same set. */
@@ -121,7 +125,7 @@ export class SnapshotOffers {
   ): string | null {
     if (this.isOpen || statuses.some(({ opened }) => opened === 1))
       return 'the cluster has gone on without it';
-    if (isUnderWay) return null;
+    if (isUnderWay || own.phase === SnapshotPhase.Agreed) return null;
     const rivals = others.filter(({ set }) => set !== own.set);
     if (rivals.some(({ phase }) => phase !== SnapshotPhase.Waiting))
       return 'another snapshot is loaded';
@@ -147,7 +151,7 @@ export class SnapshotOffers {
 /** Another part is being loaded: that this set is the one was decided there. */
 function isUnderWay(phases: ReadonlyMap<Incarnation, number>): boolean {
   return [...phases.values()].some(
-    (phase) => phase > SnapshotPhase.Waiting && phase < SnapshotPhase.Loaded,
+    (phase) => phase > SnapshotPhase.Agreed && phase < SnapshotPhase.Loaded,
   );
 }
 

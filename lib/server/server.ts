@@ -438,9 +438,7 @@ export class TandisServer {
       },
       left: () => {
         this.#logger.info('left');
-        // Where all leave at once nobody has said goodbye yet, and one who just vanishes would count as dead.
-        this.#node.membership.goodbye(this.#clock.monotonicMs());
-        // From here on nothing is served: what is written is what was acknowledged.
+        // Nothing is served any more: what is written is what was acknowledged.
         this.#snapshots.write();
         this.#close(0);
       },

@@ -1,14 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../base/config.js';
 import type { Logger } from '../base/logger.js';
-import { Flag } from '../cluster/entry-flags.js';
 import type { ClusterNode } from '../cluster/node.js';
 import type { ReplySink } from '../cluster/operation.js';
-import { SnapshotPhase, setOf } from '../cluster/snapshot-offers.js';
-import { payloadOf } from '../commands/dumps.js';
+import { SnapshotPhase } from '../cluster/snapshot-offers.js';
 import { Request } from '../protocol/request.js';
 import type { SnapshotRecord } from '../protocol/snapshot-blocks.js';
-import { type Ref, Role, type Store, ValueType } from '../store/store.js';
+import type { Store } from '../store/store.js';
+import { snapshotHeader, snapshotRecords } from './snapshot-contents.js';
 import { moveFile, type SnapshotHeader, SnapshotReader, writeSnapshot } from './snapshot-file.js';
 
 /** Keys that are being loaded at one time, and their bytes. */
@@ -66,50 +65,19 @@ export class SnapshotKeeper {
 
   /** All members have stopped, or are about to: what is held here is written. */
   write(): void {
-    const { node, logger, store } = this.#parts;
-    const view = node.finalView ?? (node.state.isAlone ? node.state.view : null);
+    const { node, logger } = this.#parts;
     const { own } = node.snapshots;
     const isWaiting = own !== null && own.phase !== SnapshotPhase.Loaded;
     // What was to be loaded is still there, for the next time.
     if (this.#path === '' || !this.isWanted || isWaiting) return;
-    if (view === null || node.state.view === null) return;
-    const { id: part } = node.membership.self;
-    const parts = view.members.map(({ id }) => id);
-    const { seed } = view;
-    const { number } = view.id;
-    const header = { set: setOf(view), seed, number, at: this.#parts.beginTurn(), part, parts };
+    const header = snapshotHeader(node, this.#parts.beginTurn());
+    if (header === null) return;
     try {
-      const records = writeSnapshot(this.#path, header, this.#records(store));
-      logger.info('snapshot written', { path: this.#path, records, parts: parts.length });
+      const records = writeSnapshot(this.#path, header, snapshotRecords(node));
+      logger.info('snapshot written', { path: this.#path, records, parts: header.parts.length });
     } catch (error) {
       logger.error('snapshot not written', { path: this.#path, error: (error as Error).message });
     }
-  }
-
-  /** Every copy that could be the only one: those that were primary first. */
-  *#records(store: Store): Generator<SnapshotRecord> {
-    for (const role of [Role.Primary, Role.Backup] as const) {
-      const isKept = (ref: Ref): boolean =>
-        store.role(ref) === role &&
-        store.type(ref) !== ValueType.None &&
-        (store.flags(ref) & (role === Role.Primary ? Flag.Busy : Flag.Full)) ===
-          (role === Role.Primary ? 0 : Flag.Full);
-      for (let i = 0; i < store.size; i++) {
-        const ref = store.entryAt(i);
-        if (isKept(ref)) yield this.#recordOf(store, ref);
-      }
-    }
-  }
-
-  #recordOf(store: Store, ref: Ref): SnapshotRecord {
-    const start = store.keyStart(ref);
-    return {
-      isPrimary: store.role(ref) === Role.Primary,
-      db: store.db(ref),
-      expireAt: store.expireAt(ref),
-      key: Buffer.from(store.keyBuffer(ref).subarray(start, start + store.keyLength(ref))),
-      payload: payloadOf(this.#parts.node, ref),
-    };
   }
 
   #setAside(reason: string): void {

@@ -47,6 +47,9 @@ const SEEDS: Readonly<Record<string, number>> = {
   'merge-crash': 6,
   'three-sides': 6,
   'collections-split': 6,
+  operations: 4,
+  'operations-majority': 2,
+  'forget-split': 2,
 };
 const OTHER_SEEDS = 10;
 export const CI_RUNS_MIN = 500;

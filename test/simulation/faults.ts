@@ -1,4 +1,7 @@
+import type { Incarnation } from '../../lib/cluster/member.js';
+import type { ForgetOutcome } from '../../lib/cluster/membership/forgetting.js';
 import type { Random } from '../support/control-network.js';
+import { Operations } from './operations.js';
 import type { Profile } from './profiles.js';
 
 /** What the faults are done to. */
@@ -14,7 +17,8 @@ export interface Victims {
   markSafe(): void;
   /** Those of them that are still there. */
   safe(): number[];
-  start(machine: number): void;
+  /** `expect`: so many have to hear each other before they found a cluster. */
+  start(machine: number, expect?: number): void;
   kill(machine: number): void;
   unplug(machine: number): void;
   plug(machine: number): void;
@@ -33,6 +37,18 @@ export interface Victims {
   stepClock(machine: number, byMs: number): void;
   /** Without regard to other clocks. */
   jumpClock(machine: number, byMs: number): void;
+  /** Tells one that another one is gone for good; null where nobody hears it. `certain`: with FORCE. */
+  forget(at: number, gone: Incarnation, certain: boolean): ForgetOutcome | null;
+  /** Which member the process of that machine is, or its last one was; null when it never ran. */
+  memberAt(machine: number): Incarnation | null;
+  /** Whether the next process of that machine finds one. */
+  hasSnapshot(machine: number): boolean;
+  /** Somebody puts an older snapshot there, where none is. */
+  putBackOld(machine: number): void;
+  /** All who are up are members, and nothing is being loaded. */
+  mayStop(): boolean;
+  /** All were stopped in good order, to be started again. */
+  stopped(): void;
   /** Nobody runs any more: what they held is gone. `since`: when they began to go. */
   vanished(since: number): void;
   note(text: string): void;
@@ -51,6 +67,10 @@ export type FaultKind =
   | 'leave'
   | 'drain'
   | 'shutdown'
+  | 'stop-all'
+  | 'stop-in-turn'
+  | 'lose'
+  | 'forget'
   | 'reset'
   | 'clock'
   | 'jump';
@@ -62,6 +82,8 @@ const HARMLESS: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'drain',
   'reset',
   'clock',
+  'stop-all',
+  'forget',
 ]);
 const LOOK_MS = 20;
 /** Of the leavings that are begun, so many are taken back, if there is time, within so long. */
@@ -90,12 +112,14 @@ export class FaultDriver {
   #isEnding = false;
   /** Faults that may still be begun. */
   #left: number;
+  readonly #operations: Operations;
 
   constructor(victims: Victims, profile: Profile, random: Random, faultsMax: number) {
     this.#left = faultsMax;
     this.#victims = victims;
     this.#profile = profile;
     this.#random = random;
+    this.#operations = new Operations(victims, random);
     this.#nextAt = random.between(0, profile.faultEveryMs);
     this.#nextHarmlessAt = random.between(0, profile.faultEveryMs);
     this.#look();
@@ -103,12 +127,12 @@ export class FaultDriver {
 
   /** Faults that are to be undone, and machines that are to be started. */
   get open(): number {
-    return this.#open + this.#starts + this.#leaving;
+    return this.#open + this.#starts + this.#leaving + this.#operations.open;
   }
 
   /** A fault is to be undone. */
   get isBroken(): boolean {
-    return this.#open > 0;
+    return this.#open + this.#operations.open > 0;
   }
 
   stop(): void {
@@ -128,7 +152,7 @@ export class FaultDriver {
       this.#look();
       if (victims.now >= this.#nextHarmlessAt) this.#harmless();
       if (!this.#profile.oneAtATime) this.#isFree = true;
-      else if (!this.#isFree && this.#open === 0 && victims.isQuiet()) {
+      else if (!this.#isFree && !this.isBroken && victims.isQuiet()) {
         this.#isFree = true;
         victims.markSafe();
         // Some faults right after the last one was overcome, some later.
@@ -169,7 +193,8 @@ export class FaultDriver {
     const victims = this.#victims;
     const random = this.#random;
     const up = victims.up();
-    if (up.length === 0 || this.#isEnding || this.#left-- <= 0) return;
+    if (up.length === 0 || this.#isEnding) return;
+    if (this.#operations.isStopping || this.#left-- <= 0) return;
     const machine = random.pick(up);
     switch (kind) {
       case 'crash':
@@ -194,6 +219,13 @@ export class FaultDriver {
         return this.#drain(up);
       case 'shutdown':
         return this.#shutdown(up);
+      case 'stop-all':
+      case 'stop-in-turn':
+        return this.#stopAll(up, kind === 'stop-all');
+      case 'lose':
+        return this.#operations.lose(machine, up);
+      case 'forget':
+        return this.#operations.misjudge(up, [...up, ...victims.down()]);
       case 'reset':
         victims.note('reset');
         return victims.reset(random.next() < 0.8 ? 'data' : 'control');
@@ -319,7 +351,7 @@ export class FaultDriver {
 
   /** One stays who is a member: one that is still joining would be too late to take anything over. */
   #drain(up: readonly number[]): void {
-    const safe = this.#victims.safe();
+    const safe = this.#victims.safe().filter((machine) => up.includes(machine));
     if (safe.length === 0) return;
     const stays = this.#random.pick(safe);
     this.#leave(
@@ -331,6 +363,12 @@ export class FaultDriver {
   /** Two still hold what was there when all was quiet, so that one may fail. */
   #isSafe(): boolean {
     return this.#victims.safe().length >= 2;
+  }
+
+  #stopAll(up: readonly number[], atOnce: boolean): void {
+    if (this.open > 0 || !this.#victims.mayStop()) return;
+    this.#isFree = false;
+    this.#operations.stop(up, atOnce);
   }
 
   #leaveOne(machine: number): void {

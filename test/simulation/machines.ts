@@ -1,8 +1,11 @@
+import type { Incarnation } from '../../lib/cluster/member.js';
+import type { ForgetOutcome } from '../../lib/cluster/membership/forgetting.js';
 import { sameViewId } from '../../lib/cluster/membership/views.js';
 import type { Victims } from './faults.js';
 import { Peace } from './peace.js';
 import { type Machine, Process, type ProcessOptions, type World } from './process.js';
 import type { Profile } from './profiles.js';
+import type { Disk } from './snapshots.js';
 import type { Tally } from './tally.js';
 
 /** A process that is started again so soon has hardly been missed. */
@@ -22,6 +25,9 @@ export class Machines implements Victims {
   /** When the process of each machine ended last. */
   readonly #endedAt: number[] = [];
   readonly #pausedAt: number[] = [];
+  readonly #disks: Disk[] = [];
+  /** Which members the last processes of the machines were. */
+  readonly #lastIds: Incarnation[] = [];
   /** Told when nobody runs any more. */
   readonly #lost: (since: number) => void;
   #safe: Process[] = [];
@@ -38,6 +44,7 @@ export class Machines implements Victims {
 
   #addMachine(random: { between(low: number, high: number): number }): void {
     const index = this.all.length;
+    this.#disks.push({ snapshot: null, old: null, did: (what) => this.#tally.count(what) });
     const address = { host: `10.0.0.${index + 1}`, port: 6379, busPort: 16379 };
     this.#world.network.addMachine(address);
     this.#lives.push(0);
@@ -59,6 +66,7 @@ export class Machines implements Victims {
 
   /** A process is gone, whatever the reason. */
   ended(process: Process): void {
+    this.#lastIds[process.machine] = process.incarnation;
     this.#endedAt[process.machine] = this.now;
     this.#tally.count('evicted', process.node.state.statistics.evicted);
   }
@@ -90,7 +98,7 @@ export class Machines implements Victims {
       if (own === null || !sameViewId(own.id, view.id) || process.isPaused) return false;
       if (!view.members.some(({ id }) => id === process.incarnation)) return false;
       const isSafe = process.node.keysWithoutBackup() === 0 || processes.length === 1;
-      return isSafe && process.serves;
+      return isSafe && process.serves && process.hasLoaded;
     });
   }
 
@@ -106,7 +114,7 @@ export class Machines implements Victims {
       .map(({ machine }) => machine);
   }
 
-  start(machine: number): void {
+  start(machine: number, expect = 0): void {
     const place = this.all[machine]!;
     if (place.process !== null) return;
     const since = this.now - (this.#endedAt[machine] ?? Number.NaN);
@@ -128,6 +136,8 @@ export class Machines implements Victims {
       zone: zones === 0 ? '' : `zone${machine % zones}`,
       locationList,
       join: this.all.map(({ address }) => address),
+      expect,
+      ...(this.#profile.snapshots ? { disk: this.#disks[machine]! } : {}),
     };
     const process = new Process(this.#world, place, ++this.#lives[machine]!, options);
     place.process = process;
@@ -224,6 +234,38 @@ export class Machines implements Victims {
   jumpClock(machine: number, byMs: number): void {
     this.#tally.fault(byMs > 0 ? 'clock jumps' : 'clock jumps back');
     this.all[machine]!.wallOffset += byMs;
+  }
+
+  memberAt(machine: number): Incarnation | null {
+    return this.all[machine]!.process?.incarnation ?? this.#lastIds[machine] ?? null;
+  }
+
+  forget(at: number, gone: Incarnation, certain: boolean): ForgetOutcome | null {
+    const outcome = this.all[at]!.process?.forget(gone, certain);
+    if (outcome != null) this.#tally.count(`FORGET: ${outcome}`);
+    return outcome ?? null;
+  }
+
+  hasSnapshot(machine: number): boolean {
+    return this.#disks[machine]!.snapshot !== null;
+  }
+
+  putBackOld(machine: number): void {
+    const disk = this.#disks[machine]!;
+    if (disk.snapshot !== null || disk.old === null) return;
+    disk.snapshot = disk.old;
+    this.#tally.fault('old snapshots');
+  }
+
+  mayStop(): boolean {
+    return this.processes().every(
+      ({ node, hasLoaded, isPaused, isLeaving }) =>
+        node.state.view !== null && hasLoaded && !isPaused && !isLeaving,
+    );
+  }
+
+  stopped(): void {
+    this.#tally.fault('planned stops');
   }
 
   vanished(since: number): void {

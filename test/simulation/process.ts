@@ -2,6 +2,7 @@ import { Config } from '../../lib/base/config.js';
 import type { ClusterConfig } from '../../lib/cluster/cluster-config.js';
 import type { Address, Incarnation, Member } from '../../lib/cluster/member.js';
 import type { JoinAddresses, LinkEnd } from '../../lib/cluster/membership/contract.js';
+import type { ForgetOutcome } from '../../lib/cluster/membership/forgetting.js';
 import {
   type ControlMessage,
   decodeControlMessage,
@@ -24,6 +25,7 @@ import type { Connection } from './connection.js';
 import type { LinkKind, LinkOwner, Network } from './network.js';
 import type { Placements } from './placements.js';
 import type { Scheduler } from './scheduler.js';
+import { type Disk, SnapshotWork } from './snapshots.js';
 import type { Trace } from './trace.js';
 
 /** A host of the cluster: its clocks go on while processes on it come and go. */
@@ -53,6 +55,10 @@ export interface ProcessOptions {
   readonly zone: string;
   readonly locationList: ClusterConfig['locationList'];
   readonly join: readonly Address[];
+  /** So many nodes have to hear each other before they found a cluster; two unless given. */
+  readonly expect?: number;
+  /** Where it writes a snapshot to, and loads it from. */
+  readonly disk?: Disk;
 }
 
 /** What all processes of a simulation share. */
@@ -70,6 +76,8 @@ export interface World {
 const EXPIRE_MS = 100;
 const EXPIRE_ENTRIES = 1000;
 const COMPACT_PAGES = 1;
+/** So long the parts of a snapshot are waited for. */
+const SNAPSHOT_TIMEOUT_MS = 20_000;
 /** So long the clients of a leaving node may take to go. */
 const CLIENTS_GO_MS_MAX = 300;
 const READ_BUFFER_BYTES = 128 * 1024;
@@ -103,6 +111,7 @@ export class Process implements LinkOwner, ClusterHost {
   readonly #random: Random;
   readonly #shared = Buffer.alloc(READ_BUFFER_BYTES);
   readonly #dirty = new Set<Connection>();
+  readonly #snapshots: SnapshotWork | null;
   #paused: { label: string; run: () => void }[] | null = null;
 
   constructor(world: World, place: Machine, life: number, options: ProcessOptions) {
@@ -126,7 +135,7 @@ export class Process implements LinkOwner, ClusterHost {
         nodeTimeoutMs: options.nodeTimeoutMs,
         partitionPolicy: options.partitionPolicy,
         joinListGiven: true,
-        expect: 0,
+        expect: options.expect ?? 0,
       },
       self,
       this,
@@ -150,6 +159,7 @@ export class Process implements LinkOwner, ClusterHost {
     });
     this.node.executor = this.dispatcher;
     this.node.keyspace.events.origin = () => this.dispatcher.origin;
+    this.#snapshots = options.disk === undefined ? null : this.#openSnapshots(options.disk);
     world.trace.started(this);
     this.#turn('start', () => this.node.start(this.monotonic, this.wall));
     this.#tickLater();
@@ -223,6 +233,7 @@ export class Process implements LinkOwner, ClusterHost {
         },
         left: () => {
           this.#world.trace.note(this, 'left');
+          this.#snapshots?.write();
           this.#world.scheduler.at(this.#random.between(1, 20), () => this.kill());
         },
       }),
@@ -236,6 +247,21 @@ export class Process implements LinkOwner, ClusterHost {
       this.isLeaving = !this.node.stay();
     });
     return !this.isLeaving;
+  }
+
+  /** An operator's word that a member is gone; null when nobody hears it. */
+  forget(id: Incarnation, certain: boolean): ForgetOutcome | null {
+    if (this.isPaused) return null;
+    let outcome: ForgetOutcome | null = null;
+    this.input('forget', () => {
+      outcome = this.node.membership.forget(id, certain, this.monotonic);
+    });
+    return outcome;
+  }
+
+  /** All of the snapshots that there are is loaded, as far as this node knows. */
+  get hasLoaded(): boolean {
+    return this.node.snapshots.refusal() === null;
   }
 
   // --- turns
@@ -262,6 +288,7 @@ export class Process implements LinkOwner, ClusterHost {
     this.#world.scheduler.at(periodMs + late, () =>
       this.input('tick', () => {
         this.node.tick(this.monotonic, this.wall);
+        this.#snapshots?.step();
         this.#tickLater();
       }),
     );
@@ -374,6 +401,22 @@ export class Process implements LinkOwner, ClusterHost {
 
   // --- parts
 
+  #openSnapshots(disk: Disk): SnapshotWork {
+    const process = this;
+    return new SnapshotWork(
+      {
+        node: this.node,
+        get wall() {
+          return process.wall;
+        },
+        after: (delayMs, run) =>
+          this.#world.scheduler.at(delayMs, () => this.input('snapshot', run)),
+        note: (what) => this.#world.trace.note(this, what),
+      },
+      disk,
+    );
+  }
+
   #clusterConfig(): ClusterConfig {
     const { nodeTimeoutMs, partitionPolicy, takeOverAfter, locationList } = this.#options;
     return {
@@ -384,7 +427,7 @@ export class Process implements LinkOwner, ClusterHost {
       takeOverAfter,
       tombstoneTtlMs: this.#options.tombstoneTtlMs,
       leaveTimeoutMs: 30_000,
-      snapshotTimeoutMs: 60_000,
+      snapshotTimeoutMs: SNAPSHOT_TIMEOUT_MS,
       maxMemoryBytes: this.#options.maxMemoryBytes,
       maxMemoryPolicy: this.#options.maxMemoryPolicy,
       maxMemorySamples: 5,

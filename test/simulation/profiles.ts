@@ -76,6 +76,10 @@ export interface Profile {
   readonly subscribers: number;
   /** A client gives a command up after so long, and goes elsewhere; 0: never. */
   readonly patienceMs: number;
+  /** Nodes write snapshots when all stop, and load them. */
+  readonly snapshots: boolean;
+  /** While the cluster is cut, somebody may be told to forget members of another side. */
+  readonly forgets: boolean;
 }
 
 const BASE: Profile = {
@@ -122,6 +126,20 @@ const BASE: Profile = {
   publishShare: 0,
   subscribers: 0,
   patienceMs: 0,
+  snapshots: false,
+  forgets: false,
+};
+
+const OPERATIONS: Profile['faults'] = {
+  lose: 1,
+  'stop-all': 1,
+  'stop-in-turn': 0.5,
+  crash: 0.5,
+  pause: 0.5,
+  drain: 0.3,
+  leave: 0.5,
+  join: 2,
+  forget: 0.5,
 };
 
 /** Nothing is late, and so no command may be, as one is that has to wait for the next tick, which comes every 50 ms. */
@@ -504,6 +522,42 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     faults: { reset: 1, clock: 0.3 },
     clockSkewMs: 20,
     splits: 3,
+  },
+  /**
+   * What operators do: members that are lost for good, and forgotten; the whole cluster stopped, at once or one by one, and
+   * started again with its snapshots; drains and joins between.
+   */
+  operations: {
+    ...BASE,
+    spares: 2,
+    kinds: 'recHZ',
+    keys: 3,
+    snapshots: true,
+    faults: OPERATIONS,
+    faultEveryMs: 700,
+    durationMs: 20_000,
+  },
+  'operations-majority': {
+    ...BASE,
+    spares: 2,
+    kinds: 'recHZ',
+    keys: 3,
+    partitionPolicy: 'majority',
+    snapshots: true,
+    faults: OPERATIONS,
+    faultEveryMs: 700,
+    durationMs: 20_000,
+  },
+  /** Members of the other side are forgotten, and are back. */
+  'forget-split': {
+    ...BASE,
+    nodes: 5,
+    nodeTimeoutMs: 500,
+    splitLasts: [4, 20],
+    faults: { reset: 1 },
+    clockSkewMs: 20,
+    splits: 3,
+    forgets: true,
   },
   majority: {
     ...BASE,

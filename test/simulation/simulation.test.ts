@@ -47,6 +47,7 @@ const MENDED: readonly (readonly [profile: string, seed: number])[] = [
   ['mixed', 340009],
   ['memory', 360005],
   ['collections-roam', 18],
+  ['operations', 5],
 ];
 
 /** All of it runs in half a minute on an idle machine. */

@@ -204,12 +204,12 @@ export class Simulation implements Nodes, World {
 
   #runSplits(): void {
     const random = this.scheduler.random('splits');
-    const { nodeTimeoutMs, splits, splitLasts, splitSides, mergeCrashes } = this.#profile;
+    const { nodeTimeoutMs, splits, splitLasts, splitSides, mergeCrashes, forgets } = this.#profile;
     const [shortest, longest] = splitLasts;
     this.#runUntil(3000);
     this.#calmDown();
     const lasts = [nodeTimeoutMs * shortest, nodeTimeoutMs * longest] as const;
-    const options = { lastsMs: lasts, crashes: mergeCrashes, sides: splitSides };
+    const options = { lastsMs: lasts, crashes: mergeCrashes, sides: splitSides, forgets };
     new Splits(this.#stage(random), random, options).run(Math.min(splits, this.#limits.splits));
     this.#checkSilence();
   }
@@ -259,6 +259,11 @@ export class Simulation implements Nodes, World {
       send: (machines, args) => {
         const process = this.processes().find(({ machine }) => machines.includes(machine))!;
         run(process, args, () => undefined);
+      },
+      forget: (machines, gone) => {
+        const at = random.pick(machines);
+        const outcome = this.machines.forget(at, this.machines.memberAt(gone)!, false);
+        this.machines.note(`machine ${at} is to forget machine ${gone}: ${outcome}`);
       },
       check: (what, key, histories) => this.#histories.checkKey(what, key, histories),
       violated: (what, key) => {

@@ -27,6 +27,8 @@ export interface Stage {
   command(args: readonly string[]): void;
   /** Sends a command through a node of those, and does not wait. */
   send(machines: readonly number[], args: readonly string[]): void;
+  /** A node of those is told that the one on that machine is gone for good. */
+  forget(machines: readonly number[], gone: number): void;
   /** One of these must be linearizable. */
   check(what: string, key: string, histories: readonly (readonly Call[])[]): void;
   violated(what: string, key: string): void;
@@ -48,6 +50,8 @@ export interface SplitOptions {
   readonly sides: 2 | 3;
   /** A node that can be spared is killed while the sides merge. */
   readonly crashes: boolean;
+  /** Somebody may be told to forget members of the other side. */
+  readonly forgets: boolean;
 }
 
 /** Cuts the cluster in two for longer than node-timeout, lets both sides serve, heals it, and checks what became of it. */
@@ -77,6 +81,7 @@ export class Splits {
     const flushes = random.next() < FLUSH_SHARE;
     stage.run(lastsMs * 0.8);
     if (flushes) stage.send(random.pick(round.sides), ['FLUSHALL']);
+    if (this.#options.forgets) this.#forget(round);
     stage.run(lastsMs * 0.2);
     const isSplit = round.healed(stage.now, stage.processes());
     stage.note('heal');
@@ -129,6 +134,13 @@ export class Splits {
     stage.go();
     stage.run(this.#random.between(200, 2500));
     return this.#cut(firstCall);
+  }
+
+  /** Of the other side all are forgotten, or some; or nobody is. */
+  #forget({ sides }: SplitRound): void {
+    const random = this.#random;
+    const [side, other] = random.next() < 0.5 ? sides : [sides[1]!, sides[0]!];
+    for (const gone of other!) if (random.next() < 0.6) this.#stage.forget(side!, gone);
   }
 
   /** Detection takes up to node-timeout and a little more; some cuts are healed soon after. */

@@ -72,4 +72,31 @@ export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
     options: { nodeTimeoutMs: 500, faultEveryMs: 300, faults: { cut: 1 }, durationMs: 4000 },
     seed: 5,
   },
+  {
+    name: 'word-is-death',
+    breaks: "an operator's word that a member is gone is taken for a proof of death",
+    invariant: '0030',
+    edits: [
+      edit(
+        'membership/membership.js',
+        'const outcome = this.#forgetting.forget(id, certain, this.isDown(now), now);',
+        `const outcome = this.#forgetting.forget(id, certain, this.isDown(now), now);
+        if (outcome === 'alive' || outcome === 'silent') this.#died(id, 'refused');`,
+      ),
+    ],
+    profile: 'operations',
+    options: { faults: { forget: 1, pause: 1 }, faultEveryMs: 300, durationMs: 4000 },
+    seed: 1,
+  },
+  {
+    name: 'load-too-soon',
+    breaks: 'a part of a snapshot is loaded before the others have decided on theirs',
+    invariant: '0031',
+    edits: [
+      edit('snapshot-offers.js', 'areAll(SnapshotPhase.Agreed)', 'areAll(SnapshotPhase.Waiting)'),
+    ],
+    profile: 'operations',
+    options: { faults: { 'stop-all': 1, join: 1 }, durationMs: 5000 },
+    seed: 1,
+  },
 ];

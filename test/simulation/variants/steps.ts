@@ -64,4 +64,20 @@ export const STEP_VARIANTS: readonly Variant[] = [
     options: { delayMsMax: 15, partBytes: 20 },
     seed: 102,
   },
+  {
+    name: 'backups-apart',
+    breaks:
+      'a change of several keys goes to the backup of the first of them, wherever those of the others are',
+    invariant: '0019',
+    edits: [
+      edit(
+        'together.js',
+        'return backup !== null && this.#store.peer(ref) === backup.index;',
+        'return backup !== null;',
+      ),
+    ],
+    profile: 'transfers',
+    options: { durationMs: 2000 },
+    seed: 1,
+  },
 ];

@@ -1,0 +1,130 @@
+import type { Incarnation } from '../../lib/cluster/member.js';
+import type { Random } from '../support/control-network.js';
+import type { Victims } from './faults.js';
+
+/** How often it is tried to have a lost member forgotten. */
+const FORGET_MS = 200;
+/** All machines of a cluster that was stopped are started again within so long. */
+const START_MS_MAX = 1500;
+/** Of the starts with snapshots, so many see one node killed while they are loaded, within so long. */
+const CRASH_SHARE = 0.4;
+const CRASH_MS_MAX = 400;
+const RESTART_MS_MAX = 2000;
+/** Of the machines without a snapshot of the cluster that was stopped, so many have an older one put there. */
+const OLD_SHARE = 0.3;
+
+/** What operators do to a cluster as a whole. */
+export class Operations {
+  readonly #victims: Victims;
+  readonly #random: Random;
+  #open = 0;
+  isStopping = false;
+
+  constructor(victims: Victims, random: Random) {
+    this.#victims = victims;
+    this.#random = random;
+  }
+
+  /** Operations that are not through yet. */
+  get open(): number {
+    return this.#open;
+  }
+
+  /** One is lost for good, with its machine or not, and then forgotten. */
+  lose(machine: number, up: readonly number[]): void {
+    const victims = this.#victims;
+    if (up.length < 2) return;
+    victims.note(`lose machine ${machine}`);
+    const id = victims.memberAt(machine)!;
+    if (this.#random.next() < 0.5) victims.unplug(machine);
+    else victims.kill(machine);
+    this.#open++;
+    this.#forget(id, false);
+  }
+
+  /** Said again until it is done, and with FORCE where that is asked for. */
+  #forget(id: Incarnation, certain: boolean): void {
+    const victims = this.#victims;
+    victims.at(this.#random.between(0, FORGET_MS), () => {
+      const up = victims.up();
+      const at = up.length === 0 ? null : this.#random.pick(up);
+      const outcome = at === null ? null : victims.forget(at, id, certain);
+      if (outcome !== null)
+        victims.note(`machine ${at} is to forget ${id.slice(0, 6)}: ${outcome}`);
+      if (outcome === 'forgotten' || outcome === 'unknown') this.#open--;
+      else this.#forget(id, certain || outcome === 'unproven');
+    });
+  }
+
+  /** Anybody is said to be gone, who is or is not. */
+  misjudge(up: readonly number[], all: readonly number[]): void {
+    const machine = this.#random.pick([...all]);
+    const at = this.#random.pick(up);
+    const id = this.#victims.memberAt(machine);
+    if (id === null) return;
+    const outcome = this.#victims.forget(at, id, false);
+    this.#victims.note(`machine ${at} is to forget machine ${machine}: ${outcome}`);
+  }
+
+  /** All leave, at one moment or one after the other, and are started again. */
+  stop(up: readonly number[], atOnce: boolean): void {
+    this.#victims.note(`all stop ${atOnce ? 'at once' : 'one by one'}`);
+    this.isStopping = true;
+    this.#open++;
+    if (!atOnce) return this.#stopNext([...up], up);
+    let left = up.length;
+    for (const machine of up) {
+      this.#victims.leave(machine, () => {
+        left -= 1;
+        if (left === 0) this.#stopped(up);
+      });
+    }
+  }
+
+  #stopNext(left: number[], all: readonly number[]): void {
+    const machine = left.splice(this.#random.below(left.length), 1)[0];
+    if (machine === undefined) return this.#stopped(all);
+    this.#victims.leave(machine, () => {
+      if (left.length === 0) this.#stopped(all);
+      else this.#stopNext(left, all);
+    });
+  }
+
+  #stopped(machines: readonly number[]): void {
+    const victims = this.#victims;
+    const random = this.#random;
+    victims.stopped();
+    for (const machine of machines) {
+      if (!victims.hasSnapshot(machine) && random.next() < OLD_SHARE) victims.putBackOld(machine);
+    }
+    let missing = machines.length;
+    for (const machine of machines) {
+      victims.at(random.between(0, START_MS_MAX), () => {
+        victims.start(machine, machines.length);
+        missing -= 1;
+        if (missing === 0) this.#started(machines);
+      });
+    }
+  }
+
+  /** All were started. One may be killed while it loads what it has: its file is still there. */
+  #started(machines: readonly number[]): void {
+    const victims = this.#victims;
+    const random = this.#random;
+    this.isStopping = false;
+    const holders = machines.filter((machine) => victims.hasSnapshot(machine));
+    if (holders.length < 2 || random.next() >= CRASH_SHARE) {
+      this.#open--;
+      return;
+    }
+    const machine = random.pick(holders);
+    victims.at(random.between(0, CRASH_MS_MAX), () => {
+      victims.note(`kill machine ${machine} while it loads`);
+      victims.kill(machine);
+      victims.at(random.between(0, RESTART_MS_MAX), () => {
+        victims.start(machine, machines.length);
+        this.#open--;
+      });
+    });
+  }
+}

@@ -1,0 +1,143 @@
+import type { ClusterNode } from '../../lib/cluster/node.js';
+import type { ReplySink } from '../../lib/cluster/operation.js';
+import { SnapshotPhase } from '../../lib/cluster/snapshot-offers.js';
+import { Request } from '../../lib/protocol/request.js';
+import type { SnapshotRecord } from '../../lib/protocol/snapshot-blocks.js';
+import { snapshotHeader, snapshotRecords } from '../../lib/server/snapshot-contents.js';
+import type { SnapshotHeader } from '../../lib/server/snapshot-file.js';
+
+interface Snapshot {
+  readonly header: SnapshotHeader;
+  readonly records: readonly SnapshotRecord[];
+}
+
+/** The disk of a machine: it outlives processes. */
+export interface Disk {
+  /** What the next process finds. */
+  snapshot: Snapshot | null;
+  /** What was there before, loaded or not. */
+  old: Snapshot | null;
+  /** Told of what was done with them. */
+  did(what: string): void;
+}
+
+/** What a snapshot needs of the process that it is of. */
+export interface SnapshotHost {
+  readonly node: ClusterNode;
+  readonly wall: number;
+  after(delayMs: number, run: () => void): void;
+  note(what: string): void;
+}
+
+/** Keys that are being loaded at one time: few, so that much can happen meanwhile. */
+const LOADING_KEYS_MAX = 3;
+/** A key that could not be loaded now is tried again after this; milliseconds. */
+const AGAIN_MS = 100;
+
+/** As `lib/server/snapshot-keeper.ts`, with a disk that is memory: what it asks, and in which order it loads. */
+export class SnapshotWork {
+  readonly #host: SnapshotHost;
+  readonly #disk: Disk;
+  #isBusy = false;
+
+  constructor(host: SnapshotHost, disk: Disk) {
+    this.#host = host;
+    this.#disk = disk;
+    if (disk.snapshot === null) return;
+    host.node.snapshots.own = { ...disk.snapshot.header, phase: SnapshotPhase.Waiting };
+  }
+
+  /** Every tick. */
+  step(): void {
+    if (this.#isBusy) return;
+    const step = this.#host.node.snapshots.step();
+    if (step.kind === 'wait') return;
+    if (step.kind === 'aside') this.#setAside(step.reason);
+    else this.#load(step.kind === 'primaries');
+  }
+
+  /** Nothing is served any more, and nobody stays. */
+  write(): void {
+    const { node } = this.#host;
+    const { own } = node.snapshots;
+    if (own !== null && own.phase !== SnapshotPhase.Loaded) return;
+    const header = snapshotHeader(node, this.#host.wall);
+    if (header === null) return;
+    this.#disk.snapshot = { header, records: [...snapshotRecords(node)] };
+    this.#did('snapshots written');
+  }
+
+  #did(what: string): void {
+    this.#host.note(what);
+    this.#disk.did(what);
+  }
+
+  #setAside(reason: string): void {
+    this.#host.node.snapshots.drop();
+    this.#disk.old = this.#disk.snapshot;
+    this.#disk.snapshot = null;
+    this.#did(`snapshots aside: ${reason}`);
+  }
+
+  #load(primaries: boolean): void {
+    const { snapshots } = this.#host.node;
+    this.#isBusy = true;
+    snapshots.entered(primaries ? SnapshotPhase.Primaries : SnapshotPhase.Backups);
+    this.#pass(primaries, () => {
+      this.#isBusy = false;
+      if (primaries) return snapshots.entered(SnapshotPhase.PrimariesLoaded);
+      this.#disk.old = this.#disk.snapshot;
+      this.#disk.snapshot = null;
+      snapshots.entered(SnapshotPhase.Loaded);
+      this.#did('snapshots loaded');
+    });
+  }
+
+  /** Once more where this node has become another member meanwhile, and lost what it held. */
+  #pass(primaries: boolean, done: () => void): void {
+    const { node } = this.#host;
+    const { id } = node.membership.self;
+    const wanted = this.#disk.snapshot!.records.filter((record) => record.isPrimary === primaries);
+    this.#batch(wanted, 0, () => {
+      if (id === node.membership.self.id) done();
+      else this.#pass(primaries, done);
+    });
+  }
+
+  #batch(records: readonly SnapshotRecord[], from: number, done: () => void): void {
+    const batch = records.slice(from, from + LOADING_KEYS_MAX);
+    let missing = batch.length;
+    if (missing === 0) return done();
+    for (const record of batch) {
+      this.#restore(record, () => {
+        missing -= 1;
+        if (missing === 0) this.#batch(records, from + batch.length, done);
+      });
+    }
+  }
+
+  /** A key that is there stays as it is. */
+  #restore(record: SnapshotRecord, done: () => void): void {
+    const { db, key } = record;
+    if (this.#host.node.state.store.find(db, key, 0, key.length) !== 0) {
+      return this.#host.after(0, done);
+    }
+    this.#run(record, (reply) => {
+      if (reply.startsWith('+') || reply.startsWith('-BUSYKEY')) done();
+      else this.#host.after(AGAIN_MS, () => this.#restore(record, done));
+    });
+  }
+
+  #run({ db, expireAt, key, payload }: SnapshotRecord, answered: (reply: string) => void): void {
+    const { node } = this.#host;
+    const request = Request.of('RESTORE', key, String(expireAt), payload, 'ABSTTL');
+    const { traits, keys } = node.executor.classify(request)!;
+    const answer = (reply: string): void => this.#host.after(0, () => answered(reply));
+    const sink: ReplySink = {
+      acknowledged: () => undefined,
+      complete: (_token, reply) => answer(reply.toString('latin1')),
+      fail: (_token, error) => answer(`-${error}`),
+    };
+    node.router.submit({ request, traits, keys, db, proto: 2, sink, token: 0 });
+  }
+}
