@@ -10,6 +10,8 @@ export interface DepartureHooks {
    * once no client is left; it may be called at once.
    */
   emptied(done: () => void): void;
+  /** Whether what is held here is kept in a file when nobody stays. */
+  isKept(): boolean;
   /** The others go on without this node, or nobody stays to hand anything to: it serves nothing any more, and may exit. */
   left(): void;
 }
@@ -70,7 +72,8 @@ export class Departure {
   step(): void {
     const { membership } = this.#state;
     if (this.#hooks === null) return;
-    if (this.#phase === Phase.Gone ? membership.hasLeft() : membership.nobodyStays()) {
+    const { isKept } = this.#hooks;
+    if (this.#phase === Phase.Gone ? membership.hasLeft() : membership.nobodyStays(isKept())) {
       if (this.#phase !== Phase.Gone) this.finalView ??= this.#state.view;
       this.end();
       return;

@@ -63,6 +63,9 @@ export interface SnapshotOffer {
   /** Who has written it, and who was to write a part. */
   readonly part: Incarnation;
   readonly parts: readonly Incarnation[];
+  /** Of them, who was known to have stopped in good order when it was written, and who to have died. */
+  readonly stopped: readonly Incarnation[];
+  readonly dead: readonly Incarnation[];
   readonly phase: number;
 }
 

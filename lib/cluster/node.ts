@@ -204,6 +204,11 @@ export class ClusterNode implements MembershipListener {
     return this.#parts.departure.withdraw();
   }
 
+  /** Nobody is left to whom anything could be handed over. */
+  endLeaving(): void {
+    this.#parts.departure.end();
+  }
+
   /** The last view of the cluster, of which every member leaves; null while somebody stays. */
   get finalView(): View | null {
     return this.#parts.departure.finalView;

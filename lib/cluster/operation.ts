@@ -70,6 +70,8 @@ export interface Operation {
   readonly token: number;
   /** What runs on the keys when all are held, where that is not the one command of the request. */
   readonly step?: Step;
+  /** Asked when it is about to run: it is not to any more, and ends with NOT_RUN. */
+  readonly isOver?: () => boolean;
   /** On whose behalf it runs: a client of this node, or a command that a member has sent. Compared only. */
   readonly origin?: object;
 }

@@ -42,7 +42,8 @@ export class Runner implements ReplySink {
     writer.reset();
     writer.proto = operation.proto;
     this.#keyspace.note(operation);
-    if (operation.traits.denyOom && this.#keyspace.outOfMemory()) {
+    if (operation.isOver?.() === true) writer.error(NOT_RUN);
+    else if (operation.traits.denyOom && this.#keyspace.outOfMemory()) {
       writer.error(OUT_OF_MEMORY);
     } else {
       this.#executor.execute(operation.request, operation.db, writer, operation.origin ?? null);

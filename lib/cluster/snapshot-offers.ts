@@ -20,7 +20,9 @@ const LOADING = 'LOADING Tandis is loading the dataset in memory';
 
 /** What to do with the file of this node now; `aside`: it is not to be loaded, for that reason. */
 export type SnapshotStep =
-  | { readonly kind: 'wait' | 'primaries' | 'backups' }
+  | { readonly kind: 'wait' | 'backups' }
+  /** `absent`: parts that are not waited for any more, as who was to write them has stopped or died. */
+  | { readonly kind: 'primaries'; readonly absent: readonly Incarnation[] }
   | { readonly kind: 'aside'; readonly reason: string };
 
 const WAIT: SnapshotStep = { kind: 'wait' };
@@ -46,6 +48,10 @@ export class SnapshotOffers {
   readonly #state: ClusterState;
   readonly #timeoutMs: number;
   #waitsSince = Number.NaN;
+  /** Of the set that is loaded, the parts that are done without. */
+  #absent: readonly Incarnation[] = [];
+  /** What this node has loaded, as another incarnation, is nothing that speaks against loading it. */
+  #hasBegun = false;
 
   constructor(state: ClusterState, timeoutMs: number) {
     this.#state = state;
@@ -77,9 +83,26 @@ export class SnapshotOffers {
     this.#waitsSince = Number.NaN;
   }
 
+  /** Loading was broken off: it is asked anew whether it may be. */
+  interrupted(): void {
+    this.#hasBegun = true;
+    this.entered(SnapshotPhase.Waiting);
+  }
+
   /** The file is set aside. */
   drop(): void {
     this.own = null;
+  }
+
+  /**
+   * What has been begun must not go on: somebody has served, or is missed and may be serving elsewhere, and keys that are
+   * loaded here would be newer than what was changed there. Asked for every key.
+   */
+  get mustStop(): boolean {
+    const { membership, view } = this.#state;
+    if (this.own === null || view === null || this.isOpen) return true;
+    const statuses = view.members.flatMap(({ id }) => membership.statusOf(id) ?? []);
+    return this.#isAnyMissing(statuses) || statuses.some(isOpened);
   }
 
   /** Asked with every tick. */
@@ -93,20 +116,58 @@ export class SnapshotOffers {
     const statuses = this.#others(view);
     if (statuses === null) return WAIT;
     const others = statuses.flatMap(({ snapshot }) => snapshot ?? []);
+    return own.phase === SnapshotPhase.PrimariesLoaded
+      ? this.#goOn(own, others, isLate)
+      : this.#begin(own, statuses, others, isLate);
+  }
+
+  #begin(
+    own: SnapshotOffer,
+    statuses: readonly NodeStatus[],
+    others: readonly SnapshotOffer[],
+    isLate: boolean,
+  ): SnapshotStep {
     const phases = this.#phases(own, others);
-    const areAll = (phase: SnapshotPhase): boolean =>
-      own.parts.every((part) => (phases.get(part) ?? -1) >= phase);
-    if (own.phase === SnapshotPhase.PrimariesLoaded)
-      return areAll(SnapshotPhase.PrimariesLoaded) || isLate ? { kind: 'backups' } : WAIT;
-    // Who has begun knew that all parts were there, also if one of them is gone by now.
     const isBegun = isUnderWay(phases);
-    const reason = this.#objection(own, statuses, others, isBegun);
+    const reason = this.#objection(own, statuses, others, isBegun || this.#hasBegun);
     if (reason !== null) return aside(reason);
-    if (isBegun || areAll(SnapshotPhase.Agreed)) return { kind: 'primaries' };
-    if (isLate) return aside('some of its parts did not come');
-    if (own.phase === SnapshotPhase.Waiting && areAll(SnapshotPhase.Waiting))
-      this.own = { ...own, phase: SnapshotPhase.Agreed };
-    return WAIT;
+    if (this.#isAnyMissing(statuses)) {
+      return isLate ? aside('members are missing that may have gone on without it') : WAIT;
+    }
+    const absent = own.parts.filter((part) => !phases.has(part));
+    const { dead, stopped } = fates([own, ...others], own.set);
+    const isGivenUp = (part: Incarnation): boolean => isLate || this.#absent.includes(part);
+    const isComplete = absent.every(
+      (part) => dead.has(part) || (stopped.has(part) && isGivenUp(part)),
+    );
+    const areAll = (phase: SnapshotPhase): boolean =>
+      isComplete && own.parts.every((part) => (phases.get(part) ?? phase) >= phase);
+    // Who has begun knew that all parts were there that are needed, also if one of them is gone by now.
+    if (isBegun || areAll(SnapshotPhase.Agreed)) {
+      this.#absent = absent;
+      return { kind: 'primaries', absent };
+    }
+    if (own.phase === SnapshotPhase.Waiting && isComplete) {
+      this.#absent = absent;
+      this.entered(SnapshotPhase.Agreed);
+      return WAIT;
+    }
+    return isLate ? aside('some of its parts did not come') : WAIT;
+  }
+
+  #goOn(own: SnapshotOffer, others: readonly SnapshotOffer[], isLate: boolean): SnapshotStep {
+    const phases = this.#phases(own, others);
+    const isLoaded = (part: Incarnation): boolean => {
+      const phase = phases.get(part);
+      if (phase === undefined) return this.#absent.includes(part);
+      return phase >= SnapshotPhase.PrimariesLoaded;
+    };
+    return own.parts.every(isLoaded) || isLate ? { kind: 'backups' } : WAIT;
+  }
+
+  #isAnyMissing(statuses: readonly NodeStatus[]): boolean {
+    const own = this.#state.membership.membersMissing();
+    return own > 0 || statuses.some(({ membersMissing }) => membersMissing > 0);
   }
 
   /** By part of the same set. */
@@ -123,13 +184,12 @@ export class SnapshotOffers {
     others: readonly SnapshotOffer[],
     isUnderWay: boolean,
   ): string | null {
-    if (this.isOpen || statuses.some(({ opened }) => opened === 1))
-      return 'the cluster has gone on without it';
+    if (this.isOpen || statuses.some(isOpened)) return 'the cluster has gone on without it';
     if (isUnderWay || own.phase === SnapshotPhase.Agreed) return null;
     const rivals = others.filter(({ set }) => set !== own.set);
     if (rivals.some(({ phase }) => phase !== SnapshotPhase.Waiting))
       return 'another snapshot is loaded';
-    if (rivals.some((rival) => isLater(rival, own))) return 'a later snapshot is there';
+    if (isBeaten(own, [own, ...others])) return 'a later snapshot is there';
     const keys = statuses.reduce((sum, { primaries, backups }) => sum + primaries + backups, 0);
     return keys + this.#state.store.size > 0 ? 'the cluster holds keys' : null;
   }
@@ -155,9 +215,30 @@ function isUnderWay(phases: ReadonlyMap<Incarnation, number>): boolean {
   );
 }
 
-/** Of one cluster by their views, of two by their clocks. */
-function isLater(one: SnapshotOffer, other: SnapshotOffer): boolean {
-  return one.seed === other.seed ? one.number > other.number : one.at > other.at;
+/** Who had died, and who had stopped, by the word of any part of that set. */
+function fates(offers: readonly SnapshotOffer[], set: string) {
+  const parts = offers.filter((offer) => offer.set === set);
+  return {
+    dead: new Set(parts.flatMap(({ dead }) => dead)),
+    stopped: new Set(parts.flatMap(({ stopped }) => stopped)),
+  };
+}
+
+const isOpened = ({ opened }: NodeStatus): boolean => opened === 1;
+
+/**
+ * Whether a set of another name is later: of one cluster by its view, of two clusters, and of two sides of one that have
+ * counted their views alike, by the clocks. Exactly one of all sets is beaten by none.
+ */
+function isBeaten(own: SnapshotOffer, offers: readonly SnapshotOffer[]): boolean {
+  const writtenAt = (set: string): number =>
+    Math.max(...offers.filter((offer) => offer.set === set).map(({ at }) => at));
+  return offers.some((rival) => {
+    if (rival.set === own.set) return false;
+    if (rival.seed === own.seed && rival.number !== own.number) return rival.number > own.number;
+    const difference = writtenAt(rival.set) - writtenAt(own.set);
+    return difference === 0 ? rival.set > own.set : difference > 0;
+  });
 }
 
 function isPending(offer: SnapshotOffer | null | undefined): boolean {

@@ -6,10 +6,10 @@ import { putCrc64 } from './crc64.js';
  *
  *     "TANDISS1" | block | block | ... | end block
  *     block: u32 bytes of its body, little-endian | u8 type | body | CRC-64 of all of that
- *     header (type 1, first): JSON {"set","part","parts","at"}
+ *     header (type 1, first): JSON {"set","seed","number","at","part","parts"}
  *     records (type 2): u8 role (0 primary, 1 backup) | u8 database | f64 expiry, Unix ms, 0 for none |
  *                       u32 bytes of key | u32 bytes of payload | key | payload as DUMP gives it; one after the other
- *     end (type 3, last): JSON {"records"}
+ *     end (type 3, last): JSON {"records","stopped","dead"}
  */
 export const SNAPSHOT_MAGIC = Buffer.from('TANDISS1', 'latin1');
 export const BlockType = { Header: 1, Records: 2, End: 3 } as const;

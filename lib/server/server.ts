@@ -69,6 +69,8 @@ export class TandisServer {
   #monitors!: Monitors;
   #housekeeping!: Housekeeping;
   #snapshots!: SnapshotKeeper;
+  /** leave-timeout has passed before everything was handed over. */
+  #isOverdue = false;
   #resolving: NodeJS.Timeout | undefined;
   /** The view that was installed at the last tick. */
   #shownView: View | null = null;
@@ -166,14 +168,16 @@ export class TandisServer {
 
   /** Resolves when both ports listen; the node joins or founds its cluster after that. Rejects with the system's error. */
   async start(): Promise<ListeningPorts> {
-    const snapshot = await checkSnapshot(this.#config.get('snapshot-file'));
+    const snapshotPath = this.#config.get('snapshot-file');
+    const snapshot = await checkSnapshot(snapshotPath, this.#config.get('databases'));
     const ports = await this.#listen();
     // No socket event comes before this turn ends, so that none finds a part missing.
     const services = this.#compose(ports);
     services.scripts.prepare();
     const own = { config: this.#config, logger: this.#logger, store: this.#store };
     const parts = { ...own, node: this.#node, beginTurn: () => this.#beginTurn() };
-    this.#snapshots = new SnapshotKeeper(parts, snapshot);
+    const isStopped = (): boolean => this.#isStopped;
+    this.#snapshots = new SnapshotKeeper({ ...parts, isStopped }, snapshot);
     openToOperators({
       admin: this.#admin,
       node: this.#node,
@@ -436,11 +440,10 @@ export class TandisServer {
           done();
         });
       },
+      isKept: () => this.#snapshots.isKept,
       left: () => {
         this.#logger.info('left');
-        // Nothing is served any more: what is written is what was acknowledged.
-        this.#snapshots.write();
-        this.#close(0);
+        void this.#end();
       },
     });
   }
@@ -452,11 +455,17 @@ export class TandisServer {
       leaveTimeoutSeconds: this.#config.get('leave-timeout'),
       keysWithoutBackup: this.#node.keysWithoutBackup(),
     });
-    if (this.#node.state.isAlone) {
-      this.#node.membership.goodbye(this.#clock.monotonicMs());
-      this.#snapshots.write();
-    }
-    this.#close(1);
+    this.#isOverdue = true;
+    if (this.#node.state.isAlone) this.#node.endLeaving();
+    else this.#close(1);
+  }
+
+  /** Nobody stays, or nothing is held here any more. */
+  async #end(): Promise<void> {
+    clearTimeout(this.#leaving?.timer);
+    // Nothing is served any more: what is written is what was acknowledged.
+    const isWritten = await this.#snapshots.write();
+    this.#close(isWritten && !this.#isOverdue ? 0 : 1);
   }
 
   /** False when there is nothing to abort, or when it is too late for that. */

@@ -1,10 +1,11 @@
 import { Flag } from '../cluster/entry-flags.js';
+import type { Incarnation } from '../cluster/member.js';
 import type { ClusterNode } from '../cluster/node.js';
 import { setOf } from '../cluster/snapshot-offers.js';
 import { payloadOf } from '../commands/dumps.js';
 import type { SnapshotRecord } from '../protocol/snapshot-blocks.js';
 import { type Ref, Role, type Store, ValueType } from '../store/store.js';
-import type { SnapshotHeader } from './snapshot-file.js';
+import type { SnapshotEnd, SnapshotHeader } from './snapshot-file.js';
 
 /** What the snapshot of a node that stops begins with; null where it owes none. `at`: Unix milliseconds. */
 export function snapshotHeader(node: ClusterNode, at: number): SnapshotHeader | null {
@@ -13,6 +14,15 @@ export function snapshotHeader(node: ClusterNode, at: number): SnapshotHeader | 
   const { id: part } = node.membership.self;
   const parts = view.members.map(({ id }) => id);
   return { set: setOf(view), seed: view.seed, number: view.id.number, at, part, parts };
+}
+
+/** Who of the others has stopped, and who is dead, as far as this node knows by now: none of these can have gone on. */
+export function fatesOf(node: ClusterNode, others: readonly Incarnation[]): SnapshotEnd {
+  const proof = (id: Incarnation) => node.membership.proofOf(id);
+  return {
+    stopped: others.filter((id) => proof(id) === 'goodbye'),
+    dead: others.filter((id) => proof(id) === 'refused' || proof(id) === 'replaced'),
+  };
 }
 
 /** Every copy that could be the only one: those that were primary first. */

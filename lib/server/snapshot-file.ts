@@ -1,5 +1,13 @@
-import { closeSync, fsyncSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { access, type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { SnapshotOffer } from '../cluster/member.js';
 import {
@@ -19,16 +27,20 @@ import {
 /** Members of a set at most, as in a view. */
 const PARTS_MAX = 1000;
 
-export type SnapshotHeader = Omit<SnapshotOffer, 'phase'>;
+/** What is known before the first record is written, and what only at the end. */
+export type SnapshotHeader = Omit<SnapshotOffer, 'phase' | 'stopped' | 'dead'>;
+export type SnapshotEnd = Pick<SnapshotOffer, 'stopped' | 'dead'>;
 
-/** A file that is no snapshot, or not all of one. It is left as it is. */
+/** A file that is no snapshot, or not all of one; it is left as it is. Or a place for none. */
 export class SnapshotError extends Error {
   override readonly name = 'SnapshotError';
 
-  constructor(path: string, fault: string) {
-    super(
-      `snapshot-file ${path} ${fault}; it was left as it is. Move it away to start without it, or put a good one in its place`,
-    );
+  constructor(
+    path: string,
+    fault: string,
+    advice = 'it was left as it is. Move it away to start without it, or put a good one in its place',
+  ) {
+    super(`snapshot-file ${path} ${fault}; ${advice}`);
   }
 }
 
@@ -47,49 +59,81 @@ export function moveFile(from: string, to: string): void {
   syncDirectory(to);
 }
 
-/**
- * Writes a snapshot in the place of whatever is there, at once: its process does nothing else any more. As long as it is not
- * there as a whole the old file is. Returns how many records it has. Throws the system's error.
- */
-export function writeSnapshot(
-  path: string,
-  header: SnapshotHeader,
-  records: Iterable<SnapshotRecord>,
-): number {
-  const next = `${path}.new`;
-  const file = openSync(next, 'w', 0o600);
-  let count = 0;
+/** Throws SnapshotError where no file could be put at `path`: nobody wants to learn that at the end. */
+export async function checkDirectory(path: string): Promise<void> {
   try {
-    const put = (bytes: Buffer): void => {
-      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
-    };
-    put(SNAPSHOT_MAGIC);
-    put(encodeBlock(BlockType.Header, Buffer.from(JSON.stringify(header))));
-    let waiting: Buffer[] = [];
-    let bytes = 0;
-    const flush = (): void => {
-      if (bytes > 0) put(encodeBlock(BlockType.Records, Buffer.concat(waiting)));
-      waiting = [];
-      bytes = 0;
-    };
-    for (const record of records) {
-      const encoded = encodeRecord(record);
-      if (bytes + encoded.length > BLOCK_BYTES) flush();
-      waiting.push(encoded);
-      bytes += encoded.length;
-      count += 1;
-    }
-    flush();
-    put(encodeBlock(BlockType.End, Buffer.from(JSON.stringify({ records: count }))));
-    fsyncSync(file);
+    await access(dirname(path), constants.W_OK | constants.X_OK);
   } catch (error) {
-    closeSync(file);
-    unlinkSync(next);
-    throw error;
+    const fault = `could not be written: ${(error as Error).message}`;
+    throw new SnapshotError(path, fault, 'give it a directory that this process may write to');
   }
-  closeSync(file);
-  moveFile(next, path);
-  return count;
+}
+
+/**
+ * Writes a snapshot in the place of whatever is there, at once: its process does nothing else meanwhile. Before `finish` the
+ * old file is there as it was. All throw the system's error, and leave nothing of the new one then.
+ */
+export class SnapshotWriter {
+  readonly #path: string;
+  readonly #next: string;
+  readonly #file: number;
+  #records = 0;
+
+  constructor(path: string, header: SnapshotHeader) {
+    this.#path = path;
+    this.#next = `${path}.new`;
+    this.#file = openSync(this.#next, 'w', 0o600);
+    this.#try(() => {
+      this.#put(SNAPSHOT_MAGIC);
+      this.#put(encodeBlock(BlockType.Header, Buffer.from(JSON.stringify(header))));
+    });
+  }
+
+  write(records: Iterable<SnapshotRecord>): void {
+    this.#try(() => {
+      let waiting: Buffer[] = [];
+      let bytes = 0;
+      const flush = (): void => {
+        if (bytes > 0) this.#put(encodeBlock(BlockType.Records, Buffer.concat(waiting)));
+        waiting = [];
+        bytes = 0;
+      };
+      for (const record of records) {
+        const encoded = encodeRecord(record);
+        if (bytes + encoded.length > BLOCK_BYTES) flush();
+        waiting.push(encoded);
+        bytes += encoded.length;
+        this.#records += 1;
+      }
+      flush();
+    });
+  }
+
+  /** Lasting when it returns: how many records it has. */
+  finish(end: SnapshotEnd): number {
+    const records = this.#records;
+    this.#try(() => {
+      this.#put(encodeBlock(BlockType.End, Buffer.from(JSON.stringify({ records, ...end }))));
+      fsyncSync(this.#file);
+    });
+    closeSync(this.#file);
+    moveFile(this.#next, this.#path);
+    return records;
+  }
+
+  #put(bytes: Buffer): void {
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
+  }
+
+  #try(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      closeSync(this.#file);
+      unlinkSync(this.#next);
+      throw error;
+    }
+  }
 }
 
 /** Reads a snapshot from its beginning to its end, a block at a time. Whatever is wrong is a SnapshotError. */
@@ -99,6 +143,7 @@ export class SnapshotReader {
   readonly #bytes: number;
   #at = 0;
   #records = 0;
+  #end: SnapshotEnd | null = null;
 
   private constructor(path: string, file: FileHandle, bytes: number) {
     this.#path = path;
@@ -140,9 +185,14 @@ export class SnapshotReader {
     }
     if (type !== BlockType.End) throw this.#fault('is damaged');
     const end: unknown = parse(body);
-    const isAll = (end as { records?: unknown } | null)?.records === this.#records;
-    if (!isAll || this.#at !== this.#bytes) throw this.#fault('is damaged');
+    if (!isEnd(end, this.#records) || this.#at !== this.#bytes) throw this.#fault('is damaged');
+    this.#end = { stopped: end.stopped, dead: end.dead };
     return null;
+  }
+
+  /** Null before `next` has said that this is the end. */
+  get end(): SnapshotEnd | null {
+    return this.#end;
   }
 
   close(): Promise<void> {
@@ -200,6 +250,19 @@ function isHeader(value: unknown): value is SnapshotHeader {
   const { set, part, parts, ...numbers } = value as Partial<Record<keyof SnapshotHeader, unknown>>;
   if (typeof set !== 'string' || typeof part !== 'string') return false;
   if (![numbers.at, numbers.seed, numbers.number].every(Number.isSafeInteger)) return false;
-  if (!Array.isArray(parts) || parts.length > PARTS_MAX) return false;
-  return parts.every((one) => typeof one === 'string') && parts.includes(part);
+  return isParts(parts) && parts.includes(part);
+}
+
+function isEnd(value: unknown, records: number): value is SnapshotEnd {
+  if (typeof value !== 'object' || value === null) return false;
+  const end = value as Partial<Record<keyof SnapshotEnd | 'records', unknown>>;
+  return end.records === records && [end.stopped, end.dead].every(isParts);
+}
+
+function isParts(value: unknown): value is string[] {
+  return (
+    Array.isArray(value) &&
+    value.length <= PARTS_MAX &&
+    value.every((one) => typeof one === 'string')
+  );
 }

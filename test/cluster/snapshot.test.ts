@@ -1,8 +1,10 @@
-import { copyFileSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
-import { type NodeProcess, TestCluster } from '../support/test-cluster.js';
+import { putCrc64 } from '../../lib/protocol/crc64.js';
+import { SnapshotWriter } from '../../lib/server/snapshot-file.js';
+import { type Facts, type NodeProcess, TestCluster } from '../support/test-cluster.js';
 
 const HOUR_MS = 3_600_000;
 const KEYS = 60;
@@ -127,7 +129,7 @@ t.test(
   },
 );
 
-t.test('a part is missing: nothing is loaded, and after a while they serve', async (t) => {
+t.test('a part is lost: the others wait for it, and then load what they have', async (t) => {
   const stopped = await startCluster(t, 2, '--snapshot-timeout', '2');
   const { cluster, files } = stopped;
   await cluster.nodes[0]!.client.set('key:0', 'x');
@@ -139,13 +141,87 @@ t.test('a part is missing: nothing is loaded, and after a while they serve', asy
   t.equal((await cluster.nodes[1]!.facts())['serving'], '0');
   t.match(await cluster.nodes[1]!.client.info('persistence'), /^loading:1\r$/m);
   await loaded(cluster);
-  t.equal(await cluster.nodes[0]!.client.dbsize(), 0);
-  t.ok(existsSync(`${files[0]}.not-loaded`));
+  t.equal(await cluster.nodes[1]!.client.get('key:0'), 'x', 'each key is in two parts');
+  t.match(cluster.nodes[0]!.log, /snapshot is loaded without some of its parts/);
 
   const exits = cluster.nodes.map((node) => node.exit());
   for (const { client } of cluster.nodes) client.shutdown('NOSAVE').catch(() => undefined);
   t.same(await Promise.all(exits), [0, 0]);
   t.notOk(files.some(existsSync), 'NOSAVE writes nothing');
+});
+
+t.test('one of three dies as all are told to stop', async (t) => {
+  const stopped = await startCluster(t, 3);
+  const { cluster, files } = stopped;
+  const [a, b, c] = cluster.nodes as [NodeProcess, NodeProcess, NodeProcess];
+  for (let i = 0; i < KEYS; i++) await b.client.set(`key:${i}`, 'x');
+  await cluster.settled();
+  const ends = [a.end('SIGKILL'), b.end('SIGTERM'), c.end('SIGTERM')];
+  t.same(await Promise.all(ends), ['SIGKILL', 0, 0]);
+  t.same(files.map(existsSync), [false, true, true]);
+  await startAll(stopped);
+  t.equal(await a.client.dbsize(), KEYS);
+});
+
+const PART = 'a'.repeat(40);
+
+/** A file as a cluster would have left it: `count` keys, `parts` parts of which this is one. */
+function writePart(path: string, count: number, parts = [PART]): void {
+  const at = Date.now();
+  const header = { set: `7-3-${PART}`, seed: 7, number: 3, at, part: PART, parts };
+  const writer = new SnapshotWriter(path, header);
+  const payload = Buffer.from([0, 1, 0x78, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+  putCrc64(payload, 0, payload.length - 8, payload, payload.length - 8);
+  const record = { isPrimary: true, db: 0, expireAt: 0, payload };
+  writer.write(Array.from({ length: count }, (_, i) => ({ ...record, key: keyOf(i) })));
+  writer.finish({ stopped: [], dead: [] });
+}
+
+const keyOf = (i: number): Buffer => Buffer.from(`key:${i}`);
+
+t.test('nobody knows what became of a part: nothing is loaded', async (t) => {
+  const file = join(t.testdir({}), 'snapshot');
+  writePart(file, 1, [PART, 'b'.repeat(40)]);
+  const options = ['--snapshot-file', file, '--snapshot-timeout', '1'];
+  const cluster = await TestCluster.prepare(t, [options]);
+  cluster.nodes[0]!.start();
+  await cluster.settled();
+  await loaded(cluster);
+  t.equal(await cluster.nodes[0]!.client.dbsize(), 0);
+  t.ok(existsSync(`${file}.not-loaded`));
+});
+
+t.test('a file that cannot be moved away: nothing is served', async (t) => {
+  const directory = t.testdir({ 'snapshot.loaded': {} });
+  const file = join(directory, 'snapshot');
+  writePart(file, 1);
+  const cluster = await TestCluster.prepare(t, [['--snapshot-file', file]]);
+  const [node] = cluster.nodes as [NodeProcess];
+  node.start();
+  await cluster.until(async () => node.log.includes('snapshot cannot be moved away'));
+  await t.rejects(node.client.get('key:0'), /^LOADING /);
+  rmdirSync(`${file}.loaded`);
+  await loaded(cluster);
+  t.equal(await node.client.get('key:0'), 'x');
+  t.notOk(existsSync(file));
+});
+
+t.test('who loads stands still, and the others go on without it', async (t) => {
+  const file = join(t.testdir({}), 'snapshot');
+  writePart(file, 60_000);
+  const common = ['--expect', '2', '--node-timeout', '500'];
+  const cluster = await TestCluster.prepare(t, [[...common, '--snapshot-file', file], common]);
+  const [loader, other] = cluster.nodes as [NodeProcess, NodeProcess];
+  for (const node of cluster.nodes) node.start();
+  const hasSome = ({ backups }: Facts): boolean => Number(backups) > 500;
+  await cluster.until(() => other.facts().then(hasSome, () => false));
+  loader.freeze();
+  t.notOk(existsSync(`${file}.loaded`), 'it was still loading');
+  await cluster.until(() => other.client.del('key:0').then(() => true, isLoading));
+  loader.thaw();
+  await cluster.until(async () => existsSync(`${file}.not-loaded`));
+  await cluster.settled();
+  t.equal(await loader.client.get('key:0'), null, 'what was deleted meanwhile is not back');
 });
 
 t.test('a node does not start with a file that is none', async (t) => {

@@ -4,10 +4,18 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { SnapshotRecord } from '../../lib/protocol/snapshot-blocks.js';
-import { SnapshotReader, writeSnapshot } from '../../lib/server/snapshot-file.js';
+import { SnapshotReader, SnapshotWriter } from '../../lib/server/snapshot-file.js';
 import { checkSnapshot } from '../../lib/server/snapshot-keeper.js';
 
 const HEADER = { set: '1-2-a', seed: 1, number: 2, at: 3, part: 'a', parts: ['a', 'b'] };
+
+const END = { stopped: ['b'], dead: [] };
+
+function writeSnapshot(path: string, records: Iterable<SnapshotRecord>): number {
+  const writer = new SnapshotWriter(path, HEADER);
+  writer.write(records);
+  return writer.finish(END);
+}
 
 function recordsOf(count: number, bytes: number): SnapshotRecord[] {
   return Array.from({ length: count }, (_, i) => ({
@@ -40,8 +48,8 @@ t.test('what is written is read, in one block or in many', async (t) => {
     [3, 1_000_000],
   ] as const) {
     const records = recordsOf(count, bytes);
-    t.equal(writeSnapshot(path, HEADER, records), count);
-    t.same(await checkSnapshot(path), HEADER);
+    t.equal(writeSnapshot(path, records), count);
+    t.same(await checkSnapshot(path, 16), { ...HEADER, ...END });
     t.same(await readAll(path), records);
   }
   t.notOk(existsSync(`${path}.new`));
@@ -49,11 +57,11 @@ t.test('what is written is read, in one block or in many', async (t) => {
 
 t.test('a file that is cut off or changed anywhere is refused, and left as it is', async (t) => {
   const path = join(t.testdir({}), 'snapshot');
-  writeSnapshot(path, HEADER, recordsOf(2, 5));
+  writeSnapshot(path, recordsOf(2, 5));
   const good = readFileSync(path);
   const refused = async (bytes: Buffer, what: string): Promise<void> => {
     writeFileSync(path, bytes);
-    await checkSnapshot(path).then(
+    await checkSnapshot(path, 16).then(
       () => t.fail(`${what} is taken`),
       ({ name, message }: Error) => {
         if (name !== 'SnapshotError' || !message.includes('Move it away'))
@@ -72,25 +80,29 @@ t.test('a file that is cut off or changed anywhere is refused, and left as it is
   await refused(Buffer.concat([good, Buffer.from([0])]), 'one byte more');
   await refused(Buffer.concat([good, good]), 'twice the same');
   await refused(Buffer.from('REDIS0010'), 'a file of Redis');
-  await t.rejects(checkSnapshot(t.testdirName), /is no file; it was left as it is/);
-  t.equal(await checkSnapshot(`${path}.none`), null);
+  await t.rejects(checkSnapshot(t.testdirName, 16), /is no file; it was left as it is/);
+  t.equal(await checkSnapshot(`${path}.none`, 16), null);
+  await t.rejects(checkSnapshot(join(path, 'none'), 16), /could not be written: .*; give it a dir/);
+
+  writeSnapshot(path, recordsOf(20, 5));
+  await t.rejects(checkSnapshot(path, 15), /has keys in database 15, and databases is 15; it was/);
 });
 
 t.test('a writer that fails in the middle leaves the old file', async (t) => {
   const path = join(t.testdir({}), 'snapshot');
   const before = recordsOf(5, 10);
-  writeSnapshot(path, HEADER, before);
+  writeSnapshot(path, before);
   const failing = function* (): Generator<SnapshotRecord> {
     yield* recordsOf(100, 10_000);
     throw new Error('no space');
   };
-  t.throws(() => writeSnapshot(path, HEADER, failing()), /no space/);
+  t.throws(() => writeSnapshot(path, failing()), /no space/);
   t.same(await readAll(path), before);
   t.notOk(existsSync(`${path}.new`));
 });
 
 const ENDLESS_WRITER = `
-  import { writeSnapshot } from ${JSON.stringify(new URL('../../lib/server/snapshot-file.js', import.meta.url).href)};
+  import { SnapshotWriter } from ${JSON.stringify(new URL('../../lib/server/snapshot-file.js', import.meta.url).href)};
   const record = { isPrimary: true, db: 0, expireAt: 0, key: Buffer.from('key'), payload: Buffer.alloc(50_000) };
   const endless = function* () {
     for (let i = 0; ; i++) {
@@ -98,18 +110,18 @@ const ENDLESS_WRITER = `
       yield record;
     }
   };
-  writeSnapshot(process.argv[1], ${JSON.stringify(HEADER)}, endless());`;
+  new SnapshotWriter(process.argv[1], ${JSON.stringify(HEADER)}).write(endless());`;
 
 t.test('a writer that is killed in the middle leaves the old file', async (t) => {
   const path = join(t.testdir({}), 'snapshot');
   const before = recordsOf(5, 10);
-  writeSnapshot(path, HEADER, before);
+  writeSnapshot(path, before);
   const child = spawn(process.execPath, ['--input-type=module', '-e', ENDLESS_WRITER, path]);
   await once(child.stdout, 'data');
   child.kill('SIGKILL');
   await once(child, 'exit');
   t.ok(statSync(`${path}.new`).size > 1_000_000);
   t.same(await readAll(path), before);
-  writeSnapshot(path, HEADER, recordsOf(6, 10));
+  writeSnapshot(path, recordsOf(6, 10));
   t.same(await readAll(path), recordsOf(6, 10), "what was left half written is in nobody's way");
 });

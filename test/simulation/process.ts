@@ -225,6 +225,7 @@ export class Process implements LinkOwner, ClusterHost {
     if (this.node.state.view === null) return this.kill();
     this.input('leave', () =>
       this.node.leave({
+        isKept: () => this.#snapshots?.isKept === true,
         emptied: (done) => {
           this.#world.trace.note(this, 'emptied');
           this.#world.scheduler.at(this.#random.between(0, CLIENTS_GO_MS_MAX), () =>

@@ -3,11 +3,11 @@ import type { ReplySink } from '../../lib/cluster/operation.js';
 import { SnapshotPhase } from '../../lib/cluster/snapshot-offers.js';
 import { Request } from '../../lib/protocol/request.js';
 import type { SnapshotRecord } from '../../lib/protocol/snapshot-blocks.js';
-import { snapshotHeader, snapshotRecords } from '../../lib/server/snapshot-contents.js';
-import type { SnapshotHeader } from '../../lib/server/snapshot-file.js';
+import { fatesOf, snapshotHeader, snapshotRecords } from '../../lib/server/snapshot-contents.js';
+import type { FoundSnapshot } from '../../lib/server/snapshot-keeper.js';
 
 interface Snapshot {
-  readonly header: SnapshotHeader;
+  readonly header: FoundSnapshot;
   readonly records: readonly SnapshotRecord[];
 }
 
@@ -56,13 +56,18 @@ export class SnapshotWork {
     else this.#load(step.kind === 'primaries');
   }
 
-  /** Nothing is served any more, and nobody stays. */
+  get isKept(): boolean {
+    const { own } = this.#host.node.snapshots;
+    return own === null || own.phase === SnapshotPhase.Loaded;
+  }
+
+  /** Nothing is served any more, and nobody stays. Whose goodbye has not come by now is not waited for. */
   write(): void {
     const { node } = this.#host;
-    const { own } = node.snapshots;
-    if (own !== null && own.phase !== SnapshotPhase.Loaded) return;
-    const header = snapshotHeader(node, this.#host.wall);
-    if (header === null) return;
+    const begin = this.isKept ? snapshotHeader(node, this.#host.wall) : null;
+    if (begin === null) return;
+    const others = begin.parts.filter((id) => id !== begin.part);
+    const header = { ...begin, ...fatesOf(node, others) };
     this.#disk.snapshot = { header, records: [...snapshotRecords(node)] };
     this.#did('snapshots written');
   }
@@ -83,8 +88,9 @@ export class SnapshotWork {
     const { snapshots } = this.#host.node;
     this.#isBusy = true;
     snapshots.entered(primaries ? SnapshotPhase.Primaries : SnapshotPhase.Backups);
-    this.#pass(primaries, () => {
+    this.#pass(primaries, (isWhole) => {
       this.#isBusy = false;
+      if (!isWhole) return snapshots.interrupted();
       if (primaries) return snapshots.entered(SnapshotPhase.PrimariesLoaded);
       this.#disk.old = this.#disk.snapshot;
       this.#disk.snapshot = null;
@@ -93,42 +99,49 @@ export class SnapshotWork {
     });
   }
 
-  /** Once more where this node has become another member meanwhile, and lost what it held. */
-  #pass(primaries: boolean, done: () => void): void {
+  #pass(primaries: boolean, done: (isWhole: boolean) => void): void {
     const { node } = this.#host;
     const { id } = node.membership.self;
+    const isOver = (): boolean => node.snapshots.mustStop || node.membership.self.id !== id;
     const wanted = this.#disk.snapshot!.records.filter((record) => record.isPrimary === primaries);
-    this.#batch(wanted, 0, () => {
-      if (id === node.membership.self.id) done();
-      else this.#pass(primaries, done);
-    });
+    this.#batch(wanted, 0, isOver, done);
   }
 
-  #batch(records: readonly SnapshotRecord[], from: number, done: () => void): void {
+  #batch(
+    records: readonly SnapshotRecord[],
+    from: number,
+    isOver: () => boolean,
+    done: (isWhole: boolean) => void,
+  ): void {
     const batch = records.slice(from, from + LOADING_KEYS_MAX);
     let missing = batch.length;
-    if (missing === 0) return done();
+    if (isOver()) return done(false);
+    if (missing === 0) return done(true);
     for (const record of batch) {
-      this.#restore(record, () => {
+      this.#restore(record, isOver, () => {
         missing -= 1;
-        if (missing === 0) this.#batch(records, from + batch.length, done);
+        if (missing === 0) this.#batch(records, from + batch.length, isOver, done);
       });
     }
   }
 
   /** A key that is there stays as it is. */
-  #restore(record: SnapshotRecord, done: () => void): void {
+  #restore(record: SnapshotRecord, isOver: () => boolean, done: () => void): void {
     const { db, key } = record;
-    if (this.#host.node.state.store.find(db, key, 0, key.length) !== 0) {
+    if (isOver() || this.#host.node.state.store.find(db, key, 0, key.length) !== 0) {
       return this.#host.after(0, done);
     }
-    this.#run(record, (reply) => {
+    this.#run(record, isOver, (reply) => {
       if (reply.startsWith('+') || reply.startsWith('-BUSYKEY')) done();
-      else this.#host.after(AGAIN_MS, () => this.#restore(record, done));
+      else this.#host.after(AGAIN_MS, () => this.#restore(record, isOver, done));
     });
   }
 
-  #run({ db, expireAt, key, payload }: SnapshotRecord, answered: (reply: string) => void): void {
+  #run(
+    { db, expireAt, key, payload }: SnapshotRecord,
+    isOver: () => boolean,
+    answered: (reply: string) => void,
+  ): void {
     const { node } = this.#host;
     const request = Request.of('RESTORE', key, String(expireAt), payload, 'ABSTTL');
     const { traits, keys } = node.executor.classify(request)!;
@@ -138,6 +151,6 @@ export class SnapshotWork {
       complete: (_token, reply) => answer(reply.toString('latin1')),
       fail: (_token, error) => answer(`-${error}`),
     };
-    node.router.submit({ request, traits, keys, db, proto: 2, sink, token: 0 });
+    node.router.submit({ request, traits, keys, db, proto: 2, sink, token: 0, isOver });
   }
 }

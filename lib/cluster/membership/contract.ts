@@ -1,4 +1,5 @@
 import type { Address, Incarnation, Install, Member, NodeStatus, View } from '../member.js';
+import type { Proof } from './departed.js';
 import type { ForgetOutcome } from './forgetting.js';
 import type { ControlMessage } from './messages.js';
 
@@ -80,7 +81,7 @@ export interface MembershipView {
   missingMembers(): readonly Member[];
   /** An operator says that a member is gone for good; `certain`: its process does not run, wherever it is. */
   forget(id: Incarnation, certain: boolean, now: number): ForgetOutcome;
-  /** Of all nodes that answer, members or not. */
+  /** Of all nodes that answer, and of all members of the view that this node is bound to, also those that are silent. */
   heardStatuses(): NodeStatus[];
   /** The last status heard from a member. */
   statusOf(id: Incarnation): NodeStatus | undefined;
@@ -100,9 +101,12 @@ export interface MembershipView {
   hasLeft(): boolean;
   /**
    * Whether there is nobody to leave anything to: every other member is leaving itself, or has said
-   * goodbye. False when the others died: then `leaving` was withdrawn, and a joiner is worth a wait.
+   * goodbye. When the others died `leaving` was withdrawn, as a joiner is worth a wait: false. Unless
+   * `isKept`, what is held here is kept in a file, and others leave as well: then all are being stopped.
    */
-  nobodyStays(): boolean;
+  nobodyStays(isKept: boolean): boolean;
+  /** How the death of that incarnation was proven; undefined when it was not. */
+  proofOf(id: Incarnation): Proof | undefined;
   /** The median of the members' wall clocks, Unix milliseconds, given our own. */
   medianClockMs(wall: number): number;
 }

@@ -17,6 +17,10 @@ export class Departed {
     return this.#proofs.has(id);
   }
 
+  proofOf(id: Incarnation): Proof | undefined {
+    return this.#proofs.get(id);
+  }
+
   /** Dead by what even a firewall cannot feign: it is not counted in any majority. */
   isGone(id: Incarnation): boolean {
     const proof = this.#proofs.get(id);

@@ -215,8 +215,10 @@ export class Membership implements MembershipView {
   }
 
   heardStatuses(): NodeStatus[] {
+    const bound = idsOf(this.#state.participant.prepared);
     const peers = [...this.#state.peers.byId.values()];
-    return peers.flatMap(({ isSilent, heard }) => (isSilent || heard === null ? [] : heard.status));
+    const isHeard = ({ isSilent, member }: Peer): boolean => !isSilent || bound.has(member.id);
+    return peers.filter(isHeard).flatMap(({ heard }) => heard?.status ?? []);
   }
 
   missingMembers(): readonly Member[] {
@@ -239,11 +241,17 @@ export class Membership implements MembershipView {
     return this.#reporting.medianClockMs(wall);
   }
 
-  nobodyStays(): boolean {
+  nobodyStays(isKept: boolean): boolean {
     const { view } = this;
-    if (view === null || this.#participation.othersDied) return false;
+    if (view === null) return false;
+    const isWholeStop = isKept && view.members.length > 1;
+    if (this.#participation.othersDied && !isWholeStop) return false;
     // Before they know that this node leaves as well the others still hand over to it.
     return view.members.length === 1 || view.members.every(({ leaving }) => leaving);
+  }
+
+  proofOf(id: Incarnation): Proof | undefined {
+    return this.#state.departed.proofOf(id);
   }
 
   hasLeft(): boolean {

@@ -297,6 +297,8 @@ const isOffer = shapeOf({
   at: isNumber,
   part: isIncarnation,
   parts: isIncarnations,
+  stopped: isIncarnations,
+  dead: isIncarnations,
   phase: isCount,
 });
 const isStatus: Check = (value) => {
