@@ -459,6 +459,14 @@ export const OPTIONS = {
     mutable: true,
     summary: 'commands that SLOWLOG keeps',
   },
+  'latency-monitor-threshold': {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    mutable: true,
+    summary: 'milliseconds from which on LATENCY keeps what a command took; 0 keeps none',
+  },
   loglevel: {
     type: 'choice',
     default: 'notice',

@@ -52,17 +52,67 @@ const SLOWLOG_HELP = [
   '    Reset the slowlog.',
 ];
 
-// No latency is sampled: the commands answer as a Redis does whose latency-monitor-threshold is 0.
-
-const nothing = (_context: CommandContext, _request: Request, reply: ReplyWriter): void =>
-  reply.array(0);
-
-function latencyGraph(_context: CommandContext, request: Request, reply: ReplyWriter): void {
-  reply.error(`ERR No samples available for event '${cString(request.latin1(2))}'`);
+function latencyLatest({ latency }: CommandContext, _request: Request, reply: ReplyWriter): void {
+  const { events } = latency;
+  reply.array(events.length);
+  for (const event of events) {
+    const { at, milliseconds } = latency.history(event).at(-1)!;
+    reply.array(4);
+    reply.bulkUtf8(event);
+    reply.integer(at);
+    reply.integer(milliseconds);
+    reply.integer(latency.longest(event));
+  }
 }
 
-function latencyDoctor(_context: CommandContext, _request: Request, reply: ReplyWriter): void {
-  reply.verbatim('txt', 'Latency is not monitored here. SLOWLOG GET tells of slow commands.\n');
+function latencyHistory({ latency }: CommandContext, request: Request, reply: ReplyWriter): void {
+  const samples = latency.history(request.latin1(2));
+  reply.array(samples.length);
+  for (const { at, milliseconds } of samples) {
+    reply.array(2);
+    reply.integer(at);
+    reply.integer(milliseconds);
+  }
+}
+
+/** Without events, all. */
+function latencyReset({ latency }: CommandContext, request: Request, reply: ReplyWriter): void {
+  const named = Array.from({ length: request.argc - 2 }, (_, i) => request.latin1(i + 2));
+  const events: readonly string[] = named.length > 0 ? named : latency.events;
+  reply.integer(events.filter((event) => latency.reset(event)).length);
+}
+
+/** Columns of the longest bar. */
+const BAR_MAX = 40;
+
+function latencyGraph(context: CommandContext, request: Request, reply: ReplyWriter): void {
+  const event = request.latin1(2);
+  const samples = context.latency.history(event);
+  if (samples.length === 0) {
+    reply.error(`ERR No samples available for event '${cString(event)}'`);
+    return;
+  }
+  const now = Math.floor(context.services.now() / 1000);
+  const most = Math.max(...samples.map(({ milliseconds }) => milliseconds));
+  const lines = samples.map(({ at, milliseconds }) => {
+    const bar = '#'.repeat(Math.max(1, Math.round((milliseconds / most) * BAR_MAX)));
+    return `${`${now - at}s ago`.padStart(12)} ${bar} ${milliseconds} ms`;
+  });
+  reply.verbatim('txt', `${lines.join('\n')}\n`);
+}
+
+function latencyDoctor({ latency }: CommandContext, _request: Request, reply: ReplyWriter): void {
+  const lines = latency.events.map((event) => {
+    const samples = latency.history(event);
+    const sum = samples.reduce((total, { milliseconds }) => total + milliseconds, 0);
+    const mean = Math.round(sum / samples.length);
+    return `${event}: ${samples.length} seconds, ${mean} ms in the mean, ${latency.longest(event)} ms at most. SLOWLOG GET tells which.\n`;
+  });
+  const none =
+    latency.threshold === 0
+      ? 'Latency is not monitored: CONFIG SET latency-monitor-threshold 100. SLOWLOG GET tells of slow commands.\n'
+      : `No command has taken ${latency.threshold} ms.\n`;
+  reply.verbatim('txt', lines.length === 0 ? none : lines.join(''));
 }
 
 const LATENCY_HELP = [
@@ -118,9 +168,9 @@ export const observationHandlers: Handlers = {
   'slowlog|len': { run: slowlogLen },
   'slowlog|reset': { run: slowlogReset },
   'slowlog|help': { run: helpHandler(SLOWLOG_HELP) },
-  'latency|latest': { run: nothing },
-  'latency|history': { run: nothing },
-  'latency|reset': { run: (_context, _request, reply) => reply.integer(0) },
+  'latency|latest': { run: latencyLatest },
+  'latency|history': { run: latencyHistory },
+  'latency|reset': { run: latencyReset },
   'latency|graph': { run: latencyGraph },
   'latency|doctor': { run: latencyDoctor },
   'latency|histogram': { run: (_context, _request, reply) => reply.map(0) },

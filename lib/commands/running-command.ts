@@ -10,6 +10,7 @@ import type { ClientSession } from './client-session.js';
 import { hashesOf, hashesOfKeys } from './command-order.js';
 import { type Exit, SILENCE } from './exit.js';
 import { HotKeys } from './hot-keys.js';
+import { LatencyMonitor } from './latency-monitor.js';
 import type { PauseGate } from './pause-gate.js';
 import type { NodeServices } from './services.js';
 import { SlowLog } from './slow-log.js';
@@ -37,6 +38,7 @@ export class RunningCommand implements CommandContext {
   readonly services: NodeServices;
   readonly table: CommandTable;
   readonly slowLog: SlowLog;
+  readonly latency: LatencyMonitor;
   readonly hotKeys: HotKeys = new HotKeys();
   readonly #router: Router;
   readonly #gate: PauseGate;
@@ -58,6 +60,7 @@ export class RunningCommand implements CommandContext {
     this.services = parts.services;
     this.table = parts.table;
     this.slowLog = new SlowLog(parts.services.config, () => parts.services.now());
+    this.latency = new LatencyMonitor(parts.services.config);
     this.#router = parts.router;
     this.#gate = gate;
   }
@@ -149,9 +152,9 @@ export class RunningCommand implements CommandContext {
 
   /** Runs the handler, counts it, and keeps what took long. */
   run(request: Request, spec: CommandSpec, reply: ReplyWriter): void {
-    const { slowLog, hotKeys } = this;
+    const { slowLog, latency, hotKeys } = this;
     // A step is kept as a whole.
-    const mayBeSlow = !this.isInStep && slowLog.times(spec);
+    const mayBeSlow = !this.isInStep && (slowLog.times(spec) || latency.times(spec.isQuick));
     const isSampled = spec.use.begin();
     if (!isSampled && !mayBeSlow) {
       spec.run!(this, request, reply);
@@ -165,7 +168,9 @@ export class RunningCommand implements CommandContext {
     spec.run!(this, request, reply);
     const tookMs = performance.now() - before;
     spec.use.took(tookMs);
-    if (mayBeSlow) slowLog.note(request, spec, tookMs, this.session ?? clientOf(this.origin));
+    if (!mayBeSlow) return;
+    latency.note(spec.isQuick ? 'fast-command' : 'command', tookMs, this.services.now());
+    slowLog.note(request, spec, tookMs, this.session ?? clientOf(this.origin));
   }
 
   /** Runs a command in the place of the one that `waiter` waits with, which is what is counted and kept. */

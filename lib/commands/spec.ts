@@ -10,6 +10,7 @@ import type { BlockingForm } from './blocking-forms.js';
 import type { ClientSession } from './client-session.js';
 import type { CommandUse } from './command-use.js';
 import type { ChannelArguments } from './facts/channel-facts.js';
+import type { LatencyMonitor } from './latency-monitor.js';
 import type { NodeServices } from './services.js';
 import type { SlowLog } from './slow-log.js';
 import type { CommandTable } from './table.js';
@@ -125,6 +126,7 @@ export interface CommandContext {
   readonly services: NodeServices;
   readonly table: CommandTable;
   readonly slowLog: SlowLog;
+  readonly latency: LatencyMonitor;
   /** The command that runs. */
   readonly spec: CommandSpec;
   readonly db: number;

@@ -52,3 +52,39 @@ t.test('SLOWLOG and INFO show what a client has sent, also where it had to wait'
   t.notMatch(used, /cmdstat_[lr]pop:/);
   t.end();
 });
+
+t.test('LATENCY keeps the longest time of each second in which a command was slow', (t) => {
+  const node = new TestNode();
+  const client = node.connect();
+  const latency = (...args: string[]): string => node.run(client, 'LATENCY', ...args);
+  t.match(latency('DOCTOR'), 'not monitored');
+  node.run(client, 'CONFIG', 'SET', 'slowlog-log-slower-than', '-1');
+  node.run(client, 'CONFIG', 'SET', 'latency-monitor-threshold', '60000');
+  node.run(client, 'KEYS', '*');
+  t.equal(latency('LATEST'), '*0\r\n', 'nothing takes a minute');
+  t.match(latency('DOCTOR'), 'No command has taken 60000 ms');
+
+  node.run(client, 'CONFIG', 'SET', 'latency-monitor-threshold', '1');
+  const values = Array.from({ length: 20_000 }, (_, i) => String(i));
+  node.run(client, 'SADD', 'set', ...values);
+  node.run(client, 'SORT', 'set');
+  node.run(client, 'GET', 'key');
+  const latest = /^\*1\r\n\*4\r\n\$7\r\ncommand\r\n:(\d+)\r\n:(\d+)\r\n:(\d+)\r\n$/;
+  t.match(latency('LATEST'), latest);
+  const [, at, took, most] = latest.exec(latency('LATEST'))!;
+  t.ok(Number(took) >= 1 && Number(most) >= Number(took));
+  t.match(latency('HISTORY', 'command'), `*2\r\n:${at}\r\n:${took}\r\n`);
+  t.equal(latency('HISTORY', 'fork'), '*0\r\n');
+  t.match(latency('GRAPH', 'command'), `# ${took} ms`);
+  t.equal(latency('GRAPH', 'fork'), "-ERR No samples available for event 'fork'\r\n");
+  t.match(latency('DOCTOR'), `${most} ms at most`);
+  t.equal(node.run(client, 'SLOWLOG', 'LEN'), ':0\r\n');
+
+  t.equal(latency('RESET', 'fork'), ':0\r\n');
+  t.equal(latency('RESET'), ':1\r\n');
+  t.equal(latency('LATEST'), '*0\r\n');
+  node.run(client, 'CONFIG', 'SET', 'latency-monitor-threshold', '0');
+  node.run(client, 'SORT', 'set');
+  t.equal(latency('LATEST'), '*0\r\n');
+  t.end();
+});
