@@ -75,6 +75,32 @@ const METRICS: readonly Metric[] = [
     'Client connections above maxclients, or from elsewhere in protected mode',
     ({ statistics }) => statistics.connectionsRejected,
   ),
+  counter(
+    'clients_closed',
+    'Clients closed for idling, for output that they do not take, or for what is no command or too long',
+    ({ statistics }) => Object.entries(statistics.clientsClosed),
+    'reason',
+  ),
+  gauge(
+    'client_buffer_bytes',
+    'Of commands that have not come whole, and of replies that have not been taken',
+    ({ clients }) => {
+      let query = 0;
+      let output = 0;
+      for (const client of clients.all()) {
+        query += client.queryBufferBytes;
+        output += client.outputBytes;
+      }
+      return [
+        ['query', query],
+        ['output', output],
+      ];
+    },
+    'kind',
+  ),
+  gauge('subscriptions', 'Of clients here, to channels and patterns', ({ subscriptions }) => {
+    return subscriptions.total;
+  }),
   gauge('tls_handshakes', 'TLS handshakes under way, of clients and members', ({ statistics }) => {
     return statistics.tlsHandshakes;
   }),
@@ -109,6 +135,15 @@ const METRICS: readonly Metric[] = [
   }),
   counter('promotions', 'Backups that became primaries', ({ cluster }) => {
     return cluster.tandis().promotions;
+  }),
+  gauge(
+    'work_open',
+    'Claims, look-ups and the like under way, by kind',
+    ({ cluster }) => [...cluster.tandis().workOpen],
+    'kind',
+  ),
+  gauge('bus_backlog_bytes', 'For members, and not acknowledged by them', ({ cluster }) => {
+    return cluster.tandis().busBacklogBytes;
   }),
   counter('bus_input_bytes', 'Received from members', ({ cluster }) => {
     return cluster.tandis().busInputBytes;

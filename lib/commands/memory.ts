@@ -48,7 +48,10 @@ function writeFigures(figures: readonly Figure[], reply: ReplyWriter): void {
 
 /** Of this node; names are those of Redis, as far as they mean something here. */
 function stats(context: CommandContext, _request: Request, reply: ReplyWriter): void {
-  const { usedBytes, peakBytes, reservedBytes, databases } = context.services.store();
+  const { clients, cluster, store } = context.services;
+  const { usedBytes, peakBytes, reservedBytes, databases } = store();
+  let buffers = 0;
+  for (const client of clients.all()) buffers += client.queryBufferBytes + client.outputBytes;
   const keys = databases.reduce((sum, one) => sum + one.keys, 0);
   const overhead = keys * ENTRY_OVERHEAD_BYTES;
   const dataset = Math.max(usedBytes - overhead, 0);
@@ -59,8 +62,8 @@ function stats(context: CommandContext, _request: Request, reply: ReplyWriter): 
     ['startup.allocated', 0],
     ['replication.backlog', 0],
     ['clients.slaves', 0],
-    ['clients.normal', 0],
-    ['cluster.links', 0],
+    ['clients.normal', buffers],
+    ['cluster.links', cluster.tandis().busBacklogBytes],
     ['aof.buffer', 0],
     ['lua.caches', 0],
     ['functions.caches', 0],

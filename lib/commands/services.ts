@@ -86,6 +86,10 @@ export interface TandisFacts {
   /** As anchor: pairs of a key and a member that waits for it, and how many more were refused. */
   readonly waitHints: number;
   readonly waitHintsRefused: number;
+  /** Claims, look-ups and the like under way, by kind. */
+  readonly workOpen: ReadonlyMap<string, number>;
+  /** Bytes for members that they have not acknowledged. */
+  readonly busBacklogBytes: number;
   /** Bytes sent and received on the bus, and messages sent by kind. */
   readonly busOutputBytes: number;
   readonly busInputBytes: number;

@@ -29,6 +29,11 @@ class Rate {
   }
 }
 
+/** `output`: client-output-buffer-limit; `idle`: timeout; `protocol`: what is no command, or longer than it may be. */
+type ClosedFor = Record<'output' | 'idle' | 'protocol', number>;
+
+const noneClosed = (): ClosedFor => ({ output: 0, idle: 0, protocol: 0 });
+
 /**
  * Counters of one node for INFO. The server adds to those of connections and bytes, the dispatcher to those of
  * commands and errors, handlers to hits and misses.
@@ -51,6 +56,8 @@ export class Statistics {
   readonly commands = new Map<string, CommandUse>();
   /** Error replies by their first word. */
   readonly errorsByKind = new Map<string, number>();
+  /** Clients that were closed because of a limit. */
+  readonly clientsClosed: ClosedFor = noneClosed();
   /** Set by CONFIG RESETSTAT, for counters that others keep and show from then on. */
   resets = 0;
   readonly #operations = new Rate();
@@ -91,6 +98,7 @@ export class Statistics {
   reset(): void {
     this.connectionsReceived = 0;
     this.connectionsRejected = 0;
+    Object.assign(this.clientsClosed, noneClosed());
     this.tlsHandshakesFailed = 0;
     this.netInputBytes = 0;
     this.netOutputBytes = 0;

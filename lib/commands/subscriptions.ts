@@ -79,6 +79,11 @@ export class Subscriptions implements Subscribers {
     this.#later = later;
   }
 
+  /** Of all clients of this node. */
+  get total(): number {
+    return this.#total;
+  }
+
   /** Different channels and patterns that clients of this node are subscribed to. */
   get channelCount(): number {
     return this.#channels[Kind.Channel].size;

@@ -267,6 +267,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
 
   #refuse(): void {
     this.#host.logger.debug('protocol error', { client: this.address, error: this.#parser.error });
+    this.#host.statistics.clientsClosed.protocol += 1;
     this.reply.error(`ERR ${this.#parser.error}`);
     this.#replies.endReply(0);
     this.closeAfterReplies();
@@ -394,6 +395,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
       kind,
       bytes: this.outputBytes,
     });
+    this.#host.statistics.clientsClosed.output += 1;
     this.kill();
   }
 
@@ -403,7 +405,10 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
     if (this.#closingSince !== 0 && now - this.#closingSince >= LINGER_MS) this.kill();
     // Waiting for a reply is not idling.
     const idles = idleTimeoutMs > 0 && now - this.lastActiveAt >= idleTimeoutMs;
-    if (idles && this.#held === null && this.#replies.isEmpty) this.kill();
+    if (idles && this.#held === null && this.#replies.isEmpty) {
+      this.#host.statistics.clientsClosed.idle += 1;
+      this.kill();
+    }
   }
 
   closeAfterReplies(): void {

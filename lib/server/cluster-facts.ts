@@ -149,6 +149,10 @@ export class NodeClusterFacts implements ClusterFacts {
       awaitedKeys: this.#node.router.keyWaits.awaited,
       waitHints: this.#node.router.keyWaits.hints,
       waitHintsRefused: statistics.hintsRefused,
+      workOpen: new Map(Object.entries(this.#node.open)),
+      busBacklogBytes: this.#node.state
+        .livePeers()
+        .reduce((sum, { stream }) => sum + stream.log.pendingBytes + stream.bodyBytes, 0),
       busOutputBytes: statistics.busBytesSent,
       busInputBytes: statistics.busBytesReceived,
       busMessages: new Map(

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import t from 'tap';
 import { freePorts, TestCluster } from '../support/test-cluster.js';
 
@@ -46,6 +48,22 @@ t.test('a node tells over HTTP whether it lives, is ready, and what it does', as
     t.equal(await metric(port, 'tandis_keyspace_misses_total'), 1);
     t.equal(await metric(port, 'tandis_error_replies_total{kind="ERR"}'), 1);
     t.ok((await metric(port, 'process_resident_memory_bytes')) > 1e6);
+
+    const rude = connect(cluster.nodes[0]!.port, '127.0.0.1');
+    rude.resume().write('*1\r\n$-5\r\n');
+    await once(rude, 'close');
+    t.equal(await metric(port, 'tandis_clients_closed_total{reason="protocol"}'), 1);
+    const half = connect(cluster.nodes[0]!.port, '127.0.0.1');
+    half.write(`*2\r\n$3\r\nGET\r\n$5000\r\n${'x'.repeat(4000)}`);
+    await cluster.until(
+      async () => (await metric(port, 'tandis_client_buffer_bytes{kind="query"}')) > 4000,
+    );
+    half.destroy();
+    await client.subscribe('news');
+    t.equal(await metric(port, 'tandis_subscriptions'), 1);
+    await client.unsubscribe('news');
+    await cluster.until(async () => (await metric(port, 'tandis_bus_backlog_bytes')) === 0);
+    await cluster.until(async () => (await metric(port, 'tandis_work_open{kind="lookups"}')) === 0);
   });
 
   await t.test('what else is asked', async (t) => {

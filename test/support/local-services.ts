@@ -309,6 +309,8 @@ export class TestNode {
           waitHintsRefused: 0,
           busOutputBytes: 0,
           busInputBytes: 0,
+          workOpen: new Map(),
+          busBacklogBytes: 0,
           busMessages: new Map([['mirror', 2]]),
         }),
       },
