@@ -20,7 +20,7 @@ export class Peer {
   readonly id: Incarnation;
   member: Member;
   readonly stream: Stream = new Stream();
-  /** What may be lost: published messages. */
+  /** What is lost with the member: published messages. */
   readonly lossy: LossyStream = new LossyStream();
   /** It has announced all it has subscribers for. */
   hasAnnounced = false;

@@ -90,6 +90,8 @@ export class Streams {
     const peer = this.#links.get(link);
     if (peer === undefined) this.#host.closeData(link);
     else {
+      // Before RESUME: that lets the stream go on, and what waits here is to go out first (see `flush`).
+      this.#sendTaken(peer);
       this.#sendControl(peer, FrameType.Resume, peer.stream.received, peer.stream.acked);
       peer.stream.isGreeted = true;
     }
@@ -153,10 +155,7 @@ export class Streams {
     for (const peer of this.#state.peers) {
       if (peer === null || !peer.stream.resumed) continue;
       this.#sendUnsent(peer);
-      if (peer.lossy.isTakenDue) {
-        peer.lossy.isTakenDue = false;
-        this.#sendControl(peer, FrameType.Taken, peer.lossy.taken, this.#state.clock.last);
-      }
+      if (peer.lossy.isTakenDue) this.#sendTaken(peer);
       if (peer.stream.ackDue && !peer.isApplying) {
         peer.stream.ackDue = false;
         this.#sendControl(peer, FrameType.Ack, peer.stream.received, this.#state.clock.last);
@@ -309,6 +308,11 @@ export class Streams {
       this.#host.sendData(link, header, 0, FRAME_HEADER_BYTES);
       this.#host.sendData(link, buffer, start, end);
     });
+  }
+
+  #sendTaken(peer: Peer): void {
+    peer.lossy.isTakenDue = false;
+    this.#sendControl(peer, FrameType.Taken, peer.lossy.taken, this.#state.clock.last);
   }
 
   #receiveLossy(peer: Peer, piece: Buffer): boolean {

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { LossyStream } from '../../lib/cluster/lossy-stream.js';
+import { FRAME_BYTES_MAX } from '../../lib/cluster/stream.js';
 import { FrameReader } from '../../lib/protocol/bus-frames.js';
 
 const TYPE = 60;
@@ -11,11 +12,12 @@ function append(stream: LossyStream, text: string): boolean {
   return log !== null;
 }
 
-/** Two ends of a connection: pieces are handed over when `carry` is called. */
+/** Two ends of a new connection: pieces are handed over when `carry` is called. */
 function connected(from: LossyStream, to: LossyStream) {
   const heard: string[] = [];
   from.attach();
   to.attach();
+  if (!from.acknowledged(to.taken)) throw new Error('what was taken cannot be');
   return {
     heard,
     carry(piecesMax = Number.POSITIVE_INFINITY): number {
@@ -67,10 +69,12 @@ t.test(
     t.ok(append(stream, 'x'.repeat(40 * MB)));
     t.notOk(append(stream, 'small'));
     t.equal(stream.dropped, 1);
+    const empty = new LossyStream();
+    t.equal(empty.begin(TYPE, FRAME_BYTES_MAX), null, 'but one that no frame holds');
   },
 );
 
-t.test('a broken connection loses what was on its way, and nothing that waits', async (t) => {
+t.test('a broken connection loses nothing, and nothing comes twice', async (t) => {
   const [a, b] = [new LossyStream(), new LossyStream()];
   const first = connected(a, b);
   append(a, 'sent');
@@ -85,7 +89,63 @@ t.test('a broken connection loses what was on its way, and nothing that waits', 
     second.carry();
     t.ok(second.take());
   }
-  t.same(second.heard, [`${TYPE} last`], 'nothing comes twice, and nothing in part');
+  t.same(
+    second.heard.map((text) => text.length - `${TYPE} `.length),
+    [200_000, 300_000, 4],
+  );
+});
+
+t.test('nothing is sent before the other end has said what it has', async (t) => {
+  const [a, b] = [new LossyStream(), new LossyStream()];
+  connected(a, b).carry();
+  append(a, 'hello');
+  a.attach();
+  let sent = 0;
+  a.pump(() => sent++);
+  t.equal(sent, 0);
+  t.same(
+    [connected(a, b)].map((link) => link.carry() > 0 && link.heard),
+    [[`${TYPE} hello`]],
+  );
+});
+
+t.test('a link that came late, with an old word, does not stop the next one', async (t) => {
+  const [a, b] = [new LossyStream(), new LossyStream()];
+  const link = connected(a, b);
+  const old = b.taken;
+  append(a, 'one');
+  link.carry();
+  a.attach();
+  t.ok(a.acknowledged(old));
+  t.equal(connected(a, b).carry(), 0, 'what it has does not come again');
+  t.notOk(a.acknowledged(b.taken + 1));
+});
+
+t.test('after a wrong length one link is lost, and not the next ones', async (t) => {
+  const stream = new LossyStream();
+  const fed = (bytes: number[]): boolean => stream.receive(Buffer.from(bytes), () => true);
+  t.notOk(fed([0, 0, 0, 0, 1]));
+  t.ok(fed([2, 0, 0, 0, 60, 1]));
+  t.equal(stream.taken, 11);
+});
+
+t.test('of a piece with a malformed message the others are taken', async (t) => {
+  const [a, b] = [new LossyStream(), new LossyStream()];
+  connected(a, b);
+  for (const text of ['one', 'bad', 'two']) append(a, text);
+  const heard: string[] = [];
+  a.pump((buffer, start, end) => {
+    const isSound = b.receive(
+      Buffer.from(buffer.subarray(start, end)),
+      (_type, bytes, from, to) => {
+        heard.push(bytes.latin1Slice(from, to));
+        return heard.at(-1) !== 'bad';
+      },
+    );
+    t.notOk(isSound);
+  });
+  t.same(heard, ['one', 'bad', 'two']);
+  t.equal(connected(a, b).carry(), 0, 'and do not come again');
 });
 
 t.test('acks of what was never sent are refused', async (t) => {

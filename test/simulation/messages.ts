@@ -10,6 +10,9 @@ export const TOPICS: readonly string[] = [...CHANNELS, PATTERN];
 /** A message has come, or never will, after so long. */
 export const DELIVERY_MS = 2000;
 
+/** The same with a connection that breaks meanwhile, or is found to be stuck. */
+const RESUMED_MS = 4000;
+
 export const isPattern = (topic: string): boolean => topic.endsWith('*');
 
 const matches = (topic: string, channel: string): boolean =>
@@ -22,6 +25,8 @@ export interface Subscription {
   readonly askedAt: number;
   /** Infinity until then; and when it was given up, or its connection was lost. */
   confirmedAt: number;
+  /** As what its node was a member when it was confirmed. */
+  incarnation: string;
   endedAt: number;
   /** Messages in the order in which they came. */
   readonly got: string[];
@@ -60,7 +65,9 @@ export class Messages {
     }
     const isDelivered = this.subscriptions.map(({ got }) => new Set(got));
     for (const [message, publication] of this.#published) {
-      const found = this.#checkPublication(message, publication, isDelivered, peace);
+      const found =
+        this.#checkMembers(message, publication, isDelivered) ??
+        this.#checkPublication(message, publication, isDelivered, peace);
       if (found !== null) return found;
     }
     return null;
@@ -87,6 +94,27 @@ export class Messages {
       if (before === undefined || call.invokedAt > before.invokedAt) {
         last.set(publication.process, call);
       }
+    }
+    return null;
+  }
+
+  /** Between nodes that stay members nothing is lost, whatever becomes of their connections. */
+  #checkMembers(
+    message: string,
+    { call, channel, process, incarnation }: Publication,
+    isDelivered: readonly ReadonlySet<string>[],
+  ): string | null {
+    if (call.outcome !== 'replied' || incarnation !== process.incarnation) return null;
+    for (const [i, subscription] of this.subscriptions.entries()) {
+      if (!matches(subscription.topic, channel)) continue;
+      const { confirmedAt, endedAt, process: at } = subscription;
+      const isThere = confirmedAt < call.invokedAt && endedAt > call.returnedAt + RESUMED_MS;
+      if (!isThere || subscription.incarnation !== at.incarnation) continue;
+      if (process.endedAt < Number.POSITIVE_INFINITY || at.endedAt < Number.POSITIVE_INFINITY)
+        continue;
+      this.expected++;
+      if (isDelivered[i]!.has(message)) continue;
+      return `${showCall(call)} was lost between ${process.name} and ${at.name}, which have stayed members`;
     }
     return null;
   }

@@ -76,6 +76,7 @@ export class Subscriber {
         process,
         askedAt: scheduler.now,
         confirmedAt: Number.POSITIVE_INFINITY,
+        incarnation: '',
         endedAt: Number.POSITIVE_INFINITY,
         got: [],
       };
@@ -108,6 +109,7 @@ export class Subscriber {
   #confirmed(subscription: Subscription): void {
     const { scheduler } = this.#host;
     subscription.confirmedAt = scheduler.now;
+    subscription.incarnation = subscription.process.incarnation;
     if (this.isPending) return;
     const connection = this.#connection;
     const most = this.#random.next() < 0.5 ? STAYS_MS_MAX : STAYS_LONG_MS_MAX;

@@ -104,7 +104,7 @@ const nodeOf = (name: string): Process =>
   }) as unknown as Process;
 
 /** Two messages of one node at 2000 ms; `got` are those that the one subscriber was told. */
-function heard(got: readonly string[], counted = 1, disturbedAt = 0): string {
+function heard(got: readonly string[], counted = 1, disturbedAt = 0, incarnation = 'n1.1'): string {
   const messages = new Messages();
   const [here, there] = [nodeOf('n0.1'), nodeOf('n1.1')];
   messages.subscriptions.push({
@@ -112,6 +112,7 @@ function heard(got: readonly string[], counted = 1, disturbedAt = 0): string {
     process: there,
     askedAt: 100,
     confirmedAt: 200,
+    incarnation,
     endedAt: Number.POSITIVE_INFINITY,
     got: [...got],
   });
@@ -129,10 +130,12 @@ t.test('messages come once, in order, and all of them while nothing fails', (t) 
   t.equal(heard(['v1.', 'v2.']), '');
   t.match(heard(['v1.', 'v2.', 'v2.']), /told twice/);
   t.match(heard(['v2.', 'v1.']), /after/);
-  t.match(heard(['v1.']), /did not come/);
+  t.match(heard(['v1.']), /was lost between/);
+  t.match(heard(['v1.'], 1, 0, 'n1.0'), /did not come/);
   t.match(heard(['v1.', 'v2.', 'v3.']), /nobody has published/);
   t.match(heard(['v1.', 'v2.'], 2), /counted others/);
-  t.equal(heard(['v1.'], 1, 2500), '', 'a broken connection may lose some');
+  t.match(heard(['v1.'], 1, 2500), /was lost between/, 'a broken connection loses none');
+  t.equal(heard(['v1.'], 1, 2500, 'n1.0'), '', 'to be left out may');
   t.match(heard(['v2.', 'v1.'], 1, 2500), /after/);
   t.end();
 });

@@ -34,15 +34,26 @@ export const WAITING_VARIANTS: readonly Variant[] = [
   },
   {
     name: 'messages-sent-again',
-    breaks: 'what was on its way when a connection broke is sent again with the next one',
+    breaks:
+      'what was taken from a connection that broke, and not said yet, is sent again with the next one',
     invariant: '0020',
     edits: [
       edit(
         'lossy-stream.js',
-        'if (endOffset - (end - start) - FRAME_HEADER_BYTES < this.#sent) return;',
-        '',
+        'this.taken += piece.length',
+        'this.taken += this.last ?? 0, this.last = piece.length',
       ),
-      edit('lossy-stream.js', 'old.eachFrame(this.#sent,', 'old.eachFrame(old.ackedOffset,'),
+    ],
+    profile: 'messages',
+    options: { faults: { reset: 1 }, faultEveryMs: 60, delayMsMax: 15, durationMs: 2500 },
+    seed: 1,
+  },
+  {
+    name: 'messages-lost-with-link',
+    breaks: 'what was on its way when a connection broke is not sent again',
+    invariant: '0020',
+    edits: [
+      edit('lossy-stream.js', 'this.#sent = bytes', 'this.#sent = Math.max(this.#sent, bytes)'),
     ],
     profile: 'messages',
     options: { faults: { reset: 1 }, faultEveryMs: 60, delayMsMax: 15, durationMs: 2500 },
