@@ -2,7 +2,8 @@
 //
 //     node scripts/run-tests.js [--sample] [words]     only files whose path contains one of the words
 //
-// With --sample the long simulations make one run of each profile: what has been run on one version of Node need not be on all.
+// With --sample, for a second version of Node: of what is simulated those runs that the first one does not make
+// (test/support/own-share.ts), and nothing of what tests other programs than Node against a node.
 // Fails when a test failed, when nothing ran, and, with CI=true, when a test was skipped.
 //
 // Each file is a program that says TAP. `tap run` would load its hooks into every process that a test starts: a node of
@@ -23,14 +24,17 @@ const FILE_TIMEOUT_S = 240;
 const GRACE_MS = 10_000;
 /** What takes longest begins first, so that no file is left to run alone at the end. */
 const LONGEST = ['variants-', 'differential', 'simulation/', 'faults/', 'rolling-restart'];
+/** Clients and servers that are not Node's, whose bytes are the same for each version of it. */
+const NOT_OF_NODE = ['stores/debian', 'cluster/redis-tools', 'scenarios/balancers'];
 
-function testFiles(words) {
+function testFiles(words, isSample) {
   if (!existsSync(join(ROOT, TESTS))) return [];
   return (
     readdirSync(join(ROOT, TESTS), { recursive: true })
       .filter((name) => name.endsWith('.test.js'))
       .map((name) => join(TESTS, name))
       .filter((name) => words.length === 0 || words.some((word) => name.includes(word)))
+      .filter((name) => !isSample || !NOT_OF_NODE.some((part) => name.includes(part)))
       // A renamed test leaves its old build behind; what has no source is not run.
       .filter((name) => existsSync(join(ROOT, name.replace(/^dist./, '').replace(/\.js$/, '.ts'))))
       .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
@@ -131,8 +135,12 @@ async function runAll(files) {
 
 async function main() {
   const args = process.argv.slice(2);
-  if (args.includes('--sample')) process.env['TEST_SAMPLE'] = '1';
-  const files = testFiles(args.filter((arg) => arg !== '--sample'));
+  const isSample = args.includes('--sample');
+  if (isSample) process.env['TEST_SAMPLE'] = '1';
+  const files = testFiles(
+    args.filter((arg) => arg !== '--sample'),
+    isSample,
+  );
   let { passed, failed, skipped } = await runAll(files);
   if (process.env.CI === 'true') failed += skipped;
   console.log(`Node ${process.version}, ${files.length} files`);

@@ -21,8 +21,9 @@ t.test('a killed node is left out within tens of milliseconds', async () => {
     }
   });
   took.sort((a, b) => a - b);
-  t.comment(`left out after ${took[50]!.toFixed(1)} ms, at most ${took.at(-1)!.toFixed(1)} ms`);
-  t.ok(took[50]! < 30);
+  const middle = took[took.length >>> 1]!;
+  t.comment(`left out after ${middle.toFixed(1)} ms, at most ${took.at(-1)!.toFixed(1)} ms`);
+  t.ok(middle < 30);
 });
 
 t.test('the log of a view change names each member that is dead once', async (t) => {
@@ -62,7 +63,8 @@ t.test('a silent node is left out soon after node-timeout', async () => {
     took.push(net.within(2500, 'left out', () => net.agree(rest)));
   });
   took.sort((a, b) => a - b);
-  t.comment(`left out after ${took[30]!.toFixed(0)} ms, at most ${took.at(-1)!.toFixed(0)} ms`);
+  const middle = took[took.length >>> 1]!;
+  t.comment(`left out after ${middle.toFixed(0)} ms, at most ${took.at(-1)!.toFixed(0)} ms`);
   t.ok(took[0]! > 1900, 'and not before');
 });
 
@@ -169,7 +171,7 @@ t.test('the coordinator dies in the middle of a change', async () => {
 
 t.test('who was left out by a change that nobody finished stays out', async () => {
   let finished = 0;
-  eachSeed(100, {}, (net) => {
+  const runs = eachSeed(100, {}, (net) => {
     const nodes = net.form(4);
     const { members } = nodes[0]!.view!;
     const byAge = members.map(({ id }) => nodes.find((node) => node.id === id)!);
@@ -187,7 +189,7 @@ t.test('who was left out by a change that nobody finished stays out', async () =
     net.within(4000, 'one view', () => net.agree([second!, third!, youngest!]));
     if (youngest!.exclusions === 1) finished++;
   });
-  t.ok(finished > 50, `${finished} of 100 were left out`);
+  t.ok(finished > runs / 2, `${finished} of ${runs} were left out`);
 });
 
 t.test('messages of a change that are lost with their links only delay it', async () => {

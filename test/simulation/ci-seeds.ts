@@ -1,5 +1,5 @@
 import type { Test } from 'tap';
-import { isOwn } from './halves.js';
+import { isOwn } from '../support/own-share.js';
 import { PROFILES } from './profiles.js';
 import { type Run, simulate } from './runs.js';
 
@@ -69,7 +69,7 @@ export function ciRuns(): Run[] {
   });
 }
 
-/** Half of the runs of each profile. */
+/** Those of this version of Node. */
 export const ownRuns = (): Run[] => ciRuns().filter(({ seed }) => isOwn(seed));
 
 /** Every SHARES-th run, from number `share` on: of each profile about as many in each share. */

@@ -1,5 +1,5 @@
 import type { Test } from 'tap';
-import { isOwn } from './halves.js';
+import { isOwn } from '../support/own-share.js';
 import { runVariant } from './variant-runner.js';
 import { VARIANTS } from './variants.js';
 

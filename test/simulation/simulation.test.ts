@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
+import { isOwn } from '../support/own-share.js';
 import { CI_RUNS_MIN, ciRuns, ownRuns } from './ci-seeds.js';
-import { isOwn } from './halves.js';
 import { PROFILES, type Profile } from './profiles.js';
 import { type Run, runAll } from './runs.js';
 import { shorten } from './shrink.js';
