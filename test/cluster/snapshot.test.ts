@@ -209,7 +209,7 @@ t.test('a file that cannot be moved away: nothing is served', async (t) => {
 t.test('who loads stands still, and the others go on without it', async (t) => {
   const file = join(t.testdir({}), 'snapshot');
   writePart(file, 100_000);
-  const common = ['--expect', '2'];
+  const common = ['--expect', '2', '--snapshot-timeout', '2'];
   const cluster = await TestCluster.prepare(t, [[...common, '--snapshot-file', file], common]);
   const [loader, other] = cluster.nodes as [NodeProcess, NodeProcess];
   for (const node of cluster.nodes) node.start();
