@@ -204,6 +204,9 @@ t.test('a file that cannot be moved away: nothing is served', async (t) => {
   await loaded(cluster);
   t.equal(await node.client.get('key:0'), 'x');
   t.notOk(existsSync(file));
+  rmSync(directory, { recursive: true });
+  t.equal(await node.end('SIGTERM'), 1, 'it could not be written');
+  t.match(node.log, /snapshot not written path=.* error="?ENOENT/);
 });
 
 t.test('who loads stands still, and the others go on without it', async (t) => {
