@@ -9,6 +9,8 @@ export interface ClusterConfig {
   leaveTimeoutMs: number;
   /** For the other parts of a snapshot. */
   readonly snapshotTimeoutMs: number;
+  /** Members without whom no snapshot is loaded; 0: any view will do. */
+  readonly expect: number;
   maxMemoryBytes: number;
   maxMemoryPolicy: 'noeviction' | 'allkeys-lru' | 'volatile-lru' | 'volatile-ttl';
   maxMemorySamples: number;

@@ -102,7 +102,7 @@ export class Gathering implements ReplySink {
   }
 
   run(operation: Operation): void {
-    const isAlone = this.#state.isAlone && !this.#state.isChanging;
+    const isAlone = this.#state.isAlone && !this.#state.isChanging && this.#state.isServing;
     const isWrite = operation.traits.write;
     if (isWrite && this.#state.lacksBackups) return refuse(operation, NO_REPLICAS);
     const isShort = !isSliced(operation, this.#stepKeys);

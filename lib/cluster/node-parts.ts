@@ -122,7 +122,7 @@ export class NodeParts {
     this.#host = host;
     const state = new ClusterState(store, config, late.membership, host.place);
     this.state = state;
-    this.snapshots = new SnapshotOffers(state, config.snapshotTimeoutMs);
+    this.snapshots = new SnapshotOffers(state, config);
     this.clockWarning = new ClockWarning(state.clock, (...line) => host.log(...line));
     const inbox = new Inbox();
     this.largeReceiver = new LargeReceiver(state, inbox);

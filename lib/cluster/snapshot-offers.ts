@@ -1,3 +1,4 @@
+import type { ClusterConfig } from './cluster-config.js';
 import type { ClusterState } from './cluster-state.js';
 import type { Incarnation, NodeStatus, SnapshotOffer, View } from './member.js';
 
@@ -13,10 +14,15 @@ export const SnapshotPhase = {
   PrimariesLoaded: 3,
   Backups: 4,
   Loaded: 5,
+  /** It will not be loaded. Told, so that nobody waits for it. */
+  Aside: 6,
 } as const;
 export type SnapshotPhase = (typeof SnapshotPhase)[keyof typeof SnapshotPhase];
 
 const LOADING = 'LOADING Tandis is loading the dataset in memory';
+
+/** Parts that others load which are remembered; beyond that who loads one is not waited for when it is lost. */
+const AWAITED_MAX = 1000;
 
 /** What to do with the file of this node now; `aside`: it is not to be loaded, for that reason. */
 export type SnapshotStep =
@@ -47,15 +53,19 @@ export class SnapshotOffers {
   isOpen = false;
   readonly #state: ClusterState;
   readonly #timeoutMs: number;
+  readonly #expect: number;
   #waitsSince = Number.NaN;
   /** Of the set that is loaded, the parts that are done without. */
   #absent: readonly Incarnation[] = [];
   /** What this node has loaded, as another incarnation, is nothing that speaks against loading it. */
   #hasBegun = false;
+  /** Parts that others are to load, and when that was heard last: their nodes may be gone for a moment. */
+  readonly #awaited = new Map<Incarnation, number>();
 
-  constructor(state: ClusterState, timeoutMs: number) {
+  constructor(state: ClusterState, { snapshotTimeoutMs, expect }: ClusterConfig) {
     this.#state = state;
-    this.#timeoutMs = timeoutMs;
+    this.#timeoutMs = snapshotTimeoutMs;
+    this.#expect = expect;
   }
 
   status(): Pick<NodeStatus, 'opened' | 'snapshot'> {
@@ -68,9 +78,30 @@ export class SnapshotOffers {
   /** The error text for commands while a snapshot is loaded; null when there is none to wait for. */
   refusal(): string | null {
     if (this.isOpen) return null;
-    if (isPending(this.own)) return LOADING;
-    const statuses = this.#state.membership.heardStatuses();
-    return statuses.some(({ snapshot }) => isPending(snapshot)) ? LOADING : null;
+    if (this.isPending) return LOADING;
+    this.#listen();
+    return this.#awaited.size > 0 ? LOADING : null;
+  }
+
+  /** A part is to be loaded here, or is being loaded. */
+  get isPending(): boolean {
+    return isPending(this.own);
+  }
+
+  /**
+   * Who loads the only part may die, or freeze, and come again: if the others served meanwhile all of it would be lost. So it
+   * is waited for, as long as for a part that does not come.
+   */
+  #listen(): void {
+    const { membership, now } = this.#state;
+    for (const { snapshot } of membership.heardStatuses()) {
+      if (snapshot === undefined) continue;
+      const isKnown = this.#awaited.has(snapshot.part) || this.#awaited.size < AWAITED_MAX;
+      if (!isPending(snapshot)) this.#awaited.delete(snapshot.part);
+      else if (isKnown) this.#awaited.set(snapshot.part, now);
+    }
+    for (const [part, at] of this.#awaited)
+      if (now - at >= this.#timeoutMs) this.#awaited.delete(part);
   }
 
   /** A command on keys is about to run. */
@@ -91,7 +122,7 @@ export class SnapshotOffers {
 
   /** The file is set aside. */
   drop(): void {
-    this.own = null;
+    this.entered(SnapshotPhase.Aside);
   }
 
   /**
@@ -147,7 +178,9 @@ export class SnapshotOffers {
       this.#absent = absent;
       return { kind: 'primaries', absent };
     }
-    if (own.phase === SnapshotPhase.Waiting && isComplete) {
+    // A cluster begins with one member: who joins it in a moment may have a later snapshot.
+    const areHere = this.#state.view!.members.length >= this.#expect;
+    if (own.phase === SnapshotPhase.Waiting && isComplete && areHere) {
       this.#absent = absent;
       this.entered(SnapshotPhase.Agreed);
       return WAIT;
@@ -173,7 +206,8 @@ export class SnapshotOffers {
   /** By part of the same set. */
   #phases(own: SnapshotOffer, others: readonly SnapshotOffer[]): Map<Incarnation, number> {
     const phases = new Map<Incarnation, number>([[own.part, own.phase]]);
-    for (const { set, part, phase } of others) if (set === own.set) phases.set(part, phase);
+    for (const { set, part, phase } of others)
+      if (set === own.set && phase !== SnapshotPhase.Aside) phases.set(part, phase);
     return phases;
   }
 
@@ -186,7 +220,9 @@ export class SnapshotOffers {
   ): string | null {
     if (this.isOpen || statuses.some(isOpened)) return 'the cluster has gone on without it';
     if (isUnderWay || own.phase === SnapshotPhase.Agreed) return null;
-    const rivals = others.filter(({ set }) => set !== own.set);
+    const rivals = others.filter(
+      ({ set, phase }) => set !== own.set && phase !== SnapshotPhase.Aside,
+    );
     if (rivals.some(({ phase }) => phase !== SnapshotPhase.Waiting))
       return 'another snapshot is loaded';
     if (isBeaten(own, [own, ...others])) return 'a later snapshot is there';

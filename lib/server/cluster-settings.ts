@@ -21,6 +21,7 @@ export function clusterSettings(config: Config): ClusterConfig {
     takeOverAfter: 0,
     leaveTimeoutMs: 0,
     snapshotTimeoutMs: config.get('snapshot-timeout') * SECOND_MS,
+    expect: config.get('expect'),
     maxMemoryBytes: 0,
     maxMemoryPolicy: 'noeviction',
     maxMemorySamples: 0,

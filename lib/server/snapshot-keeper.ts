@@ -88,10 +88,8 @@ export class SnapshotKeeper {
 
   /** Whether what is held here is written when nobody stays. */
   get isKept(): boolean {
-    const { own } = this.#parts.node.snapshots;
     // What was to be loaded is still there, for the next time.
-    const isWaiting = own !== null && own.phase !== SnapshotPhase.Loaded;
-    return this.#path !== '' && this.isWanted && !isWaiting;
+    return this.#path !== '' && this.isWanted && !this.#parts.node.snapshots.isPending;
   }
 
   /** Every tick. */

@@ -6,10 +6,10 @@ import type { Victims } from './faults.js';
 const FORGET_MS = 200;
 /** All machines of a cluster that was stopped are started again within so long. */
 const START_MS_MAX = 1500;
-/** Of the starts with snapshots, so many see one node killed while they are loaded, within so long. */
+/** Of the starts with snapshots, so many see one node killed or frozen while they are loaded, within so long, for so long. */
 const CRASH_SHARE = 0.4;
 const CRASH_MS_MAX = 400;
-const RESTART_MS_MAX = 2000;
+const AWAY_MS_MAX = 3000;
 /** Of the machines without a snapshot of the cluster that was stopped, so many have an older one put there. */
 const OLD_SHARE = 0.3;
 
@@ -107,22 +107,25 @@ export class Operations {
     }
   }
 
-  /** All were started. One may be killed while it loads what it has: its file is still there. */
+  /** All were started. One may be killed, or freeze, while it loads what it has: its file is still there. */
   #started(machines: readonly number[]): void {
     const victims = this.#victims;
     const random = this.#random;
     this.isStopping = false;
     const holders = machines.filter((machine) => victims.hasSnapshot(machine));
-    if (holders.length < 2 || random.next() >= CRASH_SHARE) {
+    if (holders.length === 0 || random.next() >= CRASH_SHARE) {
       this.#open--;
       return;
     }
     const machine = random.pick(holders);
+    const freezes = random.next() < 0.5;
     victims.at(random.between(0, CRASH_MS_MAX), () => {
-      victims.note(`kill machine ${machine} while it loads`);
-      victims.kill(machine);
-      victims.at(random.between(0, RESTART_MS_MAX), () => {
-        victims.start(machine, machines.length);
+      victims.note(`${freezes ? 'freeze' : 'kill'} machine ${machine} while it loads`);
+      if (freezes) victims.pause(machine);
+      else victims.kill(machine);
+      victims.at(random.between(0, AWAY_MS_MAX), () => {
+        if (freezes) victims.resume(machine, 0);
+        else victims.start(machine, machines.length);
         this.#open--;
       });
     });

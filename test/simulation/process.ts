@@ -429,6 +429,7 @@ export class Process implements LinkOwner, ClusterHost {
       tombstoneTtlMs: this.#options.tombstoneTtlMs,
       leaveTimeoutMs: 30_000,
       snapshotTimeoutMs: SNAPSHOT_TIMEOUT_MS,
+      expect: this.#options.expect ?? 0,
       maxMemoryBytes: this.#options.maxMemoryBytes,
       maxMemoryPolicy: this.#options.maxMemoryPolicy,
       maxMemorySamples: 5,

@@ -57,8 +57,7 @@ export class SnapshotWork {
   }
 
   get isKept(): boolean {
-    const { own } = this.#host.node.snapshots;
-    return own === null || own.phase === SnapshotPhase.Loaded;
+    return !this.#host.node.snapshots.isPending;
   }
 
   /** Nothing is served any more, and nobody stays. Whose goodbye has not come by now is not waited for. */

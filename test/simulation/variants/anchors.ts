@@ -39,4 +39,20 @@ export const ANCHOR_VARIANTS: readonly Variant[] = [
     options: { durationMs: 1000 },
     seed: 1,
   },
+  {
+    name: 'claim-not-taken-back',
+    breaks: 'an anchor keeps a claim that it has granted and its claimer has given up',
+    invariant: 'I1',
+    edits: [
+      edit(
+        'mirror-receiver.js',
+        'if (ref === 0 || this.#store.version(ref) !== frame.version) return;',
+        'if (ref === 0 || frame.version > 0) return;',
+      ),
+    ],
+    profile: 'mixed',
+    options: { delayMsMax: 15 },
+    seed: 310020,
+    isRare: true,
+  },
 ];

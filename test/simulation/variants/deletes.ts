@@ -88,4 +88,20 @@ export const DELETE_VARIANTS: readonly Variant[] = [
     options: { splits: 2 },
     seed: 2,
   },
+  {
+    name: 'snapshot-of-anybody',
+    breaks: 'a part of a snapshot is loaded, whatever the cluster has done since',
+    invariant: '0031',
+    edits: [
+      edit(
+        'snapshot-offers.js',
+        'if (reason !== null) return aside(reason);',
+        "if (reason !== null) return { kind: 'primaries' };",
+      ),
+    ],
+    profile: 'operations',
+    options: { durationMs: 10_000 },
+    seed: 6,
+    isRare: true,
+  },
 ];

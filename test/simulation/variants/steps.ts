@@ -80,4 +80,20 @@ export const STEP_VARIANTS: readonly Variant[] = [
     options: { durationMs: 2000 },
     seed: 1,
   },
+  {
+    name: 'parted-too-soon',
+    breaks: 'the keys of a change go to other backups before theirs has it',
+    invariant: '0019',
+    edits: [
+      edit(
+        'moves.js',
+        'return acked < from.atomicOffset && this.#store.changeOffset(ref) > acked;',
+        'return false;',
+      ),
+    ],
+    profile: 'transfers',
+    options: { delayMsMax: 15, nodes: 5 },
+    seed: 7,
+    isRare: true,
+  },
 ];
