@@ -41,6 +41,8 @@ export interface Victims {
   forget(at: number, gone: Incarnation, certain: boolean): ForgetOutcome | null;
   /** Which member the process of that machine is, or its last one was; null when it never ran. */
   memberAt(machine: number): Incarnation | null;
+  /** Whether what runs there is in a view. */
+  isMember(machine: number): boolean;
   /** Whether the next process of that machine finds one. */
   hasSnapshot(machine: number): boolean;
   /** Somebody puts an older snapshot there, where none is. */

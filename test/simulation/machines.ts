@@ -246,6 +246,10 @@ export class Machines implements Victims {
     return outcome ?? null;
   }
 
+  isMember(machine: number): boolean {
+    return (this.all[machine]!.process?.node.state.view ?? null) !== null;
+  }
+
   hasSnapshot(machine: number): boolean {
     return this.#disks[machine]!.snapshot !== null;
   }

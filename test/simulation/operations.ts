@@ -120,6 +120,11 @@ export class Operations {
     const machine = random.pick(holders);
     const freezes = random.next() < 0.5;
     victims.at(random.between(0, CRASH_MS_MAX), () => {
+      // Nobody knows yet what it has.
+      if (!victims.isMember(machine)) {
+        this.#open--;
+        return;
+      }
       victims.note(`${freezes ? 'freeze' : 'kill'} machine ${machine} while it loads`);
       if (freezes) victims.pause(machine);
       else victims.kill(machine);
