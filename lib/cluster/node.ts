@@ -80,7 +80,9 @@ export class ClusterNode implements MembershipListener {
     this.state.now = now;
     this.state.clock.wall = wall;
     // What wakes a node that slept may be a command: its leases are void before that is looked at.
-    if (this.state.view !== null && this.membership.observe(now, wall)) this.#leasesChanged();
+    if (this.state.view === null || !this.membership.observe(now, wall)) return;
+    this.#parts.streams.slept();
+    this.#leasesChanged();
   }
 
   start(now: number, wall: number): void {

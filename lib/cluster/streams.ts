@@ -173,6 +173,13 @@ export class Streams {
     }
   }
 
+  /** This node slept: that nothing was acked meanwhile says nothing, the acks may lie in its sockets. */
+  slept(): void {
+    for (const { stream } of this.#state.livePeers()) {
+      if (stream.stuckSince !== 0) stream.stuckSince = this.#state.now;
+    }
+  }
+
   /**
    * Finds streams without progress: reset once, then reported as a broken link; but only while the member answers on its
    * control link. What cuts both ends with both, and neither end may be in doubt longer than the other:

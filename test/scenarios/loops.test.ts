@@ -130,3 +130,22 @@ mustNotHappen(
     t.match(cluster.answers([call]), [/^-?NOSCRIPT/]);
   },
 );
+
+// What its links have brought meanwhile lies in the sockets of a node that could not run for a second: acks, too.
+mustNotHappen(16, 'A node that stood still makes its links anew', { nodes: 3 }, (t, cluster) => {
+  const resumes = (): number => framesSent(cluster, (type) => type === FrameType.Resume);
+  const stop = cluster.repeat(5, (round) => {
+    for (const machine of [0, 1, 2]) cluster.send(machine, 'SET', `k${machine}`, String(round));
+  });
+  cluster.run(500);
+  const before = resumes();
+  for (let i = 0; i < 6; i++) {
+    cluster.pause(0);
+    cluster.run(1100);
+    cluster.resume(0);
+    cluster.run(400);
+  }
+  stop();
+  cluster.settled();
+  t.equal(resumes(), before);
+});
