@@ -95,7 +95,9 @@ function getkeys(
     return;
   }
   if (!keysAreCounted(spec, request, 2)) {
-    reply.error('ERR Invalid arguments specified for command');
+    // Scripts need no keys.
+    if (spec.facts.flags.split(' ').includes('no_mandatory_keys')) reply.array(0);
+    else reply.error('ERR Invalid arguments specified for command');
     return;
   }
   const keys = keysByKeyword(spec, request, 2) ?? keyIndexes(spec, request, 2);

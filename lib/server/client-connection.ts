@@ -134,6 +134,11 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
     });
   }
 
+  /** It is told nothing but the replies that it waits for. */
+  get isClosing(): boolean {
+    return this.#closing !== Closing.No;
+  }
+
   get authenticated(): boolean {
     return this.#isAuthenticated;
   }

@@ -310,7 +310,10 @@ export class TandisServer {
       get keysMax() {
         return config.get('tracking-table-max-keys');
       },
-      find: (id) => clients.find(id),
+      find(id) {
+        const client = clients.find(id);
+        return client?.isClosing ? undefined : client;
+      },
     });
     node.invalidation.clients = tracking;
     return tracking;

@@ -25,6 +25,8 @@ const QUESTIONS = [
   ['LIST', 'FILTERBY', 'foo', 'foo'],
   ['LIST', 'FILTERBY', 'PATTERN'],
   ['GETKEYS', 'get', 'a'],
+  ['GETKEYS', 'eval', 'return 1', '0'],
+  ['GETKEYS', 'eval', 'return 1', 'x', 'a'],
   ['COUNT', 'foo'],
 ];
 const itemsOf = (reply: Reply): readonly Reply[] => ('items' in reply ? reply.items : []);

@@ -38,10 +38,6 @@ class Line {
     return this.#socket.localPort!;
   }
 
-  close(): void {
-    this.#socket.destroy();
-  }
-
   /** What has come up to the reply that contains `until`, which is taken out with it. */
   async take(until: string): Promise<string> {
     while (!this.#bytes.includes(until)) await new Promise<void>((come) => (this.#came = come));
@@ -51,7 +47,7 @@ class Line {
   }
 }
 
-/** Command lines of connections: "a GET k". "$b" stands for the id of connection b; "close a" closes one. */
+/** Command lines of connections: "a GET k". "$b" stands for the id of connection b; "quit a" ends one. */
 const TRACKED = `
 a HELLO 3
 b HELLO 2
@@ -156,7 +152,7 @@ b CLIENT TRACKING OFF
 a CLIENT TRACKING ON REDIRECT $c
 a GET k
 b SET k 2
-close c
+quit c
 a CLIENT TRACKINGINFO
 a GET k
 b SET k 3
@@ -210,8 +206,9 @@ async function play(t: Test, port: number, script: string): Promise<string[]> {
   let silent = '';
   for (const text of script.trim().split('\n')) {
     const [name, ...words] = text.split(' ');
-    if (name === 'close') {
-      lines.get(words[0]!)!.close();
+    if (name === 'quit') {
+      lines.get(words[0]!)!.send(['QUIT']);
+      await lines.get(words[0]!)!.take('+OK\r\n');
       lines.delete(words[0]!);
       continue;
     }
