@@ -242,3 +242,39 @@ function sorted(expected: ReadonlyMap<string, number>): [string, number][] {
     return Buffer.from(a).compare(Buffer.from(b));
   });
 }
+
+t.test(
+  'many members of a sorted set are removed by their ranks, across blocks of its order',
+  (t) => {
+    const bytes = new Bytes(EMPTY_RECORDS);
+    const set = new SortedSet();
+    const members = Array.from({ length: 2000 }, (_, i) => ({
+      score: (i * 769) % 2003,
+      name: `m${i}`,
+    }));
+    let left = [...members].sort((a, b) => a.score - b.score);
+    set.openSorted(bytes, true);
+    for (const { score, name } of members) set.insert(score, Buffer.from(name), 0, name.length);
+    // The last leaves more than half of the value dead: it is packed anew.
+    for (const [first, last] of [
+      [1990, 1994],
+      [300, 1099],
+      [0, 599],
+    ] as const) {
+      set.removeRanks(first, last);
+      left = left.filter((_, rank) => rank < first || rank > last);
+      set.close();
+      set.openSorted(bytes, set.isSorted);
+      t.equal(set.count, left.length);
+      const found = left.map((_, rank) => {
+        set.seek(rank);
+        return { score: set.score, name: textOf(set) };
+      });
+      t.same(found, left);
+      t.ok(left.every(({ name }) => set.find(Buffer.from(name), 0, name.length)));
+      t.ok(bytes.copy.equals(bytes.buffer));
+    }
+    t.ok(bytes.isLarge);
+    t.end();
+  },
+);

@@ -306,8 +306,26 @@ export class KeyedRecords {
       value.splice(at, bytes, value.buffer, 0, 0);
       return;
     }
-    const { index } = this;
-    const hash = value.hashOf(key, keyStart, keyEnd);
+    this.#bury(value.hashOf(key, keyStart, keyEnd));
+    this.#packIfWorn();
+  }
+
+  /** Removes the records at these offsets of a large value, not all that there are. */
+  protected removeAll(offsets: readonly number[]): void {
+    this.#isHeaderStale = true;
+    for (const offset of offsets) {
+      this.at(offset);
+      this.count--;
+      this.#bury(this.#hash());
+    }
+    this.#packIfWorn();
+  }
+
+  /** Marks the record found, of a large value, as dead. */
+  #bury(hash: number): void {
+    const { value, index } = this;
+    const at = this.recordStart - value.start;
+    const bytes = this.recordEnd - this.recordStart;
     let cell = index.find(hash, index.home(hash));
     while (index.offsets[cell] !== at) cell = index.find(hash, cell + 1);
     index.removeAt(cell);
@@ -317,7 +335,10 @@ export class KeyedRecords {
     putNumber(marked, 0, head | DEAD);
     value.splice(at, headBytes, marked, 0, headBytes);
     this.dead += bytes;
-    if (this.dead * 2 > value.length && this.count > 0) this.packInOrder();
+  }
+
+  #packIfWorn(): void {
+    if (this.dead * 2 > this.value.length && this.count > 0) this.packInOrder();
   }
 
   /** So many records less are in the bytes. */

@@ -24,7 +24,7 @@ export class ScoreOrder {
   /** Offset and score of the record at the cursor. */
   offset = 0;
   score = 0;
-  readonly #blocks: Block[] = [newBlock()];
+  #blocks: Block[] = [newBlock()];
   #size = 0;
   #block = 0;
   #at = 0;
@@ -104,6 +104,25 @@ export class ScoreOrder {
     block.count--;
     this.#size--;
     if (block.count === 0 && this.#blocks.length > 1) this.#blocks.splice(this.#block, 1);
+  }
+
+  /** Removes `count` records from that rank on, not all that there are; returns their offsets. */
+  removeRanks(first: number, count: number): number[] {
+    const removed: number[] = [];
+    this.seek(first);
+    let from = this.#at;
+    for (let i = this.#block; removed.length < count; i++) {
+      const block = this.#blocks[i]!;
+      const to = Math.min(from + count - removed.length, block.count);
+      for (let at = from; at < to; at++) removed.push(block.offsets[at]!);
+      block.scores.copyWithin(from, to, block.count);
+      block.offsets.copyWithin(from, to, block.count);
+      block.count -= to - from;
+      from = 0;
+    }
+    this.#size -= count;
+    this.#blocks = this.#blocks.filter((block) => block.count > 0);
+    return removed;
   }
 
   /** Sets the cursor on the record of that rank, which there must be. */
