@@ -76,6 +76,8 @@ export interface World {
 const EXPIRE_MS = 100;
 const EXPIRE_ENTRIES = 1000;
 const COMPACT_PAGES = 1;
+/** After so long one that is alone as the others died ends with its snapshot; as --leave-timeout, but shorter. */
+const LEAVE_TIMEOUT_MS = 5000;
 /** So long the parts of a snapshot are waited for. */
 const SNAPSHOT_TIMEOUT_MS = 20_000;
 /** So long the clients of a leaving node may take to go. */
@@ -223,6 +225,10 @@ export class Process implements LinkOwner, ClusterHost {
     this.isLeaving = true;
     // As the server does: who is in no view has nothing to hand over.
     if (this.node.state.view === null) return this.kill();
+    if (this.#snapshots !== null)
+      this.#world.scheduler.at(LEAVE_TIMEOUT_MS, () =>
+        this.input('leave overdue', () => this.#leaveOverdue()),
+      );
     this.input('leave', () =>
       this.node.leave({
         isKept: () => this.#snapshots?.isKept === true,
@@ -239,6 +245,13 @@ export class Process implements LinkOwner, ClusterHost {
         },
       }),
     );
+  }
+
+  #leaveOverdue(): void {
+    if (!this.isLeaving || !this.node.state.isAlone) return;
+    this.node.membership.goodbye(this.monotonic);
+    this.#snapshots?.write();
+    this.kill();
   }
 
   /** Takes leaving back; false when it is too late for that. */

@@ -537,14 +537,14 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
     faultEveryMs: 700,
     durationMs: 20_000,
   },
+  /** The same where two are left now and then, and the younger one cannot go on without a word. */
   'operations-majority': {
     ...BASE,
-    spares: 2,
     kinds: 'recHZ',
     keys: 3,
     partitionPolicy: 'majority',
     snapshots: true,
-    faults: OPERATIONS,
+    faults: { ...OPERATIONS, lose: 2, join: 0.5 },
     faultEveryMs: 700,
     durationMs: 20_000,
   },
