@@ -104,4 +104,22 @@ export const DELETE_VARIANTS: readonly Variant[] = [
     seed: 6,
     isRare: true,
   },
+  {
+    name: 'forgotten-may-merge',
+    breaks: 'a side merges with members that it has forgotten, and whose deletes it has not kept',
+    invariant: '0030',
+    edits: [
+      edit('membership/missing.js', 'if (this.#forgotten.size === 0) return true;', 'return true;'),
+    ],
+    profile: 'forget-split',
+    options: {
+      splits: 1,
+      splitLasts: [12, 20],
+      kinds: 'r',
+      keys: 300,
+      clients: 12,
+      thinkMsMax: 200,
+    },
+    seed: 10,
+  },
 ];
