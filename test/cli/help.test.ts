@@ -78,3 +78,10 @@ t.test('zsh and fish are told of every command and option, too', async (t) => {
   t.equal(await run.ended, 2);
   t.match(run.err, /^tandis: .*Allowed choices are bash, zsh, fish\.\n$/);
 });
+
+t.test('a command whose output nobody reads any more ends without a word', async (t) => {
+  const run = tandis(t, 'completion', 'bash');
+  run.child.stdout!.destroy();
+  t.equal(await run.ended, 1);
+  t.equal(run.err, '');
+});

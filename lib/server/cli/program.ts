@@ -12,12 +12,20 @@ import { addTlsFlags } from './tls-client.js';
 
 const BAD_USAGE = 2;
 
+/** Who read what is printed has gone (`| head`): nobody is left to do anything for. Nodes of `cluster` end with it. */
+function endUnread(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(1);
+}
+
 function serverCommand(program: Command): void {
   const command = program
     .command('server')
     .description('run one node')
     .argument('[file]', 'configuration file, as redis.conf: one "name value" to a line');
   addConfigOptions(command).action((path?: string) => {
+    // A node serves on when nobody reads its log.
+    process.stdout.off('error', endUnread);
     const file = path === undefined ? null : new ConfigFile(path);
     return runServer(configOf(command, file), file);
   });
@@ -135,6 +143,7 @@ export function buildProgram(path: string): Command {
  */
 export async function runProgram(args: readonly string[], path: string): Promise<void> {
   const program = buildProgram(path);
+  process.stdout.on('error', endUnread);
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
