@@ -99,4 +99,19 @@ export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
     options: { faults: { 'stop-all': 1, join: 1 }, durationMs: 5000 },
     seed: 1,
   },
+  {
+    name: 'side-gives-up',
+    breaks: 'a side that is bound to a merge takes itself for left out when the other side goes on',
+    invariant: '0017',
+    edits: [
+      edit(
+        'membership/view-change.js',
+        'const isVoid = side !== null && plan.base.members.some(({ id }) => surveyed.get(id)?.passedOver === true);',
+        'const isVoid = false;',
+      ),
+    ],
+    profile: 'three-sides',
+    seed: 310015,
+    isRare: true,
+  },
 ];
