@@ -115,9 +115,16 @@ export class Stream {
     this.#sentMost = this.sent;
   }
 
-  /** A new connection: nothing is sent until the peer has said where to go on. */
+  /**
+   * A new connection: nothing is sent until the peer has said where to go on. Then the ack is said again:
+   *
+   *   1. the last ack is lost with the old connection
+   *   2. RESUME names what was processed, and releases nothing
+   *   3. a peer that has nothing more to say, as while sides merge, would find its stream stuck, and leave this node out
+   */
   attach(link: number): void {
     this.link = link;
+    this.ackDue = this.received > 0;
     this.isGreeted = false;
     this.resumed = false;
     this.reader = new FrameReader(FRAME_BYTES_MAX);

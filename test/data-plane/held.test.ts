@@ -99,7 +99,7 @@ function halfResumed(): { a: End; b: End; late: Buffer } {
   b.streams.dataAccepted(LINK, 'a');
   const late = a.take();
   const greeting = b.take();
-  t.same(typesOf(greeting), [FrameType.Resume]);
+  t.same(typesOf(greeting), [FrameType.Taken, FrameType.Resume]);
   a.streams.dataReceived(LINK, greeting, greeting.length);
   return { a, b, late };
 }
@@ -140,5 +140,5 @@ t.test('nothing is said on a link before RESUME', async (t) => {
   t.same(typesOf(a.take()), [], 'dialled, and not open yet');
   a.streams.dataOpened(LINK);
   a.tick(NODE_TIMEOUT_MS);
-  t.same(typesOf(a.take()), [FrameType.Resume, FrameType.Held]);
+  t.same(typesOf(a.take()), [FrameType.Taken, FrameType.Resume, FrameType.Held]);
 });

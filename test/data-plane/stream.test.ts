@@ -29,6 +29,15 @@ t.test('an ack of what was never sent is refused', async (t) => {
   t.notOk(stream.acknowledged(end - 1, 0), 'nor does one go back');
 });
 
+t.test('what was acked on a link that broke is acked again on the next one', async (t) => {
+  const stream = new Stream();
+  stream.attach(1);
+  t.notOk(stream.ackDue, 'nothing has come yet');
+  stream.received = 19;
+  stream.attach(2);
+  t.ok(stream.ackDue);
+});
+
 t.test('a resumed stream releases nothing by the resume itself', async (t) => {
   const stream = new Stream();
   const released: number[] = [];
