@@ -62,7 +62,8 @@ export const STEP_VARIANTS: readonly Variant[] = [
     edits: [edit('atomic-changes.js', '> FRAME_BYTES_MAX', '> 0')],
     profile: 'transfers',
     options: { delayMsMax: 15, partBytes: 20 },
-    seed: 102,
+    seed: 135,
+    isRare: true,
   },
   {
     name: 'backups-apart',
