@@ -73,14 +73,15 @@ export class Departure {
     const { membership } = this.#state;
     if (this.#hooks === null) return;
     const { isKept } = this.#hooks;
-    if (this.#phase === Phase.Gone ? membership.hasLeft() : membership.nobodyStays(isKept())) {
+    const { now } = this.#state;
+    if (this.#phase === Phase.Gone ? membership.hasLeft(now) : membership.nobodyStays(isKept())) {
       if (this.#phase !== Phase.Gone) this.finalView ??= this.#state.view;
       this.end();
       return;
     }
     // Leaving was withdrawn as the others died, and now somebody has come.
     const isWithdrawn = !membership.self.leaving && !this.#state.isAlone;
-    if (isWithdrawn) membership.leave(this.#state.now);
+    if (isWithdrawn) membership.leave(now);
     if (this.#phase === Phase.Gone || !this.#isEmpty()) return;
     if (this.#phase === Phase.HandingOver) {
       this.#phase = Phase.LettingClientsGo;

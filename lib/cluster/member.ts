@@ -91,4 +91,11 @@ export interface NodeStatus {
   /** 1 when it has served commands on keys. */
   readonly opened?: number;
   readonly snapshot?: SnapshotOffer;
+  /** Parts of others that are waited for before anything is served, and for how many milliseconds still. */
+  readonly awaited?: readonly AwaitedPart[];
+}
+
+export interface AwaitedPart {
+  readonly part: Incarnation;
+  readonly remainsMs: number;
 }

@@ -320,6 +320,10 @@ export class ClusterNode implements MembershipListener {
     };
   }
 
+  heard(status: NodeStatus): void {
+    this.snapshots.heard(status);
+  }
+
   isKnown(): boolean {
     return this.#parts.records.isKnown;
   }

@@ -1,6 +1,7 @@
 import type { ClusterConfig } from './cluster-config.js';
 import type { ClusterState } from './cluster-state.js';
-import type { Incarnation, NodeStatus, SnapshotOffer, View } from './member.js';
+import type { AwaitedPart, Incarnation, NodeStatus, SnapshotOffer, View } from './member.js';
+import { MEMBERS_MAX } from './membership/views.js';
 
 /** How far a node is with its part of a snapshot. */
 export const SnapshotPhase = {
@@ -22,7 +23,9 @@ export type SnapshotPhase = (typeof SnapshotPhase)[keyof typeof SnapshotPhase];
 const LOADING = 'LOADING Tandis is loading the dataset in memory';
 
 /** Parts that others load which are remembered; beyond that who loads one is not waited for when it is lost. */
-const AWAITED_MAX = 1000;
+const AWAITED_MAX = MEMBERS_MAX;
+/** A part that is not waited for any more, whatever others say who have not heard of that yet. */
+const OVER = Number.NEGATIVE_INFINITY;
 
 /** What to do with the file of this node now; `aside`: it is not to be loaded, for that reason. */
 export type SnapshotStep =
@@ -59,7 +62,7 @@ export class SnapshotOffers {
   #absent: readonly Incarnation[] = [];
   /** What this node has loaded, as another incarnation, is nothing that speaks against loading it. */
   #hasBegun = false;
-  /** Parts that others are to load, and when that was heard last: their nodes may be gone for a moment. */
+  /** Parts that others are to load, and until when they are waited for: their nodes may be gone for a moment. */
   readonly #awaited = new Map<Incarnation, number>();
 
   constructor(state: ClusterState, { snapshotTimeoutMs, expect }: ClusterConfig) {
@@ -68,10 +71,12 @@ export class SnapshotOffers {
     this.#expect = expect;
   }
 
-  status(): Pick<NodeStatus, 'opened' | 'snapshot'> {
+  status(): Pick<NodeStatus, 'opened' | 'snapshot' | 'awaited'> {
+    const awaited = this.isOpen ? [] : this.#awaitedParts();
     return {
       ...(this.isOpen ? { opened: 1 } : {}),
       ...(this.own === null ? {} : { snapshot: this.own }),
+      ...(awaited.length === 0 ? {} : { awaited }),
     };
   }
 
@@ -79,8 +84,9 @@ export class SnapshotOffers {
   refusal(): string | null {
     if (this.isOpen) return null;
     if (this.isPending) return LOADING;
-    this.#listen();
-    return this.#awaited.size > 0 ? LOADING : null;
+    const { membership, now } = this.#state;
+    for (const { snapshot } of membership.heardStatuses()) this.#offered(snapshot);
+    return [...this.#awaited.values()].some((until) => until > now) ? LOADING : null;
   }
 
   /** A part is to be loaded here, or is being loaded. */
@@ -89,19 +95,37 @@ export class SnapshotOffers {
   }
 
   /**
-   * Who loads the only part may die, or freeze, and come again: if the others served meanwhile all of it would be lost. So it
-   * is waited for, as long as for a part that does not come.
+   * Another node has told its facts. Who loads the only part may die, or freeze, and come again: if the others served
+   * meanwhile all of it would be lost. So it is waited for, as long as for a part that does not come, also by those who
+   * have never heard it themselves:
+   *
+   *     1. P, who has the only part, is let into the view. All have heard of it; P is killed.
+   *     2. N joins them. By what they say N waits as well, and for no longer.
+   *     3. P comes again. Nobody has served.
    */
-  #listen(): void {
-    const { membership, now } = this.#state;
-    for (const { snapshot } of membership.heardStatuses()) {
-      if (snapshot === undefined) continue;
-      const isKnown = this.#awaited.has(snapshot.part) || this.#awaited.size < AWAITED_MAX;
-      if (!isPending(snapshot)) this.#awaited.delete(snapshot.part);
-      else if (isKnown) this.#awaited.set(snapshot.part, now);
-    }
-    for (const [part, at] of this.#awaited)
-      if (now - at >= this.#timeoutMs) this.#awaited.delete(part);
+  heard({ snapshot, awaited }: NodeStatus): void {
+    if (this.isOpen) return;
+    this.#offered(snapshot);
+    const { now } = this.#state;
+    for (const { part, remainsMs } of awaited ?? [])
+      if (part !== this.own?.part && !this.#awaited.has(part))
+        this.#await(part, now + Math.min(remainsMs, this.#timeoutMs));
+  }
+
+  #offered(snapshot: SnapshotOffer | undefined): void {
+    if (snapshot === undefined) return;
+    const isWanted = isPending(snapshot);
+    this.#await(snapshot.part, isWanted ? this.#state.now + this.#timeoutMs : OVER);
+  }
+
+  #await(part: Incarnation, until: number): void {
+    if (this.#awaited.has(part) || this.#awaited.size < AWAITED_MAX) this.#awaited.set(part, until);
+  }
+
+  #awaitedParts(): AwaitedPart[] {
+    const { now } = this.#state;
+    const parts = [...this.#awaited].map(([part, until]) => ({ part, remainsMs: until - now }));
+    return parts.filter(({ remainsMs }) => remainsMs > 0);
   }
 
   /** A command on keys is about to run. */

@@ -231,6 +231,7 @@ class Bench {
       installed: () => {},
       excluded: () => {},
       status: () => STATUS,
+      heard: () => {},
       isKnown: () => true,
       isMerging: () => false,
       mayMerge: () => true,

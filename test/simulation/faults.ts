@@ -1,7 +1,7 @@
 import type { Incarnation } from '../../lib/cluster/member.js';
 import type { ForgetOutcome } from '../../lib/cluster/membership/forgetting.js';
 import type { Random } from '../support/control-network.js';
-import { Operations } from './operations.js';
+import { Operations, TOLD_MS_MAX } from './operations.js';
 import type { Profile } from './profiles.js';
 
 /** What the faults are done to. */
@@ -403,15 +403,17 @@ export class FaultDriver {
     this.#isEnding = true;
     let left = 0;
     this.#open++;
+    const ended = (): void => {
+      if (++left < up.length) return;
+      this.#isEnding = false;
+      this.#open--;
+      const down = victims.down().filter((each) => up.includes(each));
+      if (down.length === up.length) victims.vanished(since);
+      for (const each of down) this.#startWithin(each, 3000);
+    };
     for (const machine of up) {
-      victims.leave(machine, () => {
-        if (++left < up.length) return;
-        this.#isEnding = false;
-        this.#open--;
-        const down = victims.down().filter((each) => up.includes(each));
-        if (down.length === up.length) victims.vanished(since);
-        for (const each of down) this.#startWithin(each, 3000);
-      });
+      const inMs = this.#random.between(0, TOLD_MS_MAX);
+      victims.at(inMs, () => victims.leave(machine, ended));
     }
   }
 }

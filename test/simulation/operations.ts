@@ -4,6 +4,8 @@ import type { Victims } from './faults.js';
 
 /** How often it is tried to have a lost member forgotten. */
 const FORGET_MS = 200;
+/** Nodes that are told to leave together are told one after the other, within so long. */
+export const TOLD_MS_MAX = 60;
 /** All machines of a cluster that was stopped are started again within so long. */
 const START_MS_MAX = 1500;
 /** Of the starts with snapshots, so many see one node killed or frozen while they are loaded, within so long, for so long. */
@@ -74,10 +76,12 @@ export class Operations {
     if (!atOnce) return this.#stopNext([...up], up);
     let left = up.length;
     for (const machine of up) {
-      this.#victims.leave(machine, () => {
-        left -= 1;
-        if (left === 0) this.#stopped(up);
-      });
+      this.#victims.at(this.#random.between(0, TOLD_MS_MAX), () =>
+        this.#victims.leave(machine, () => {
+          left -= 1;
+          if (left === 0) this.#stopped(up);
+        }),
+      );
     }
   }
 

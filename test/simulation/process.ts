@@ -78,6 +78,8 @@ const EXPIRE_ENTRIES = 1000;
 const COMPACT_PAGES = 1;
 /** After so long one that is alone as the others died ends with its snapshot; as --leave-timeout, but shorter. */
 const LEAVE_TIMEOUT_MS = 5000;
+/** In so many ticks after its goodbye a process ends, 40 of which are a node-timeout. */
+const GOODBYE_TICKS_MAX = 160;
 /** So long the parts of a snapshot are waited for. */
 const SNAPSHOT_TIMEOUT_MS = 20_000;
 /** So long the clients of a leaving node may take to go. */
@@ -115,6 +117,7 @@ export class Process implements LinkOwner, ClusterHost {
   readonly #dirty = new Set<Connection>();
   readonly #snapshots: SnapshotWork | null;
   #paused: { label: string; run: () => void }[] | null = null;
+  #ticksSinceGoodbye = 0;
 
   constructor(world: World, place: Machine, life: number, options: ProcessOptions) {
     this.#world = world;
@@ -265,7 +268,8 @@ export class Process implements LinkOwner, ClusterHost {
 
   /** An operator's word that a member is gone; null when nobody hears it. */
   forget(id: Incarnation, certain: boolean): ForgetOutcome | null {
-    if (this.isPaused) return null;
+    // One that is in no view has never heard of that member: the operator asks another one.
+    if (this.isPaused || this.node.state.view === null) return null;
     let outcome: ForgetOutcome | null = null;
     this.input('forget', () => {
       outcome = this.node.membership.forget(id, certain, this.monotonic);
@@ -303,6 +307,8 @@ export class Process implements LinkOwner, ClusterHost {
       this.input('tick', () => {
         this.node.tick(this.monotonic, this.wall);
         this.#snapshots?.step();
+        if (this.node.membership.saidGoodbye && ++this.#ticksSinceGoodbye === GOODBYE_TICKS_MAX)
+          this.#world.violated(`${this.name} has said goodbye and does not end`);
         this.#tickLater();
       }),
     );

@@ -594,6 +594,7 @@ export class ControlNetwork {
         node.prepared = null;
       },
       status: () => ({ ...STATUS, primaries: node.keys }),
+      heard: () => {},
       isKnown: () => node.known,
       isMerging: () => false,
       mayMerge: () => true,

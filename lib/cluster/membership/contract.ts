@@ -51,6 +51,8 @@ export interface MembershipListener {
   excluded(self: Member): void;
   /** Facts to send with heartbeats. */
   status(): NodeStatus;
+  /** Another node has told its facts. */
+  heard(status: NodeStatus): void;
   /** Whether every slot that this node anchors in the installed view is known. */
   isKnown(): boolean;
   /** Whether sides of a partition have met, and some slot is not resolved here yet. */
@@ -97,8 +99,10 @@ export interface MembershipView {
   stay(now: number): void;
   /** Says goodbye: nothing is held here any more. From then on this node serves nothing. */
   goodbye(now: number): void;
-  /** After `goodbye`: whether all who stay go on without this node, so that it may exit. */
-  hasLeft(): boolean;
+  /** Whether `goodbye` was said. */
+  readonly saidGoodbye: boolean;
+  /** After `goodbye`: whether the others go on without this node, or are not there any more, so that it may exit. */
+  hasLeft(now: number): boolean;
   /**
    * Whether there is nobody to leave anything to: every other member is leaving itself, or has said
    * goodbye. When the others died `leaving` was withdrawn, as a joiner is worth a wait: false. Unless

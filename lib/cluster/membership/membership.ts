@@ -17,7 +17,14 @@ import { type ForgetOutcome, Forgetting } from './forgetting.js';
 import { Handshakes, type Meeting, type Outcome } from './handshakes.js';
 import { Leases } from './leases.js';
 import { LoneFounder } from './lone-founder.js';
-import type { Body, ControlAnswer, ControlMessage, ControlRequest, Header } from './messages.js';
+import type {
+  Body,
+  ControlAnswer,
+  ControlMessage,
+  ControlRequest,
+  Header,
+  Report,
+} from './messages.js';
 import { Missing } from './missing.js';
 import { Newcomer } from './newcomer.js';
 import { Participant } from './participant.js';
@@ -76,7 +83,7 @@ export class Membership implements MembershipView {
       hears: () => (this.view === null ? this.#newcomer.hearsMembers() : []),
       toName: () => this.#coordination.toName(),
       told: (ids) => this.#forgetting.told(ids),
-      heard: (peer, { candidates }, at) => this.#heard(peer, candidates, at),
+      heard: (peer, report, at) => this.#heard(peer, report, at),
     });
     this.#participation = new Participation(state, this.#serving, {
       listener,
@@ -254,12 +261,27 @@ export class Membership implements MembershipView {
     return this.#state.departed.proofOf(id);
   }
 
-  hasLeft(): boolean {
+  get saidGoodbye(): boolean {
+    return this.#state.saidGoodbye;
+  }
+
+  /**
+   * Where all leave, the others may end before they could tell:
+   *
+   *     1. A has handed over everything, and says goodbye. B and C are told to leave, too.
+   *     2. They install a view without A in which both leave: nobody stays, and they end at once.
+   *     3. A has not pinged them since. It finds nobody where they were, and there is nothing to wait for.
+   */
+  hasLeft(now: number): boolean {
     if (!this.#state.saidGoodbye) return false;
     const { departed, peers, self } = this.#state;
-    return (this.view?.members ?? []).every(
-      ({ id }) => id === self.id || departed.has(id) || peers.get(id)?.heard?.includes === false,
-    );
+    return (this.view?.members ?? []).every(({ id }) => {
+      if (id === self.id || departed.has(id)) return true;
+      const peer = peers.get(id);
+      return (
+        peer !== undefined && (peer.heard?.includes === false || peer.refused || peer.isLost(now))
+      );
+    });
   }
 
   leave(now: number): void {
@@ -327,7 +349,7 @@ export class Membership implements MembershipView {
       this.#coordination.tick(now);
       this.#loneFounder.tick(this.view, now);
     }
-    if (this.#state.saidGoodbye && !this.hasLeft()) this.#sayGoodbye(now);
+    if (this.#state.saidGoodbye && !this.hasLeft(now)) this.#sayGoodbye(now);
     this.#state.needsReview = true;
     this.#review(now);
   }
@@ -394,8 +416,9 @@ export class Membership implements MembershipView {
     if (message.kind === 'welcome') this.#state.handshakes.welcome(link, message, now);
   }
 
-  #heard(peer: Peer, candidates: readonly Member[], now: number): void {
+  #heard(peer: Peer, { candidates, status }: Report, now: number): void {
     const { id } = peer.member;
+    this.#listener.heard(status);
     if (this.view === null) this.#newcomer.candidates(id, candidates, now);
     else this.#coordination.named(id, candidates, now);
     this.#participation.repeatInstall(peer, now);

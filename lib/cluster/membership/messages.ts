@@ -301,11 +301,14 @@ const isOffer = shapeOf({
   dead: isIncarnations,
   phase: isCount,
 });
+const isAwaited = listOf(shapeOf({ part: isIncarnation, remainsMs: isDuration }), MEMBERS_MAX);
 const isStatus: Check = (value) => {
   if (!hasStatusShape(value)) return false;
-  const { opened, snapshot } = value as Partial<NodeStatus>;
+  const { opened, snapshot, awaited } = value as Partial<NodeStatus>;
   return (
-    (opened === undefined || isNumber(opened)) && (snapshot === undefined || isOffer(snapshot))
+    (opened === undefined || isNumber(opened)) &&
+    (snapshot === undefined || isOffer(snapshot)) &&
+    (awaited === undefined || isAwaited(awaited))
   );
 };
 const hasReportShape = shapeOf({
