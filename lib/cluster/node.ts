@@ -257,8 +257,11 @@ export class ClusterNode implements MembershipListener {
     // Who is lost has taken along what it had to tell; what another side has changed was told there.
     if (lost.length > 0 || install.merge) this.invalidation.forgetAll();
     this.#parts.records.installed(install, added);
-    this.#parts.claims.installed();
     this.settling.installed();
+    // Where all leave, this view is the last one, and nobody is to go on from it. Who is left alone in it would be certain
+    // of what there is, without what the others took along in their files: so before anything that waited is answered.
+    if (this.#parts.departure.finalView !== null) this.#parts.departure.step();
+    this.#parts.claims.installed();
     this.#parts.flushing.installed();
     for (const peer of lost) this.#peerLost(peer);
     this.#parts.forgets.tick();
@@ -270,8 +273,6 @@ export class ClusterNode implements MembershipListener {
     this.#parts.streams.resumePaused();
     this.#parts.routing.retryParked();
     this.#parts.streams.wantFlush();
-    // Where all leave, this view is the last one: nobody is to go on from it.
-    if (this.#parts.departure.finalView !== null) this.#parts.departure.step();
   }
 
   excluded(self: Member): void {
