@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { failover } from './cluster/failover.js';
 import { forwarded } from './cluster/forwarded.js';
 import { join } from './cluster/join.js';
+import { RUN_MS } from './cluster/load.js';
 import { unknown } from './cluster/unknown.js';
 import { GeneratorProcess } from './load/generator-process.js';
 import { endChildrenOnExit } from './servers/children.js';
@@ -17,11 +18,17 @@ const program = new Command('cluster').description('Measures what a cluster does
 program
   .command('forwarded')
   .description("read and write of another node's session, and after take-over, beside local ones")
-  .action(() => withGenerator(forwarded));
+  .option('--seconds <n>', 'of each run', String(RUN_MS / 1000))
+  .action(({ seconds }: { seconds: string }) =>
+    withGenerator((generator) => forwarded(generator, 1000 * Number(seconds))),
+  );
 program
   .command('unknown')
   .description('a flood of session ids that nobody has, and of deleted ones')
-  .action(() => withGenerator(unknown));
+  .option('--seconds <n>', 'of each run', String(RUN_MS / 1000))
+  .action(({ seconds }: { seconds: string }) =>
+    withGenerator((generator) => unknown(generator, 1000 * Number(seconds))),
+  );
 program
   .command('failover')
   .description('how long sessions wait when their primary is killed, frozen or goes in order')

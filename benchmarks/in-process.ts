@@ -1,10 +1,9 @@
 /**
  * GET of a session of 500 bytes by an application: from a node in its own process, and from a node in a process of its own,
  * by ioredis over loopback. In turn, so that both see the same machine. Each node has a second one for the copies.
- *
- *     npm run build && node dist/benchmarks/in-process.js [rounds]
  */
 import { once } from 'node:events';
+import { Command } from 'commander';
 import { Redis } from 'ioredis';
 import { createNode } from '../lib/index.js';
 import { endChildrenOnExit } from './servers/children.js';
@@ -12,8 +11,6 @@ import { stopAll } from './servers/server.js';
 import { startJoiner, tandisLauncher } from './servers/tandis.js';
 
 const VALUE = 'x'.repeat(500);
-const ROUND_MS = 2000;
-const WARM_UP_MS = 1000;
 const PARALLEL = [1, 16];
 
 interface Measured {
@@ -47,7 +44,14 @@ function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
-const rounds = Number(process.argv[2] ?? 5);
+const options = new Command('in-process')
+  .description('GET of a session from a node in the process, and by ioredis from one beside it.')
+  .option('--rounds <n>', 'of each, in turn; the median counts', '5')
+  .option('--seconds <n>', 'of each round, after half of that to warm up', '2')
+  .parse()
+  .opts<{ rounds: string; seconds: string }>();
+const rounds = Number(options.rounds);
+const roundMs = 1000 * Number(options.seconds);
 endChildrenOnExit();
 const served = await tandisLauncher({ nodeArgs: [], serverArgs: [] }).start(2);
 const node = await createNode({ clusterPort: 0 });
@@ -63,10 +67,10 @@ const ways: [string, Get][] = [
 ];
 for (const parallel of PARALLEL) {
   const results = ways.map(() => [] as Measured[]);
-  for (const [, get] of ways) await measure(get, parallel, WARM_UP_MS);
+  for (const [, get] of ways) await measure(get, parallel, roundMs / 2);
   for (let round = 0; round < rounds; round++) {
     for (const [index, [, get]] of ways.entries()) {
-      results[index]!.push(await measure(get, parallel, ROUND_MS));
+      results[index]!.push(await measure(get, parallel, roundMs));
     }
   }
   const medians = results.map((all) => ({

@@ -3,7 +3,7 @@
 //     node scripts/run-tests.js [--sample] [words]     only files whose path contains one of the words
 //
 // With --sample, for a second version of Node: of what is simulated those runs that the first one does not make
-// (test/support/own-share.ts), and nothing of what tests other programs than Node against a node.
+// (test/support/own-share.ts), and nothing of what one version is enough for (ONCE).
 // Fails when a test failed, when nothing ran, and, with CI=true, when a test was skipped.
 //
 // Each file is a program that says TAP. `tap run` would load its hooks into every process that a test starts: a node of
@@ -23,9 +23,19 @@ const FILE_TIMEOUT_S = 360;
 /** After this, a file that was told to end is killed; and the output of one that has ended is waited for no longer. */
 const GRACE_MS = 10_000;
 /** What takes longest begins first, so that no file is left to run alone at the end. */
-const LONGEST = ['variants-', 'differential', 'simulation/', 'faults/', 'rolling-restart'];
-/** Clients and servers that are not Node's, whose bytes are the same for each version of it. */
-const NOT_OF_NODE = ['stores/debian', 'cluster/redis-tools', 'scenarios/balancers'];
+const LONGEST = ['variants-', 'differential', 'documented-programs', 'simulation/', 'faults/', 'rolling-restart'];
+/**
+ * What one version of Node is enough for: clients, servers and browsers that are not Node's, whose bytes are the same for
+ * each version of it; and what measures Tandis.
+ */
+const ONCE = [
+  'stores/debian',
+  'cluster/redis-tools',
+  'scenarios/balancers',
+  'console/console-page',
+  'benchmarks/',
+  'cli/documented-programs',
+];
 
 function testFiles(words, isSample) {
   if (!existsSync(join(ROOT, TESTS))) return [];
@@ -34,7 +44,7 @@ function testFiles(words, isSample) {
       .filter((name) => name.endsWith('.test.js'))
       .map((name) => join(TESTS, name))
       .filter((name) => words.length === 0 || words.some((word) => name.includes(word)))
-      .filter((name) => !isSample || !NOT_OF_NODE.some((part) => name.includes(part)))
+      .filter((name) => !isSample || !ONCE.some((part) => name.includes(part)))
       // A renamed test leaves its old build behind; what has no source is not run.
       .filter((name) => existsSync(join(ROOT, name.replace(/^dist./, '').replace(/\.js$/, '.ts'))))
       .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))

@@ -9,13 +9,14 @@ import { CONNECTIONS, fill, keyOf, runLoad } from './load.js';
 const KEYS = 2000;
 const NEVER = '0';
 const DEFAULT = '3';
-/** Long enough for each key to have been used more often than take-over-after says. */
-const TAKE_OVER_MS = 5000;
 /** Read of another node's session, p50, to a local one. */
 const READ_RATIO_MAX = 1.6;
 
-/** Sessions used through the node that is their primary, through one that holds no copy, and after they have moved there. */
-export async function forwarded(generator: GeneratorProcess): Promise<void> {
+/**
+ * Sessions used through the node that is their primary, through one that holds no copy, and after they have moved there.
+ * Each is measured for `durationMs`.
+ */
+export async function forwarded(generator: GeneratorProcess, durationMs: number): Promise<void> {
   const servers = await tandisLauncher({ nodeArgs: [], serverArgs: [] }).start(3);
   const [owner, other] = servers.endpoints;
   try {
@@ -25,7 +26,7 @@ export async function forwarded(generator: GeneratorProcess): Promise<void> {
     const rows = [['through', 'read p50 us', 'p99', 'write p50 us', 'p99', 'reads/s']];
     const measure = async (what: string, endpoint: typeof owner): Promise<RunResult> => {
       const run = (workload: 'get' | 'set') =>
-        runLoad(generator, servers, endpoint!, { workload, keys: KEYS, only });
+        runLoad(generator, servers, endpoint!, { workload, keys: KEYS, only, durationMs });
       const [read, write] = [await run('get'), await run('set')];
       const times = [read, write].flatMap(({ latencyUs }) => [latencyUs.p50, latencyUs.p99]);
       rows.push([what, ...times.map(number), number(read.operationsPerSecond)]);
@@ -34,7 +35,8 @@ export async function forwarded(generator: GeneratorProcess): Promise<void> {
     const local = await measure('its primary', owner);
     const remote = await measure('a node without a copy', other);
     await setTakeOverAfter(servers, DEFAULT);
-    const moving = { workload: 'get', keys: KEYS, only, durationMs: TAKE_OVER_MS } as const;
+    // So long that each key is used more often than take-over-after says.
+    const moving = { workload: 'get', keys: KEYS, only, durationMs: 2 * durationMs } as const;
     await runLoad(generator, servers, other!, moving);
     await measure('the same node after take-over', other);
     const ratio = remote.latencyUs.p50 / local.latencyUs.p50;

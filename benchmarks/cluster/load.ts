@@ -9,6 +9,9 @@ export const keyOf = (number: number): string => `sess:${String(number).padStart
 export const CONNECTIONS = 50;
 const FILL = { connections: 50, depth: 16 };
 
+/** How long a run counts unless it is said, milliseconds. */
+export const RUN_MS = 3000;
+
 /** A run against one node of a cluster; throws on error replies. */
 export async function runLoad(
   generator: GeneratorProcess,
@@ -25,7 +28,7 @@ export async function runLoad(
     waits: 'none',
     seed: 1,
     rampMs: 300,
-    durationMs: 3000,
+    durationMs: RUN_MS,
     ratePerSecond: 0,
     serverPids: servers.children.map(({ pid }) => pid),
     ...changes,

@@ -8,8 +8,8 @@ import { fill, runLoad } from './load.js';
 const KEYS = 100_000;
 const FLOOD = { connections: 50, depth: 16 };
 
-/** A flood of session ids that nobody has, of ids that were deleted, and of sessions that are there. */
-export async function unknown(generator: GeneratorProcess): Promise<void> {
+/** A flood of session ids that nobody has, of ids that were deleted, and of sessions that are there, each for `durationMs`. */
+export async function unknown(generator: GeneratorProcess, durationMs: number): Promise<void> {
   const servers = await tandisLauncher({ nodeArgs: [], serverArgs: [] }).start(3);
   const [endpoint] = servers.endpoints;
   const heads = [
@@ -23,7 +23,12 @@ export async function unknown(generator: GeneratorProcess): Promise<void> {
   const rows = [heads];
   const measure = async (what: string, workload: WorkloadName, keys: number): Promise<void> => {
     const before = await messagesOf(servers);
-    const run = await runLoad(generator, servers, endpoint!, { workload, keys, ...FLOOD });
+    const run = await runLoad(generator, servers, endpoint!, {
+      workload,
+      keys,
+      durationMs,
+      ...FLOOD,
+    });
     // Those of the ramp are in the count of messages, and not in that of operations.
     const share = run.elapsedMs / (run.elapsedMs + 300);
     const messages = ((await messagesOf(servers)) - before) * share;
@@ -39,7 +44,8 @@ export async function unknown(generator: GeneratorProcess): Promise<void> {
     await fill(generator, servers, endpoint!, KEYS);
     await measure('sessions of this node', 'get', KEYS);
     await measure('ids that nobody had', 'unknown', KEYS);
-    await runLoad(generator, servers, endpoint!, { workload: 'delete', keys: KEYS, ...FLOOD });
+    const deleting = { workload: 'delete', keys: KEYS, durationMs, ...FLOOD } as const;
+    await runLoad(generator, servers, endpoint!, deleting);
     const tombstones = await Promise.all(servers.endpoints.map(infoOf));
     const sum = tombstones.reduce((total, info) => total + Number(info.get('tombstones')), 0);
     // A GET of a missing key is no failure of this workload; the upper half was never there.

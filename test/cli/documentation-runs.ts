@@ -1,12 +1,23 @@
-/** What runs the commands of the documentation: a file that has this text in it. Or nobody but whoever works on Tandis, and why. */
-export type RunBy = readonly [file: string, text: string] | { readonly byHand: string };
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Documented } from './documented-commands.js';
+
+/**
+ * What runs the commands of the documentation: a file that has this text in it; or documented-programs.test.ts, which runs
+ * the program with these words in place of the same options, or added; or nobody but whoever works on Tandis, and why.
+ */
+export type RunBy =
+  | readonly [file: string, text: string]
+  | { readonly short: readonly string[] }
+  | { readonly byHand: string };
 
 const CI = '.ci/run';
 /** The test that reads this table. */
 const HERE = 'test/cli/documentation.test.ts';
 const EXAMPLES = 'test/stores/examples.test.ts';
 const BALANCERS = 'test/scenarios/balancers.test.ts';
-const MEASURES = { byHand: 'minutes, and figures that mean something on a quiet machine only' };
+
+const short = (text: string): RunBy => ({ short: text.split(' ') });
 
 /** By what a command looks like, its environment included; the first row that matches holds. */
 export const RUN_BY: readonly (readonly [command: RegExp, by: RunBy])[] = [
@@ -17,20 +28,33 @@ export const RUN_BY: readonly (readonly [command: RegExp, by: RunBy])[] = [
   [/^npm start$/, [HERE, "SCRIPTS['start']"]],
   [/^npm run demo$/, ['test/demo/demo.test.ts', "'demo', ...ports"]],
   [/^npm run bench -- (--list|--only .*)$/, [HERE, "'--list'"]],
-  [/^npm run bench\b/, MEASURES],
-  [/^npm run fuzz -- --target requests --inputs 1 --seed 7$/, [HERE, "'fuzz'"]],
   [
-    /^npm run fuzz\b/,
-    { byHand: 'minutes; test/fuzz/fuzz.test.ts runs some inputs of each target' },
+    /^npm run bench( |$)/,
+    short('--only set-1 --pairs 1 --seconds 0.1 --busy --without redis valkey'),
   ],
-  [/^npm run simulate:variants\b/, { byHand: 'an hour; variants-1 and -2.test.ts run each once' }],
-  [/^npm run simulate\b/, { byHand: 'minutes; test/simulation/seeds-*.test.ts run some seeds' }],
-  [/^npm run faults\b/, { byHand: 'minutes; test/faults/faults.test.ts runs each fault once' }],
-  [/^npm run soak\b/, { byHand: 'ten minutes of what test/faults/faults.test.ts does briefly' }],
-  [/^npm run abuse\b/, { byHand: 'minutes; test/abuse/abuse.test.ts runs each attack briefly' }],
-  [/^npm run differential\b/, { byHand: 'minutes; differential.test.ts compares fewer commands' }],
+  [/^npm run bench:in-process/, short('--rounds 1 --seconds 0.2')],
+  [
+    /^npm run bench:traffic/,
+    short('--processes 2 --simulated 4 --sessions 10 --charts charts --json traffic.json'),
+  ],
+  [/^npm run fuzz -- --target requests --inputs 1 --seed 7$/, [HERE, "'fuzz'"]],
+  [/^npm run fuzz\b/, short('--minutes 0.02')],
+  [/^npm run simulate:variants\b/, short('waits-for-the-ended')],
+  [/^npm run simulate\b.*--nodes/, short('--seeds 1 --nodes 5 --until 300')],
+  [/^npm run simulate\b.*--profile/, short('--until 300')],
+  [/^npm run simulate\b/, short('--seeds 1 --until 300 --profile calm,crash')],
+  [/^npm run faults\b/, short('--minutes 0.05 --fault kill --policy available')],
+  [/^npm run soak\b/, short('--minutes 0.05 --nodes 3')],
+  [/^npm run abuse\b/, short('--share 0.01 --attack garbage')],
+  [/^npm run differential\b/, short('--commands 200 --target 2')],
   [/^npm audit\b/, { byHand: 'it asks the registry, whose answer changes by itself' }],
-  [/^node dist\/benchmarks\//, MEASURES],
+  [/^node dist\/benchmarks\/stand-still/, short('--nodes 1 --pairs 2000 --rounds 1')],
+  [/^node dist\/benchmarks\/large-collections/, short('--elements 1000')],
+  [/^node dist\/benchmarks\/profile/, short('--seconds 0.3 --directory profiles')],
+  [/^node dist\/benchmarks\/cluster\.js failover/, short('--rounds 1 --without-redis')],
+  [/^node dist\/benchmarks\/cluster\.js join/, short('--sessions 1000')],
+  [/^node dist\/benchmarks\/cluster\.js \.\.\./, short('forwarded --seconds 0.1')],
+  [/^node dist\/benchmarks\/cluster\.js/, short('--seconds 0.1')],
   [/^node dist\/test\/store\/expiry\.test\.js$/, ['scripts/run-tests.js', 'file], {']],
   [/^(SEED=7 )?node scripts\/run-tests\.js (WORD|differential)$/, ['package.json', 'run-tests.js']],
   [/^CONSOLE_PICTURES=1 /, ['test/console/console-page.test.ts', 'CONSOLE_PICTURES']],
@@ -89,3 +113,26 @@ export const RUN_BY: readonly (readonly [command: RegExp, by: RunBy])[] = [
   [/^tandis demo\b/, ['test/demo/demo.test.ts', "'demo', ...ports"]],
   [/^tandis completion /, ['test/cli/help.test.ts', "'completion', 'bash'"]],
 ];
+
+const ROOT = new URL('../../../', import.meta.url);
+const SCRIPTS: Readonly<Record<string, string>> = JSON.parse(
+  readFileSync(fileURLToPath(new URL('package.json', ROOT)), 'utf8'),
+).scripts;
+
+export const textOf = ({ environment, words }: Documented): string =>
+  [...environment, ...words].join(' ');
+
+export interface Invocation {
+  /** The program of this repository that it runs, from the root. */
+  readonly path: string;
+  readonly args: readonly string[];
+}
+
+/** What Node runs of this repository, by itself or as a script of the package. */
+export function invocationOf(command: Documented): Invocation | null {
+  const [program, ...args] = command.words;
+  if (program === 'node') return { path: args[0]!, args: args.slice(1) };
+  if (program !== 'npm' || args[0] !== 'run') return null;
+  const path = SCRIPTS[args[1]!]?.match(/\S+\.js/g)?.at(-1);
+  return path === undefined ? null : { path, args: args.slice(3) };
+}

@@ -7,7 +7,7 @@ import { type Command, CommanderError } from 'commander';
 import t from 'tap';
 import { buildProgram } from '../../lib/server/cli/program.js';
 import { skipWithout } from '../stores/debian-packages.js';
-import { RUN_BY } from './documentation-runs.js';
+import { invocationOf, RUN_BY, textOf } from './documentation-runs.js';
 import { type Documented, documentationPages, documentedCommands } from './documented-commands.js';
 import { clientOf, freePorts, tandis } from './processes.js';
 
@@ -21,7 +21,6 @@ const SCRIPTS: Readonly<Record<string, string>> = JSON.parse(
 ).scripts;
 const runFile = promisify(execFile);
 
-const textOf = ({ environment, words }: Documented): string => [...environment, ...words].join(' ');
 const placeOf = ({ page, line }: Documented): string => `${page}:${line}`;
 
 t.test('each is run by a test, or it is said why not', async (t) => {
@@ -33,7 +32,7 @@ t.test('each is run by a test, or it is said why not', async (t) => {
   }
   for (const [pattern, by] of RUN_BY) {
     t.ok(used.has(pattern), `a command is ${pattern}`);
-    if ('byHand' in by) continue;
+    if ('byHand' in by || 'short' in by) continue;
     const [file, text] = by;
     t.ok(readFileSync(join(ROOT, file), 'utf8').includes(text), `${file} has ${text}`);
   }
@@ -72,21 +71,6 @@ t.test('tandis has the options that are named', async (t) => {
     t.equal(refusal(args), null, `${placeOf(command)}: ${textOf(command)}`);
   }
 });
-
-interface Invocation {
-  /** The program of this repository that it runs, from the root. */
-  readonly path: string;
-  readonly args: readonly string[];
-}
-
-/** What Node runs of this repository, by itself or as a script of the package. */
-function invocationOf(command: Documented): Invocation | null {
-  const [program, ...args] = command.words;
-  if (program === 'node') return { path: args[0]!, args: args.slice(1) };
-  if (program !== 'npm' || args[0] !== 'run') return null;
-  const path = SCRIPTS[args[1]!]?.match(/\S+\.js/g)?.at(-1);
-  return path === undefined ? null : { path, args: args.slice(3) };
-}
 
 t.test('scripts, programs and packages are there, with the options that are named', async (t) => {
   const packages = readFileSync(join(ROOT, CI), 'utf8').split(/[\s()]+/);

@@ -27,7 +27,7 @@ export function tandis(t: Test, ...args: string[]): Run {
 
 /** The same of another place where the command line is. */
 export function spawnProgram(t: Test, program: string, args: readonly string[]): Run {
-  const child = spawn(process.execPath, ['--enable-source-maps', program, ...args], {
+  const child = spawn(process.execPath, [program, ...args], {
     // By the channel a node notices when a test that was given up has gone, and ends.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

@@ -53,7 +53,7 @@ export function run(
 ): ChildProcess {
   const imports = [END_WITH_PARENT, ...preload].flatMap((module) => ['--import', module]);
   const output = outputPath === undefined ? 'pipe' : openSync(outputPath, 'a');
-  const child = spawn(process.execPath, ['--enable-source-maps', ...imports, ...args], {
+  const child = spawn(process.execPath, [...imports, ...args], {
     stdio: ['pipe', output, output],
   });
   if (typeof output === 'number') closeSync(output);
