@@ -23,7 +23,14 @@ const FILE_TIMEOUT_S = 360;
 /** After this, a file that was told to end is killed; and the output of one that has ended is waited for no longer. */
 const GRACE_MS = 10_000;
 /** What takes longest begins first, so that no file is left to run alone at the end. */
-const LONGEST = ['variants-', 'differential', 'documented-programs', 'simulation/', 'faults/', 'rolling-restart'];
+const LONGEST = [
+  'variants-',
+  'differential',
+  'documented-programs',
+  'simulation/',
+  'faults/',
+  'rolling-restart',
+];
 /**
  * What one version of Node is enough for: clients, servers and browsers that are not Node's, whose bytes are the same for
  * each version of it; and what measures Tandis.
@@ -33,6 +40,7 @@ const ONCE = [
   'cluster/redis-tools',
   'scenarios/balancers',
   'console/console-page',
+  'demo/demo-page',
   'benchmarks/',
   'cli/documented-programs',
 ];

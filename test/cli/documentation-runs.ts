@@ -57,7 +57,7 @@ export const RUN_BY: readonly (readonly [command: RegExp, by: RunBy])[] = [
   [/^node dist\/benchmarks\/cluster\.js/, short('--seconds 0.1')],
   [/^node dist\/test\/store\/expiry\.test\.js$/, ['scripts/run-tests.js', 'file], {']],
   [/^(SEED=7 )?node scripts\/run-tests\.js (WORD|differential)$/, ['package.json', 'run-tests.js']],
-  [/^CONSOLE_PICTURES=1 /, ['test/console/console-page.test.ts', 'CONSOLE_PICTURES']],
+  [/^PICTURES=1 /, ['test/demo/demo-page.test.ts', 'PICTURES !== null']],
   [/^node scripts\/write-cli-page\.js$/, ['test/cli/help.test.ts', 'cliPage(program)']],
   [/^node scripts\/write-options-page\.js$/, ['test/server/config.test.ts', 'docs/options.md']],
   [/^node examples\/balancing\//, [BALANCERS, 'balancing/app.js']],

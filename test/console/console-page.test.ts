@@ -1,18 +1,11 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
+import { PICTURES, startChromium, withoutChromium } from '../support/chromium.js';
 import { delay, freePorts, type NodeProcess, TestCluster } from '../support/test-cluster.js';
 
-/** Debian's. */
-const CHROMIUM = '/usr/bin/chromium';
-/** With CONSOLE_PICTURES=1 the pictures of the documentation are made anew. */
-const PICTURES =
-  process.env['CONSOLE_PICTURES'] === undefined
-    ? null
-    : fileURLToPath(new URL('../../../docs/images/', import.meta.url));
-/** What is to be seen within a second of the node knowing may take so long on a loaded machine, milliseconds. */
-const SEEN_MS_MAX = 4000;
+/** From the node's knowing to its being seen, milliseconds; so much where other tests have the processors just then. */
+const SEEN_MS = 1000;
+const SEEN_LATE_MS = 4000;
 const WAIT_MS = 20_000;
 const CONTRAST_MIN = 4.5;
 const VALUE = 'the value of a session';
@@ -136,9 +129,8 @@ async function forcedForget(t: Test, browser: Browser): Promise<void> {
 }
 
 t.setTimeout(240_000);
-const skip = existsSync(CHROMIUM) ? false : `${CHROMIUM} is missing (Debian package chromium)`;
 
-t.test('the console in a browser', { skip, timeout: 240_000 }, async (t) => {
+t.test('the console in a browser', { skip: withoutChromium, timeout: 240_000 }, async (t) => {
   const admin = (await freePorts(3)) as [number, number, number];
   const zones = ['east', 'west', 'north'];
   const cluster = await TestCluster.prepare(
@@ -150,8 +142,7 @@ t.test('the console in a browser', { skip, timeout: 240_000 }, async (t) => {
   second.start();
   await cluster.settled();
   for (let i = 0; i < 200; i++) await first.client.set(`sess:${i}`, VALUE, 'EX', 3600);
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
-  t.teardown(() => browser.close());
+  const browser = await startChromium(t);
   const { page, faults } = await open(browser, admin[0]);
   page.setDefaultTimeout(WAIT_MS);
   const picture = async (name: string): Promise<void> => {
@@ -164,9 +155,11 @@ t.test('the console in a browser', { skip, timeout: 240_000 }, async (t) => {
     await page.screenshot({ path: `${PICTURES}console-${name}.png` });
     await load;
   };
+  const times: number[] = [];
   const within = (t: Test, ms: number, what: string): void => {
     t.comment(`${what}: seen ${ms} ms after the node knew`);
-    t.ok(ms < SEEN_MS_MAX, what);
+    t.ok(ms < SEEN_LATE_MS, what);
+    times.push(ms);
   };
 
   await t.test('what there is', async (t) => {
@@ -262,6 +255,7 @@ t.test('the console in a browser', { skip, timeout: 240_000 }, async (t) => {
     await page.keyboard.press('Enter');
     within(t, await seen(page, 'leaving', addressOf(second)), 'a drain');
     within(t, await seen(page, 'left', addressOf(second)), 'the end of it');
+    t.ok(times.filter((ms) => ms < SEEN_MS).length >= 2, `${times} ms`);
     t.equal(await ended, 0);
     await page.locator('#safety-count[data-state=alone]').waitFor({ timeout: WAIT_MS });
     t.equal(await page.locator('#safety-count').textContent(), '200', 'one copy each');

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import t, { type Test } from 'tap';
-import { freePorts, type Run, spawnProgram, tandis } from '../cli/processes.js';
+import t from 'tap';
+import { spawnProgram } from '../cli/processes.js';
 import { Browser } from '../support/browser.js';
+import { startDemo } from './start-demo.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const POLL_MS = 50;
@@ -38,14 +39,6 @@ interface Body {
   readonly backup: string;
   readonly settled: boolean;
   readonly text: string;
-}
-
-async function startDemo(t: Test): Promise<{ run: Run; url: string }> {
-  const nodePort = await freePorts(3);
-  const ports = ['--port', '0', '--node-port', String(nodePort)];
-  const run = tandis(t, 'demo', ...ports, '--users', String(USERS));
-  const [, url] = await run.printed(/Open (http:\S+)/);
-  return { run, url: url! };
 }
 
 /** The newest status that the page would show, once it is so. */
@@ -93,7 +86,7 @@ async function allGone(pids: readonly number[]): Promise<boolean> {
 t.test(
   'a session survives the death of its node, the node comes back, nothing stays behind',
   async (t) => {
-    const { run, url } = await startDemo(t);
+    const { run, url } = await startDemo(t, USERS);
     await until(url, ({ whole, crowd }) => whole && crowd.loggedIn === USERS);
     const user = new Browser<Body>();
     const login = await user.send('POST', `${url}/app/login`, { user: 'Ada' });
@@ -144,7 +137,7 @@ t.test(
 t.test(
   'the page brings all it needs, and its processes end with it when it is killed',
   async (t) => {
-    const { run, url } = await startDemo(t);
+    const { run, url } = await startDemo(t, USERS);
     const page = await fetch(url);
     const policy = page.headers.get('content-security-policy') ?? '';
     t.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self';/);
