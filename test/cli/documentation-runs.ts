@@ -26,7 +26,7 @@ export const RUN_BY: readonly (readonly [command: RegExp, by: RunBy])[] = [
   [/^npm run build$/, ['package.json', 'npm run build && npm run check']],
   [/^npm run layers$/, ['package.json', '&& npm run layers']],
   [/^npm start$/, [HERE, "SCRIPTS['start']"]],
-  [/^npm run demo$/, ['test/demo/demo.test.ts', "'demo', ...ports"]],
+  [/^npm run demo$/, ['test/demo/start-demo.ts', "'demo', ...ports"]],
   [/^npm run bench -- (--list|--only .*)$/, [HERE, "'--list'"]],
   [
     /^npm run bench( |$)/,
@@ -110,7 +110,7 @@ export const RUN_BY: readonly (readonly [command: RegExp, by: RunBy])[] = [
   [/^tandis bench\b/, ['test/cli/look.test.ts', "'bench', ...load"]],
   [/^tandis forget\b/, ['test/cluster/forget.test.ts', "'forget', '--force'"]],
   [/^tandis import\b/, ['test/cli/import.test.ts', "'import', source"]],
-  [/^tandis demo\b/, ['test/demo/demo.test.ts', "'demo', ...ports"]],
+  [/^tandis demo\b/, ['test/demo/start-demo.ts', "'demo', ...ports"]],
   [/^tandis completion /, ['test/cli/help.test.ts', "'completion', 'bash'"]],
 ];
 

@@ -1,12 +1,20 @@
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
-import { type NodeProcess, type ProcessSetup, TestCluster } from '../support/test-cluster.js';
+import {
+  delay,
+  type NodeProcess,
+  type ProcessSetup,
+  TestCluster,
+} from '../support/test-cluster.js';
 
 const KEYS_PER_CLIENT = 50;
 /** Clients of each node, by how many nodes there are: as many commands at a time as a small machine bears. */
 const CLIENTS_PER_NODE = { 3: 4, 5: 2 };
 
-/** One user of a node, without a pause: each command once, as its client library sends it, with its ordinary retries. */
+/** Between two rounds of a user, milliseconds: nodes that hand over are to have the processors, too. Too short to be sent away in. */
+const THINKING_MS = 2;
+
+/** One user of a node, who goes on and on: each command once, as its client library sends it, with its ordinary retries. */
 class User {
   readonly name: string;
   readonly errors: string[] = [];
@@ -36,6 +44,7 @@ class User {
         const read = await this.#client.get(key);
         if (read !== value) this.errors.push(`${key}: read ${read?.slice(0, 20)} after ${round}`);
         this.answered += 3;
+        await delay(THINKING_MS);
       } catch (error) {
         this.errors.push(String(error));
       }
