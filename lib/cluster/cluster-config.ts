@@ -6,6 +6,8 @@ export interface ClusterConfig {
   minBackupsToWrite: number;
   takeOverAfter: number;
   tombstoneTtlMs: number;
+  /** So many are kept for members that are missing. */
+  readonly tombstonesMax: number;
   leaveTimeoutMs: number;
   /** For the other parts of a snapshot. */
   readonly snapshotTimeoutMs: number;

@@ -7,11 +7,11 @@ import { versionMs } from './version-clock.js';
 const TOMBSTONES_PER_TICK = 2000;
 /** A settled cluster forgets tombstones after so many node-timeouts. */
 const TOMBSTONE_NODE_TIMEOUTS = 5;
-/** Tombstones that one node keeps for members that are missing. */
+/** `tombstonesMax` of a server. */
 export const TOMBSTONES_MAX = 1_000_000;
 
 /**
- * How long tombstones are kept: for a few node-timeouts where all is settled; for `tombstone-ttl`, and TOMBSTONES_MAX of
+ * How long tombstones are kept: for a few node-timeouts where all is settled; for `tombstone-ttl`, and `tombstonesMax` of
  * them, while members are missing that may be serving on the other side of a partition. A node that had to forget one
  * before they were back cannot merge with them any more: they could bring a deleted key back. One side then discards
  * what it holds.
@@ -56,11 +56,11 @@ export class TombstoneKeeping {
   }
 
   #ageMs(isMissing: boolean, isSettledEverywhere: boolean): number {
-    const { tombstoneTtlMs, nodeTimeoutMs } = this.#state.config;
+    const { tombstoneTtlMs, tombstonesMax, nodeTimeoutMs } = this.#state.config;
     const calmMs = TOMBSTONE_NODE_TIMEOUTS * nodeTimeoutMs;
     const longMs = Math.max(tombstoneTtlMs, calmMs);
     if (!isMissing || this.#hasForgotten) return isSettledEverywhere ? calmMs : longMs;
-    return this.#store.countOfRole(Role.Tombstone) > TOMBSTONES_MAX ? calmMs : longMs;
+    return this.#store.countOfRole(Role.Tombstone) > tombstonesMax ? calmMs : longMs;
   }
 
   /** Somebody in the view misses a member: who has joined since knows of it from the others. */

@@ -115,6 +115,32 @@ function latencyDoctor({ latency }: CommandContext, _request: Request, reply: Re
   reply.verbatim('txt', lines.length === 0 ? none : lines.join(''));
 }
 
+/** Of the commands named, or of all; of a command with subcommands, those. Who was not used is left out, and who is unknown. */
+function latencyHistogram(context: CommandContext, request: Request, reply: ReplyWriter): void {
+  const { commands } = context.services.statistics;
+  const named = Array.from({ length: request.argc - 2 }, (_, i) => request.latin1(i + 2));
+  const isWanted = (name: string): boolean =>
+    named.length === 0 ||
+    named.some((one) => {
+      const wanted = one.toLowerCase();
+      return name === wanted || name.startsWith(`${wanted}|`);
+    });
+  const used = [...commands].filter(([name, { timed }]) => timed > 0 && isWanted(name));
+  reply.map(used.length);
+  for (const [name, { calls, histogram }] of used) {
+    reply.bulkUtf8(name);
+    reply.map(2);
+    reply.bulkUtf8('calls');
+    reply.integer(calls);
+    reply.bulkUtf8('histogram_usec');
+    reply.map(histogram.length);
+    for (const bucket of histogram) {
+      reply.integer(bucket.upToMicroseconds);
+      reply.integer(bucket.calls);
+    }
+  }
+}
+
 const LATENCY_HELP = [
   'DOCTOR',
   '    Return a human readable latency analysis report.',
@@ -173,7 +199,7 @@ export const observationHandlers: Handlers = {
   'latency|reset': { run: latencyReset },
   'latency|graph': { run: latencyGraph },
   'latency|doctor': { run: latencyDoctor },
-  'latency|histogram': { run: (_context, _request, reply) => reply.map(0) },
+  'latency|histogram': { run: latencyHistogram },
   'latency|help': { run: helpHandler(LATENCY_HELP) },
   monitor: { run: monitor },
   lolwut: { run: lolwut },

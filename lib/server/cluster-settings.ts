@@ -7,6 +7,7 @@ import { isOptionName, OPTION_NAMES, optionFacts } from '../base/options.js';
 import type { ClusterConfig } from '../cluster/cluster-config.js';
 import { PART_BYTES } from '../cluster/large-frame.js';
 import type { ClusterNode } from '../cluster/node.js';
+import { TOMBSTONES_MAX } from '../cluster/tombstone-keeping.js';
 
 const SECOND_MS = 1000;
 
@@ -17,6 +18,7 @@ export function clusterSettings(config: Config): ClusterConfig {
     partitionPolicy: config.get('partition-policy'),
     locationList: config.get('location-list'),
     tombstoneTtlMs: config.get('tombstone-ttl'),
+    tombstonesMax: TOMBSTONES_MAX,
     minBackupsToWrite: 0,
     takeOverAfter: 0,
     leaveTimeoutMs: 0,

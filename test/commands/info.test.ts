@@ -1,4 +1,5 @@
 import t from 'tap';
+import { CommandUse } from '../../lib/commands/command-use.js';
 import { TestNode } from '../support/local-services.js';
 
 function sections(text: string): Map<string, Map<string, string>> {
@@ -115,6 +116,31 @@ t.test('INFO commandstats says how often each command was used, and how that end
   t.notOk(uses.has('cmdstat_del'), 'what was not used is not shown');
   node.run(client, 'CONFIG', 'RESETSTAT');
   t.notMatch(node.run(client, 'INFO', 'all'), /cmdstat_(set|incr|get):/);
+});
+
+t.test('LATENCY HISTOGRAM says how long commands took, in the buckets of Redis', async (t) => {
+  const use = new CommandUse();
+  for (const ms of [0.001, 0.003, 0.02, 0.03, 0.26, 0.5, 1, 1.5, 2, 500, 2000]) {
+    use.begin();
+    use.took(ms);
+  }
+  // As Redis 7.0.15 counts them; of a command that took a second and more it says so, too.
+  const expected = '1:1 4:2 33:4 264:5 528:6 1056:7 2113:9 541065:10 1073741:11';
+  const shown = use.histogram.map(({ upToMicroseconds, calls }) => `${upToMicroseconds}:${calls}`);
+  t.equal(shown.join(' '), expected);
+
+  const node = new TestNode();
+  const client = node.connect();
+  for (let i = 0; i < 100; i++) node.run(client, 'SET', 'a', '1');
+  node.run(client, 'CONFIG', 'GET', 'port');
+  const ask = (...names: string[]): string => node.run(client, 'LATENCY', 'HISTOGRAM', ...names);
+  const set = ask('SET', 'nosuch', 'del');
+  t.match(set, /^\*2\r\n\$3\r\nset\r\n\*4\r\n\$5\r\ncalls\r\n:100\r\n\$14\r\nhistogram_usec\r\n/);
+  t.match(set, /:100\r\n$/, 'the last bucket has all');
+  t.match(ask('config'), /^\*2\r\n\$10\r\nconfig\|get\r\n/);
+  t.match(ask(), /set\r\n.*config\|get\r\n/s);
+  node.run(client, 'CONFIG', 'RESETSTAT');
+  t.equal(ask('set'), '*0\r\n');
 });
 
 t.test('INFO counts the scripts that are known', async (t) => {

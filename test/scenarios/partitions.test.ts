@@ -1,3 +1,4 @@
+import { Role } from '../../lib/store/store.js';
 import { keysOf, mustNotHappen, readAll, setAll } from './scenario.js';
 import type { ScriptedCluster } from './scripted-cluster.js';
 
@@ -142,4 +143,36 @@ mustNotHappen(
     readAll(t, cluster, keysOf(20), (key) => `${key} kept`);
   },
   1,
+);
+
+mustNotHappen(
+  10,
+  'Deleted keys come back where a side has deleted more than it remembers',
+  { nodes: 4, sides: true, tombstonesMax: 20 },
+  (t, cluster) => {
+    const keys = keysOf(60);
+    setAll(cluster, keys, 'old');
+    cluster.settled();
+    split(cluster, [0, 1, 2], [3]);
+    const forgotten = (): number =>
+      cluster.running.filter(({ node }) => node.status().deletesForgotten > 0).length;
+    const deletes = keys.slice(0, 50).map((key, i) => cluster.send(i % 3, 'DEL', key));
+    const deleted = keys.filter((_, i) => i < 50 && cluster.answers([deletes[i]!])[0] === '1');
+    t.ok(deleted.length > 20, `${deleted.length} keys were on that side`);
+    t.equal(forgotten(), 0);
+    cluster.until('some are forgotten, long before tombstone-ttl', () => forgotten() > 0);
+    const isSmall = () =>
+      cluster.running.every(({ store }) => store.countOfRole(Role.Tombstone) <= 20);
+    cluster.until('no more than that are kept', isSmall);
+    cluster.network.heal();
+    cluster.settled(120_000);
+    for (const machine of [0, 3]) {
+      const found = cluster.askEach(machine, deleted, 'GET');
+      t.same(
+        found.filter((value) => value !== null),
+        [],
+        'who was away has discarded its copies',
+      );
+    }
+  },
 );

@@ -10,6 +10,7 @@ import {
 import { ClusterNode } from '../../lib/cluster/node.js';
 import type { ClusterHost } from '../../lib/cluster/node-parts.js';
 import type { Place } from '../../lib/cluster/placement.js';
+import { TOMBSTONES_MAX } from '../../lib/cluster/tombstone-keeping.js';
 import { Users } from '../../lib/commands/acl/users.js';
 import { createCommandTable } from '../../lib/commands/all-commands.js';
 import { Dispatcher } from '../../lib/commands/dispatcher.js';
@@ -47,6 +48,8 @@ export interface ProcessOptions {
   readonly partitionPolicy: 'available' | 'majority';
   readonly takeOverAfter: number;
   readonly tombstoneTtlMs: number;
+  /** As a server's unless given. */
+  readonly tombstonesMax?: number;
   readonly partBytes: number;
   readonly stepKeys: number;
   readonly maxMemoryBytes: number;
@@ -446,6 +449,7 @@ export class Process implements LinkOwner, ClusterHost {
       minBackupsToWrite: 0,
       takeOverAfter,
       tombstoneTtlMs: this.#options.tombstoneTtlMs,
+      tombstonesMax: this.#options.tombstonesMax ?? TOMBSTONES_MAX,
       leaveTimeoutMs: 30_000,
       snapshotTimeoutMs: SNAPSHOT_TIMEOUT_MS,
       expect: this.#options.expect ?? 0,
