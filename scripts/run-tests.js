@@ -19,7 +19,7 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const TESTS = join('dist', 'test');
 /** Two more than there are processors: tests of several processes wait half of their time. See also `free-ports.ts`. */
 const JOBS = Math.min(5, availableParallelism() + 2);
-const FILE_TIMEOUT_S = 360;
+const FILE_TIMEOUT_S = 480;
 /** After this, a file that was told to end is killed; and the output of one that has ended is waited for no longer. */
 const GRACE_MS = 10_000;
 /** What takes longest begins first, so that no file is left to run alone at the end. */

@@ -13,7 +13,7 @@ const COMMANDS = Number(DIFFERENTIAL_COMMANDS ?? (isSample ? 500 : 750));
 const FIRST_SEED = Number(SEED);
 
 // Many runs against separate processes, on machines that may have other things to do.
-t.setTimeout(300_000);
+t.setTimeout(450_000);
 
 const missing = missingRedis();
 

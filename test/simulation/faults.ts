@@ -54,6 +54,8 @@ export interface Victims {
   /** Nobody runs any more: what they held is gone. `since`: when they began to go. */
   vanished(since: number): void;
   note(text: string): void;
+  /** What must never happen was seen. */
+  violated(what: string): void;
 }
 
 export type FaultKind =

@@ -280,4 +280,8 @@ export class Machines implements Victims {
   note(text: string): void {
     this.#world.trace.fault(text);
   }
+
+  violated(what: string): void {
+    this.#world.violated(what);
+  }
 }

@@ -8,6 +8,9 @@ const FORGET_MS = 200;
 export const TOLD_MS_MAX = 60;
 /** All machines of a cluster that was stopped are started again within so long. */
 const START_MS_MAX = 1500;
+/** Where all parts are there, and nothing is in the way, they are loaded within so long; a part that does not come is waited for longer. */
+const LOADED_MS_MAX = 10_000;
+const LOOK_MS = 50;
 /** Of the starts with snapshots, so many see one node killed or frozen while they are loaded, within so long, for so long. */
 const CRASH_SHARE = 0.4;
 const CRASH_MS_MAX = 400;
@@ -115,12 +118,12 @@ export class Operations {
   #started(machines: readonly number[]): void {
     const victims = this.#victims;
     const random = this.#random;
-    this.isStopping = false;
     const holders = machines.filter((machine) => victims.hasSnapshot(machine));
     if (holders.length === 0 || random.next() >= CRASH_SHARE) {
-      this.#open--;
+      this.#untilLoaded(holders.length === machines.length, victims.now);
       return;
     }
+    this.isStopping = false;
     const machine = random.pick(holders);
     const freezes = random.next() < 0.5;
     victims.at(random.between(0, CRASH_MS_MAX), () => {
@@ -138,5 +141,19 @@ export class Operations {
         this.#open--;
       });
     });
+  }
+
+  /** Nothing else happens meanwhile. `isWhole`: all parts are there. */
+  #untilLoaded(isWhole: boolean, since: number): void {
+    const victims = this.#victims;
+    const isLate = victims.now - since > LOADED_MS_MAX;
+    if (isWhole && !isLate && !victims.mayStop()) {
+      victims.at(LOOK_MS, () => this.#untilLoaded(isWhole, since));
+      return;
+    }
+    if (isWhole && isLate)
+      victims.violated('all parts of a snapshot are there, and it is not loaded');
+    this.isStopping = false;
+    this.#open--;
   }
 }

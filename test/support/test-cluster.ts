@@ -15,7 +15,7 @@ const END_WITH_PARENT = new URL('./end-with-parent.js', import.meta.url).href;
 /** Nodes are asked again so often: they log views, and nothing when copies have moved or all is settled. */
 const POLL_MS = 20;
 /** A cluster that is not settled by then never is. */
-const SETTLE_MS = 15_000;
+const SETTLE_MS = 30_000;
 /** A process that was told to end must be gone by then. */
 const EXIT_MS = 20_000;
 /** Of each node's log, so much is kept to be printed when a test fails. */

@@ -126,6 +126,14 @@ export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
     isRare: true,
   },
   {
+    name: 'part-awaits-itself',
+    breaks: 'a node waits for its own part of a snapshot, by what others say',
+    invariant: '0031',
+    edits: [edit('snapshot-offers.js', 'part !== this.own?.part &&', '')],
+    profile: 'operations',
+    seed: 6,
+  },
+  {
     name: 'waits-for-the-ended',
     breaks: 'a node that has said goodbye waits for others that have ended since',
     invariant: '0031',
