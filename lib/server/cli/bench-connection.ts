@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import RedisParser from 'redis-parser';
-import type { Access } from './show-status.js';
+import type { Access } from './asking.js';
 
 /** Milliseconds that a node has to take a connection. */
 const CONNECT_MS = 5000;

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Histogram } from '../../base/histogram.js';
+import type { Access } from './asking.js';
 import { BenchConnection, encode } from './bench-connection.js';
-import type { Access, NodeLine } from './show-status.js';
+import type { NodeLine } from './show-status.js';
 
 /** What a load that was ended by force leaves behind expires by itself, seconds. */
 const EXPIRY_SECONDS = 600;

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Access, ask, type NodeLine, parseClusterNodes, parseInfo } from './show-status.js';
+import { type Access, ask } from './asking.js';
+import { type NodeLine, parseClusterNodes, parseInfo } from './show-status.js';
 
 /** Between two looks at what a leaving node still holds, milliseconds. */
 const LOOK_MS = 250;

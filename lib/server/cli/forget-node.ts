@@ -1,4 +1,5 @@
-import { type Access, ask, type NodeLine, parseClusterNodes } from './show-status.js';
+import { type Access, ask } from './asking.js';
+import { type NodeLine, parseClusterNodes } from './show-status.js';
 
 export interface ForgetOptions extends Access {
   readonly host: string;

@@ -1,4 +1,4 @@
-import { type Access, ask } from './show-status.js';
+import { type Access, ask } from './asking.js';
 import { pairsOf, textTable } from './text-table.js';
 
 export interface LocateOptions extends Access {

@@ -1,15 +1,12 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { type Access, clientOf } from './asking.js';
 import {
-  type Access,
   type MemberStatus,
   memberStatus,
   type NodeLine,
   parseClusterNodes,
   parseInfo,
 } from './show-status.js';
-
-/** Milliseconds that a member has to answer. */
-const ANSWER_MS = 2000;
 
 /** A member with what changes from one look to the next. */
 export interface MemberFigures extends MemberStatus {
@@ -89,19 +86,7 @@ export class MembersLook {
     const name = `${host}:${port}`;
     const known = this.#clients.get(name);
     if (known !== undefined && known.status !== 'end') return known;
-    const { user, password, tls } = this.#access;
-    const client = new Redis({
-      host,
-      port,
-      ...(password === '' ? {} : { password }),
-      ...(user === '' ? {} : { username: user }),
-      ...(tls === undefined ? {} : { tls }),
-      enableReadyCheck: false,
-      retryStrategy: null,
-      maxRetriesPerRequest: 0,
-      connectTimeout: ANSWER_MS,
-      commandTimeout: ANSWER_MS,
-    });
+    const client = clientOf(host, port, this.#access);
     client.on('error', () => undefined);
     this.#clients.set(name, client);
     return client;

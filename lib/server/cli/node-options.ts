@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { Access } from './show-status.js';
+import type { Access } from './asking.js';
 import { addTlsFlags, connectionTls, type TlsFlags } from './tls-client.js';
 
 export function integer(text: string): number {

@@ -1,6 +1,7 @@
 import { OptionError } from '../../base/option-values.js';
+import { ask } from './asking.js';
 import { BenchLoad, type LoadOptions } from './bench-load.js';
-import { ask, parseClusterNodes } from './show-status.js';
+import { parseClusterNodes } from './show-status.js';
 import { textTable } from './text-table.js';
 
 /** Milliseconds between two lines that tell how far it is. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Access, ask } from './show-status.js';
+import { type Access, ask } from './asking.js';
 import { pairsOf } from './text-table.js';
 
 /** A node keeps so many. */

@@ -1,19 +1,5 @@
-import type { ConnectionOptions } from 'node:tls';
-import { Redis } from 'ioredis';
+import { type Access, ask } from './asking.js';
 import { showBytes, textTable } from './text-table.js';
-
-/** Milliseconds that a node has to answer. */
-const ANSWER_MS = 2000;
-
-/** How nodes are asked. */
-export interface Access {
-  /** Whose password it is; empty for the default user. */
-  readonly user: string;
-  /** Empty for none. */
-  readonly password: string;
-  /** Undefined for none. */
-  readonly tls: ConnectionOptions | undefined;
-}
 
 export interface StatusOptions extends Access {
   readonly host: string;
@@ -60,42 +46,6 @@ export function parseInfo(text: string): Map<string, string> {
     if (colon > 0 && !line.startsWith('#')) facts.set(line.slice(0, colon), line.slice(colon + 1));
   }
   return facts;
-}
-
-/** Asks a node over a connection of its own, which has so many milliseconds for each answer. */
-export async function ask<Answer>(
-  host: string,
-  port: number,
-  { user, password, tls }: Access,
-  question: (client: Redis) => Promise<Answer>,
-  answerMs = ANSWER_MS,
-): Promise<Answer> {
-  const client = new Redis({
-    host,
-    port,
-    ...(password === '' ? {} : { password }),
-    ...(user === '' ? {} : { username: user }),
-    ...(tls === undefined ? {} : { tls }),
-    lazyConnect: true,
-    enableReadyCheck: false,
-    retryStrategy: null,
-    maxRetriesPerRequest: 0,
-    connectTimeout: ANSWER_MS,
-    commandTimeout: answerMs,
-  });
-  // The error that matters is the one that the question ends with.
-  let failure: Error | undefined;
-  client.on('error', (error) => {
-    failure ??= error;
-  });
-  try {
-    await client.connect();
-    return await question(client);
-  } catch (error) {
-    throw failure ?? error;
-  } finally {
-    client.disconnect();
-  }
 }
 
 /** What a member's INFO says; null where it does not answer. */

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { VERSION } from '../../base/version.js';
+import type { Access } from './asking.js';
 import { type MemberFigures, MembersLook } from './members-look.js';
 import { eventText, lastEvents } from './show-events.js';
-import type { Access } from './show-status.js';
 import { showBytes, textTable } from './text-table.js';
 
 /** Events below the members, at most. */

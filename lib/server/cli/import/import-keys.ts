@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import type { Access } from '../show-status.js';
+import type { Access } from '../asking.js';
 import { type CopyOptions, type Counts, KeyCopier, seen } from './key-copier.js';
 import { readSource, type ServerAddress } from './source-address.js';
 
