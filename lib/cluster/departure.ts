@@ -12,6 +12,8 @@ export interface DepartureHooks {
   emptied(done: () => void): void;
   /** Whether what is held here is kept in a file when nobody stays. */
   isKept(): boolean;
+  /** The last moment before the goodbye: what is half done is to be finished, as it is kept as it stands. */
+  ending(): void;
   /** The others go on without this node, or nobody stays to hand anything to: it serves nothing any more, and may exit. */
   left(): void;
 }
@@ -31,6 +33,8 @@ export class Departure {
   readonly #settling: Settling;
   #phase: Phase = Phase.Staying;
   #hooks: DepartureHooks | null = null;
+  /** From its end on a node only waits for its process to exit. */
+  isOver = false;
 
   /**
    * The first view in which nobody stays: all that it names are to write a snapshot of it, also those that learn in a later
@@ -56,7 +60,7 @@ export class Departure {
    * ranks this node as before, and what it has handed over comes back as after any change.
    */
   withdraw(): boolean {
-    if (this.#phase !== Phase.HandingOver) return false;
+    if (this.#phase !== Phase.HandingOver || this.isOver) return false;
     this.#phase = Phase.Staying;
     this.#hooks = null;
     this.#state.membership.stay(this.#state.now);
@@ -68,17 +72,22 @@ export class Departure {
     else this.finalView ??= view;
   }
 
+  /** Ends where the others go on without this node, or nobody stays; true when it is over. */
+  tryEnd(): boolean {
+    const { membership, now } = this.#state;
+    if (this.#hooks === null) return this.isOver;
+    const isGone = this.#phase === Phase.Gone;
+    if (!(isGone ? membership.hasLeft(now) : membership.nobodyStays(this.#hooks.isKept())))
+      return false;
+    if (!isGone) this.finalView ??= this.#state.view;
+    this.end();
+    return true;
+  }
+
   /** Goes on where it can; called with every tick. */
   step(): void {
-    const { membership } = this.#state;
-    if (this.#hooks === null) return;
-    const { isKept } = this.#hooks;
-    const { now } = this.#state;
-    if (this.#phase === Phase.Gone ? membership.hasLeft(now) : membership.nobodyStays(isKept())) {
-      if (this.#phase !== Phase.Gone) this.finalView ??= this.#state.view;
-      this.end();
-      return;
-    }
+    if (this.#hooks === null || this.tryEnd()) return;
+    const { membership, now } = this.#state;
     // Leaving was withdrawn as the others died, and now somebody has come.
     const isWithdrawn = !membership.self.leaving && !this.#state.isAlone;
     if (isWithdrawn) membership.leave(now);
@@ -103,6 +112,8 @@ export class Departure {
     const hooks = this.#hooks;
     if (hooks === null) return;
     this.#hooks = null;
+    this.isOver = true;
+    hooks.ending();
     // Where all leave at once nobody has said goodbye yet, and one who just vanishes would count as dead.
     this.#goodbye();
     hooks.left();

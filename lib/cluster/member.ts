@@ -98,4 +98,6 @@ export interface NodeStatus {
 export interface AwaitedPart {
   readonly part: Incarnation;
   readonly remainsMs: number;
+  /** How far its node was (see snapshot-offers.ts). */
+  readonly phase: number;
 }

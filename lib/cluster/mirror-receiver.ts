@@ -172,10 +172,15 @@ export class MirrorReceiver {
         store.setFlags(ref, store.flags(ref) | (frame.flags & GRANTS));
         return;
       case FrameType.Drop:
+        forgetUnconfirmed(peer, frame);
         if (this.#state.keepsRecordOf(store.slot(ref))) this.#keepRecord(peer, frame, ref);
         else store.remove(ref);
         return;
       case FrameType.Swap:
+        // A late CONFIRM would let the copy that this becomes when it is swapped back answer reads:
+        //     1. X claims k, whose anchor is here, and gives it away to us before it confirms the claim.
+        //     2. We change k, and give it back: X has not read that change when its CONFIRM comes.
+        forgetUnconfirmed(peer, frame);
         store.setRole(ref, Role.Primary);
         store.setFlags(ref, 0);
         store.setChangeOffset(ref, 0);

@@ -301,6 +301,10 @@ export class Moves implements ReplySink {
     const { from } = move;
     if (move.to === null || !move.to.isLive) {
       move.to = this.#state.rankedBackup(this.#store.slot(ref));
+      // Changes that the lost one was sent have offsets of its stream; the next one has them with its copy:
+      //     1. k moves from X to J. P changes it, and sends that to both.
+      //     2. X and J are lost at once. The copy goes to Y; reads would wait for Y's ack of J's offset.
+      move.toOffset = 0;
     }
     const { to } = move;
     if (to === null || to === from) return this.#targetLost(move);

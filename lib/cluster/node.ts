@@ -97,7 +97,7 @@ export class ClusterNode implements MembershipListener {
     this.membership.tick(now, wall);
     this.#leasesChanged();
     this.events.tick();
-    if (this.state.view === null) return;
+    if (this.state.view === null || this.#parts.departure.isOver) return;
     for (const { id } of this.state.view.members) {
       this.state.clock.observe(this.membership.statusOf(id)?.version ?? 0);
     }
@@ -124,6 +124,10 @@ export class ClusterNode implements MembershipListener {
 
   /** At the end of a turn in which something was appended, and again while there is work. */
   flush(): void {
+    if (this.#parts.departure.isOver) {
+      this.#parts.streams.flush();
+      return;
+    }
     this.#parts.claims.beforeFlush();
     this.#parts.announcements.beforeFlush();
     this.invalidation.beforeFlush();
@@ -197,8 +201,8 @@ export class ClusterNode implements MembershipListener {
   // --- leaving
 
   /** Leaves in good order: hands everything over, lets clients go, says goodbye. */
-  leave(hooks: DepartureHooks): void {
-    this.#parts.departure.begin(hooks);
+  leave(hooks: Omit<DepartureHooks, 'ending'>): void {
+    this.#parts.departure.begin({ ...hooks, ending: () => this.#finishSteps() });
   }
 
   /** Stays after all; false when this node does not leave, or has handed over everything. */
@@ -219,9 +223,8 @@ export class ClusterNode implements MembershipListener {
   // --- MembershipListener
 
   prepared(view: View): void {
-    // What is half done or half applied is finished: from here on copies are reported, promoted and compared.
-    this.#parts.gathering.finishSteps();
-    this.#parts.mirrorReceiver.atomic.finish();
+    // From here on copies are reported, promoted and compared.
+    this.#finishSteps();
     this.state.isChanging = true;
     this.#parts.departure.prepared(view);
     for (const peer of this.state.livePeers()) {
@@ -259,8 +262,8 @@ export class ClusterNode implements MembershipListener {
     this.#parts.records.installed(install, added);
     this.settling.installed();
     // Where all leave, this view is the last one, and nobody is to go on from it. Who is left alone in it would be certain
-    // of what there is, without what the others took along in their files: so before anything that waited is answered.
-    if (this.#parts.departure.finalView !== null) this.#parts.departure.step();
+    // of what there is, without what the others took along in their files: so nothing that waited is answered any more.
+    if (this.#parts.departure.finalView !== null && this.#parts.departure.tryEnd()) return;
     this.#parts.claims.installed();
     this.#parts.flushing.installed();
     for (const peer of lost) this.#peerLost(peer);
@@ -273,6 +276,13 @@ export class ClusterNode implements MembershipListener {
     this.#parts.streams.resumePaused();
     this.#parts.routing.retryParked();
     this.#parts.streams.wantFlush();
+    if (this.#parts.departure.finalView !== null) this.#parts.departure.step();
+  }
+
+  /** What is half done or half applied is whole. */
+  #finishSteps(): void {
+    this.#parts.gathering.finishSteps();
+    this.#parts.mirrorReceiver.atomic.finish();
   }
 
   excluded(self: Member): void {
@@ -321,8 +331,8 @@ export class ClusterNode implements MembershipListener {
     };
   }
 
-  heard(status: NodeStatus): void {
-    this.snapshots.heard(status);
+  heard(status: NodeStatus, isMember: boolean): void {
+    this.snapshots.heard(status, isMember);
   }
 
   isKnown(): boolean {

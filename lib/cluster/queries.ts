@@ -97,6 +97,7 @@ export class Queries {
     return this.#next.length > 0;
   }
 
+  /** After a change of view. */
   restart(): void {
     const running = [...this.#queries.values()];
     this.#queries.clear();
@@ -136,6 +137,8 @@ export class Queries {
   }
 
   #begin(question: Question): void {
+    // Nobody answers for what this node held: who asks has to ask another one, as with all that waits here.
+    if (this.#state.membership.saidGoodbye) return;
     const { body, member } = question;
     const one = member?.() ?? null;
     const peers = member === undefined ? this.#state.livePeers() : one === null ? [] : [one];

@@ -62,8 +62,8 @@ export class SnapshotOffers {
   #absent: readonly Incarnation[] = [];
   /** What this node has loaded, as another incarnation, is nothing that speaks against loading it. */
   #hasBegun = false;
-  /** Parts that others are to load, and until when they are waited for: their nodes may be gone for a moment. */
-  readonly #awaited = new Map<Incarnation, number>();
+  /** Parts that others are to load, how far they were, and until when they are waited for: their nodes may be gone for a moment. */
+  readonly #awaited = new Map<Incarnation, { readonly until: number; readonly phase: number }>();
 
   constructor(state: ClusterState, { snapshotTimeoutMs, expect }: ClusterConfig) {
     this.#state = state;
@@ -86,7 +86,7 @@ export class SnapshotOffers {
     if (this.isPending) return LOADING;
     const { membership, now } = this.#state;
     for (const { snapshot } of membership.heardStatuses()) this.#offered(snapshot);
-    return [...this.#awaited.values()].some((until) => until > now) ? LOADING : null;
+    return [...this.#awaited.values()].some(({ until }) => until > now) ? LOADING : null;
   }
 
   /** A part is to be loaded here, or is being loaded. */
@@ -103,28 +103,41 @@ export class SnapshotOffers {
    *     2. N joins them. By what they say N waits as well, and for no longer.
    *     3. P comes again. Nobody has served.
    */
-  heard({ snapshot, awaited }: NodeStatus): void {
+  heard({ opened, snapshot, awaited }: NodeStatus, isMember: boolean): void {
+    // Nothing is loaded there any more: whoever waits for that would wait in vain, and whoever survives is to say so.
+    if (opened === 1 && isMember && !this.isPending) this.isOpen = true;
     if (this.isOpen) return;
     this.#offered(snapshot);
     const { now } = this.#state;
-    for (const { part, remainsMs } of awaited ?? [])
+    for (const { part, remainsMs, phase } of awaited ?? [])
       if (part !== this.own?.part && !this.#awaited.has(part))
-        this.#await(part, now + Math.min(remainsMs, this.#timeoutMs));
+        this.#await(part, now + Math.min(remainsMs, this.#timeoutMs), phase);
   }
 
   #offered(snapshot: SnapshotOffer | undefined): void {
     if (snapshot === undefined) return;
-    const isWanted = isPending(snapshot);
-    this.#await(snapshot.part, isWanted ? this.#state.now + this.#timeoutMs : OVER);
+    const { part } = snapshot;
+    if (!isPending(snapshot)) return this.#await(part, OVER, snapshot.phase);
+    // Its process may have begun anew, and knows nothing of how far it had been.
+    const phase = Math.max(snapshot.phase, this.#awaited.get(part)?.phase ?? 0);
+    this.#await(part, this.#state.now + this.#timeoutMs, phase);
   }
 
-  #await(part: Incarnation, until: number): void {
-    if (this.#awaited.has(part) || this.#awaited.size < AWAITED_MAX) this.#awaited.set(part, until);
+  #await(part: Incarnation, until: number, phase: number): void {
+    if (!this.#awaited.has(part) && this.#awaited.size >= AWAITED_MAX) {
+      const { now } = this.#state;
+      const over = [...this.#awaited].find(([, one]) => one.until <= now);
+      if (over === undefined) return;
+      this.#awaited.delete(over[0]);
+    }
+    this.#awaited.set(part, { until, phase });
   }
 
   #awaitedParts(): AwaitedPart[] {
     const { now } = this.#state;
-    const parts = [...this.#awaited].map(([part, until]) => ({ part, remainsMs: until - now }));
+    const parts = [...this.#awaited].map(([part, { until, phase }]) => {
+      return { part, remainsMs: until - now, phase };
+    });
     return parts.filter(({ remainsMs }) => remainsMs > 0);
   }
 
@@ -183,12 +196,19 @@ export class SnapshotOffers {
     isLate: boolean,
   ): SnapshotStep {
     const phases = this.#phases(own, others);
-    const isBegun = isUnderWay(phases);
+    // By a process of this node that has died since: the keys that others hold are what it had loaded.
+    const wasBegun =
+      own.phase === SnapshotPhase.Waiting &&
+      statuses.some((status) => isAgreed(status, (part) => part === own.part));
+    const isBegun = isUnderWay(phases) || wasBegun;
     const reason = this.#objection(own, statuses, others, isBegun || this.#hasBegun);
     if (reason !== null) return aside(reason);
     if (this.#isAnyMissing(statuses)) {
       return isLate ? aside('members are missing that may have gone on without it') : WAIT;
     }
+    const isRival = (part: Incarnation): boolean => !own.parts.includes(part);
+    if (!isBegun && statuses.some((status) => isAgreed(status, isRival)))
+      return isLate ? aside('another snapshot was to be loaded') : WAIT;
     const absent = own.parts.filter((part) => !phases.has(part));
     const { dead, stopped } = fates([own, ...others], own.set);
     const isGivenUp = (part: Incarnation): boolean => isLate || this.#absent.includes(part);
@@ -198,7 +218,8 @@ export class SnapshotOffers {
     const areAll = (phase: SnapshotPhase): boolean =>
       isComplete && own.parts.every((part) => (phases.get(part) ?? phase) >= phase);
     // Who has begun knew that all parts were there that are needed, also if one of them is gone by now.
-    if (isBegun || areAll(SnapshotPhase.Agreed)) {
+    const isKnown = statuses.every((status) => isAgreed(status, (part) => part === own.part));
+    if (isBegun || (isKnown && areAll(SnapshotPhase.Agreed))) {
       this.#absent = absent;
       return { kind: 'primaries', absent };
     }
@@ -282,6 +303,11 @@ function fates(offers: readonly SnapshotOffer[], set: string) {
     dead: new Set(parts.flatMap(({ dead }) => dead)),
     stopped: new Set(parts.flatMap(({ stopped }) => stopped)),
   };
+}
+
+/** Whether that node waits for such a part, and has heard that it is about to be loaded, or is. */
+function isAgreed({ awaited = [] }: NodeStatus, isSuch: (part: Incarnation) => boolean): boolean {
+  return awaited.some(({ part, phase }) => isSuch(part) && phase >= SnapshotPhase.Agreed);
 }
 
 const isOpened = ({ opened }: NodeStatus): boolean => opened === 1;

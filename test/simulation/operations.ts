@@ -22,6 +22,8 @@ const OLD_SHARE = 0.3;
 export class Operations {
   readonly #victims: Victims;
   readonly #random: Random;
+  /** Machines that were, and what is down of these still is: a cluster that begins waits for who does not answer. */
+  readonly #unplugged = new Set<number>();
   #open = 0;
   isStopping = false;
 
@@ -41,8 +43,10 @@ export class Operations {
     if (up.length < 2) return;
     victims.note(`lose machine ${machine}`);
     const id = victims.memberAt(machine)!;
-    if (this.#random.next() < 0.5) victims.unplug(machine);
-    else victims.kill(machine);
+    if (this.#random.next() < 0.5) {
+      victims.unplug(machine);
+      this.#unplugged.add(machine);
+    } else victims.kill(machine);
     this.#open++;
     this.#forget(id, false);
   }
@@ -120,7 +124,8 @@ export class Operations {
     const random = this.#random;
     const holders = machines.filter((machine) => victims.hasSnapshot(machine));
     if (holders.length === 0 || random.next() >= CRASH_SHARE) {
-      this.#untilLoaded(holders.length === machines.length, victims.now);
+      const isCut = victims.down().some((machine) => this.#unplugged.has(machine));
+      this.#untilLoaded(holders.length === machines.length && !isCut, victims.now);
       return;
     }
     this.isStopping = false;

@@ -48,6 +48,9 @@ const MENDED: readonly (readonly [profile: string, seed: number])[] = [
   ['memory', 360005],
   ['collections-roam', 18],
   ['operations', 5],
+  ['operations-majority', 8],
+  ['forgotten', 5000021],
+  ['collections-roam', 5000053],
 ];
 
 /** All of it runs in half a minute on an idle machine. */

@@ -51,8 +51,8 @@ export interface MembershipListener {
   excluded(self: Member): void;
   /** Facts to send with heartbeats. */
   status(): NodeStatus;
-  /** Another node has told its facts. */
-  heard(status: NodeStatus): void;
+  /** Another node has told its facts; `isMember`: one of the installed view. */
+  heard(status: NodeStatus, isMember: boolean): void;
   /** Whether every slot that this node anchors in the installed view is known. */
   isKnown(): boolean;
   /** Whether sides of a partition have met, and some slot is not resolved here yet. */

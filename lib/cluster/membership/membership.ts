@@ -271,16 +271,18 @@ export class Membership implements MembershipView {
    *     1. A has handed over everything, and says goodbye. B and C are told to leave, too.
    *     2. They install a view without A in which both leave: nobody stays, and they end at once.
    *     3. A has not pinged them since. It finds nobody where they were, and there is nothing to wait for.
+   *
+   * Where majorities count they have to know of its goodbye: without it they would go on counting this node, too.
    */
   hasLeft(now: number): boolean {
     if (!this.#state.saidGoodbye) return false;
-    const { departed, peers, self } = this.#state;
+    const { config, departed, peers, self } = this.#state;
     return (this.view?.members ?? []).every(({ id }) => {
       if (id === self.id || departed.has(id)) return true;
       const peer = peers.get(id);
-      return (
-        peer !== undefined && (peer.heard?.includes === false || peer.refused || peer.isLost(now))
-      );
+      if (peer === undefined || peer.heard?.includes === false) return peer !== undefined;
+      const mayGo = config.partitionPolicy === 'available' || peer.knowsGoodbye;
+      return mayGo && (peer.isRefused || peer.isLost(now));
     });
   }
 
@@ -418,7 +420,7 @@ export class Membership implements MembershipView {
 
   #heard(peer: Peer, { candidates, status }: Report, now: number): void {
     const { id } = peer.member;
-    this.#listener.heard(status);
+    this.#listener.heard(status, idsOf(this.view).has(id));
     if (this.view === null) this.#newcomer.candidates(id, candidates, now);
     else this.#coordination.named(id, candidates, now);
     this.#participation.repeatInstall(peer, now);
@@ -496,6 +498,7 @@ export class Membership implements MembershipView {
     for (const [id, peer] of peers.byId) {
       if (!peers.send(id, { kind: 'goodbye' })) continue;
       peers.ping(peer, now);
+      peer.toldGoodbye();
     }
   }
 

@@ -301,7 +301,10 @@ const isOffer = shapeOf({
   dead: isIncarnations,
   phase: isCount,
 });
-const isAwaited = listOf(shapeOf({ part: isIncarnation, remainsMs: isDuration }), MEMBERS_MAX);
+const isAwaited = listOf(
+  shapeOf({ part: isIncarnation, remainsMs: isDuration, phase: isCount }),
+  MEMBERS_MAX,
+);
 const isStatus: Check = (value) => {
   if (!hasStatusShape(value)) return false;
   const { opened, snapshot, awaited } = value as Partial<NodeStatus>;

@@ -53,6 +53,10 @@ export class Peer {
   isStale = false;
   /** When its last ping came. */
   calledAt = Number.NEGATIVE_INFINITY;
+  /** It has answered a ping that followed this node's goodbye. */
+  knowsGoodbye = false;
+  /** Pongs from this ping on say so. */
+  #goodbyeBefore = Number.POSITIVE_INFINITY;
   #sequence = 0;
   readonly #pings = new Map<number, number>();
 
@@ -63,6 +67,11 @@ export class Peer {
 
   isLost(now: number): boolean {
     return this.broken || this.unreachable || this.silence.isLost(now);
+  }
+
+  /** Nobody is where it was, as far as the last connection has told. */
+  get isRefused(): boolean {
+    return this.refused && this.link === NO_LINK;
   }
 
   get isSilent(): boolean {
@@ -83,7 +92,18 @@ export class Peer {
     const sentAt = this.#pings.get(sequence);
     if (sentAt === undefined) return null;
     this.#pings.delete(sequence);
+    if (sequence >= this.#goodbyeBefore) this.knowsGoodbye = true;
     return sentAt;
+  }
+
+  /** The goodbye was said, and after it, on the same link, the last ping. */
+  toldGoodbye(): void {
+    this.#goodbyeBefore = Math.min(this.#goodbyeBefore, this.#sequence);
+  }
+
+  /** What was said on the last link may never have arrived. */
+  linkChanged(): void {
+    this.#goodbyeBefore = Number.POSITIVE_INFINITY;
   }
 
   /** Pongs to the pings sent so far will earn no lease. */
@@ -205,6 +225,7 @@ export class Peers {
     if (link === peer.link) {
       // The usual sign of a crash: the next connection tells whether anybody is there.
       peer.link = NO_LINK;
+      peer.linkChanged();
       this.probe(peer, now);
       return;
     }
@@ -227,6 +248,7 @@ export class Peers {
     if (link !== peer.dialling) return;
     this.#drop(peer.link);
     peer.link = link;
+    peer.linkChanged();
     peer.dialling = NO_LINK;
     peer.wasCutShort = false;
     peer.refused = false;

@@ -103,7 +103,7 @@ export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
     name: 'part-noted-late',
     breaks: 'a part of a snapshot is waited for only if a command came while its node was there',
     invariant: '0031',
-    edits: [edit('node.js', 'this.snapshots.heard(status);', '')],
+    edits: [edit('node.js', 'this.snapshots.heard(status, isMember);', '')],
     profile: 'operations',
     options: { faults: { 'stop-all': 1, join: 1 }, durationMs: 5000 },
     seed: 28,
@@ -116,8 +116,8 @@ export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
     edits: [
       edit(
         'snapshot-offers.js',
-        'for (const { part, remainsMs } of awaited ?? [])',
-        'for (const { part, remainsMs } of [])',
+        'for (const { part, remainsMs, phase } of awaited ?? [])',
+        'for (const { part, remainsMs, phase } of [])',
       ),
     ],
     profile: 'operations',
@@ -137,7 +137,9 @@ export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
     name: 'waits-for-the-ended',
     breaks: 'a node that has said goodbye waits for others that have ended since',
     invariant: '0031',
-    edits: [edit('membership/membership.js', '|| peer.refused || peer.isLost(now)', '')],
+    edits: [
+      edit('membership/membership.js', 'mayGo && (peer.isRefused || peer.isLost(now))', 'false'),
+    ],
     profile: 'drain',
     seed: 13,
   },
