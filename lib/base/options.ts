@@ -434,6 +434,17 @@ export const OPTIONS = {
     mutable: true,
     summary: 'kept for clients that ask: lists are packed whole, whatever it says',
   },
+  'busy-reply-threshold': {
+    type: 'integer',
+    alias: 'lua-time-limit',
+    default: 5000,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    unit: 'ms',
+    mutable: true,
+    summary:
+      'kept for clients that ask: a script holds up nobody, so nobody is answered BUSY, and SCRIPT KILL ends it at any time',
+  },
   'tracking-table-max-keys': {
     type: 'integer',
     default: 1_000_000,
