@@ -280,7 +280,8 @@ export class Membership implements MembershipView {
     return (this.view?.members ?? []).every(({ id }) => {
       if (id === self.id || departed.has(id)) return true;
       const peer = peers.get(id);
-      if (peer === undefined || peer.heard?.includes === false) return peer !== undefined;
+      if (peer === undefined) return false;
+      if (peer.heard?.includes === false) return true;
       const mayGo = config.partitionPolicy === 'available' || peer.knowsGoodbye;
       return mayGo && (peer.isRefused || peer.isLost(now));
     });
