@@ -81,7 +81,7 @@ const EXPIRE_ENTRIES = 1000;
 const COMPACT_PAGES = 1;
 /** After so long one that is alone as the others died ends with its snapshot; as --leave-timeout, but shorter. */
 const LEAVE_TIMEOUT_MS = 5000;
-/** In so many ticks after its goodbye a process ends, 40 of which are a node-timeout. */
+/** In so many ticks after its goodbye a process ends, 40 of which are a node-timeout; where majorities count the others may be too few to let it go. */
 const GOODBYE_TICKS_MAX = 160;
 /** So long the parts of a snapshot are waited for. */
 const SNAPSHOT_TIMEOUT_MS = 20_000;
@@ -310,11 +310,16 @@ export class Process implements LinkOwner, ClusterHost {
       this.input('tick', () => {
         this.node.tick(this.monotonic, this.wall);
         this.#snapshots?.step();
-        if (this.node.membership.saidGoodbye && ++this.#ticksSinceGoodbye === GOODBYE_TICKS_MAX)
-          this.#world.violated(`${this.name} has said goodbye and does not end`);
+        this.#mustEnd();
         this.#tickLater();
       }),
     );
+  }
+
+  #mustEnd(): void {
+    if (!this.node.membership.saidGoodbye || this.#options.partitionPolicy === 'majority') return;
+    if (++this.#ticksSinceGoodbye === GOODBYE_TICKS_MAX)
+      this.#world.violated(`${this.name} has said goodbye and does not end`);
   }
 
   #expireLater(): void {

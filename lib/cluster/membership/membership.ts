@@ -278,7 +278,7 @@ export class Membership implements MembershipView {
     if (!this.#state.saidGoodbye) return false;
     const { config, departed, peers, self } = this.#state;
     return (this.view?.members ?? []).every(({ id }) => {
-      if (id === self.id || departed.has(id)) return true;
+      if (id === self.id || departed.has(id) || isGone(this.#state, id)) return true;
       const peer = peers.get(id);
       if (peer === undefined) return false;
       if (peer.heard?.includes === false) return true;
