@@ -17,6 +17,8 @@ const HERE = 'test/cli/documentation.test.ts';
 const EXAMPLES = 'test/stores/examples.test.ts';
 const BALANCERS = 'test/scenarios/balancers.test.ts';
 
+const BENCH = '--only set-1 --pairs 1 --seconds 0.1 --busy --without redis valkey';
+
 const short = (text: string): RunBy => ({ short: text.split(' ') });
 
 /** By what a command looks like, its environment included; the first row that matches holds. */
@@ -28,10 +30,8 @@ export const RUN_BY: readonly (readonly [command: RegExp, by: RunBy])[] = [
   [/^npm start$/, [HERE, "SCRIPTS['start']"]],
   [/^npm run demo$/, ['test/demo/start-demo.ts', "'demo', ...ports"]],
   [/^npm run bench -- (--list|--only .*)$/, [HERE, "'--list'"]],
-  [
-    /^npm run bench( |$)/,
-    short('--only set-1 --pairs 1 --seconds 0.1 --busy --without redis valkey'),
-  ],
+  [/^npm run bench .*--node /, short(`${BENCH} --node node`)],
+  [/^npm run bench( |$)/, short(BENCH)],
   [/^npm run bench:in-process/, short('--rounds 1 --seconds 0.2')],
   [
     /^npm run bench:traffic/,
@@ -41,7 +41,7 @@ export const RUN_BY: readonly (readonly [command: RegExp, by: RunBy])[] = [
   [/^npm run fuzz\b/, short('--minutes 0.02')],
   [/^npm run simulate:variants\b/, short('waits-for-the-ended')],
   [/^npm run simulate\b.*--nodes/, short('--seeds 1 --nodes 5 --until 300')],
-  [/^npm run simulate\b.*--profile/, short('--until 300')],
+  [/^npm run simulate\b.*--profile/, short('--profile crash --seed 7 --until 300')],
   [/^npm run simulate\b/, short('--seeds 1 --until 300 --profile calm,crash')],
   [/^npm run faults\b/, short('--minutes 0.05 --fault kill --policy available')],
   [/^npm run soak\b/, short('--minutes 0.05 --nodes 3')],

@@ -109,6 +109,7 @@ async function forcedForget(t: Test, browser: Browser): Promise<void> {
   // It may be that the node does not know yet how few are left.
   const isAsked = async (): Promise<boolean> => {
     await page.locator('#drain-go').click();
+    await page.locator('#drain-form[aria-busy=false]').waitFor();
     return (
       (await page.locator('#drain-title').textContent()) === `Forget ${addressOf(gone)} by force?`
     );

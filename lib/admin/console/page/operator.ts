@@ -26,6 +26,7 @@ export class Operator {
   readonly #login = byId<HTMLDialogElement>('login');
   readonly #drain = byId<HTMLDialogElement>('drain');
   readonly #sure = byId<HTMLInputElement>('drain-sure');
+  readonly #question = byId<HTMLFormElement>('drain-form');
   #asked: { readonly action: Action; readonly member: MemberFrame } | null = null;
 
   /** `changed`: somebody else is logged in from now on. */
@@ -39,9 +40,9 @@ export class Operator {
       event.preventDefault();
       void this.#logIn();
     });
-    byId('drain-form').addEventListener('submit', (event) => {
+    this.#question.addEventListener('submit', (event) => {
       event.preventDefault();
-      void this.#act();
+      if (this.#question.ariaBusy !== 'true') void this.#act();
     });
   }
 
@@ -95,7 +96,9 @@ export class Operator {
     if (this.#asked === null) return;
     const { action, member } = this.#asked;
     const force = this.#sure.required && this.#sure.checked;
+    this.#question.ariaBusy = 'true';
     const { ok, status, error } = await ask(action, { member: member.id, force });
+    this.#question.ariaBusy = 'false';
     setText(byId('drain-error'), ok ? '' : error);
     if (ok) this.#drain.close();
     else if (status === FORCE_NEEDED) this.#askToForce(member);
