@@ -18,6 +18,7 @@ import type { ProvisionalKeys, Records } from './records.js';
 import { errorReply, OUTCOME_UNKNOWN, type Runner } from './runner.js';
 import type { Streams } from './streams.js';
 import type { Task } from './task.js';
+import { isTicket } from './tickets.js';
 
 /** Where tasks go on when a claim is decided. */
 export interface TaskRouter {
@@ -156,7 +157,11 @@ export class Claims implements ReplySink, ProvisionalKeys {
   acknowledged(step: number): void {
     const claim = this.#steps.get(step);
     if (claim === undefined || claim.isDeferred) return;
-    if (this.#lost.remove(claim)) return this.#takeBack(claim);
+    if (this.#lost.remove(claim)) {
+      // One that was lost before its last part was written has made nothing at the anchor. What has its version there now is
+      // another one's change, of the same millisecond.
+      return isTicket(claim.offset) ? this.#runAnew(claim) : this.#takeBack(claim);
+    }
     claim.anchor.confirmOffset = Math.max(claim.anchor.confirmOffset, claim.offset);
     this.#streams.wantFlush();
     this.#granted(claim);
@@ -253,17 +258,18 @@ export class Claims implements ReplySink, ProvisionalKeys {
 
   /** If the anchor has granted what is lost here, it must not go on taking this node for the primary. */
   #takeBack(claim: Claim): void {
-    this.#steps.delete(claim.step);
     this.#notices.send(claim.anchor, FrameType.TakeBack, claim.key, claim.version, '');
-    for (const task of [claim.task, ...claim.queue]) this.router.route(task);
+    this.#runAnew(claim);
+  }
+
+  #runAnew({ step, task, queue }: Claim): void {
+    this.#steps.delete(step);
+    for (const each of [task, ...queue]) this.router.route(each);
   }
 
   /** Nobody's word is to come any more. */
   #routeLost(anchor: Peer | null): void {
-    for (const { step, task, queue } of this.#lost.take(anchor)) {
-      this.#steps.delete(step);
-      for (const each of [task, ...queue]) this.router.route(each);
-    }
+    for (const claim of this.#lost.take(anchor)) this.#runAnew(claim);
   }
 
   /** A member was left out: what was claimed at it is claimed anew. */

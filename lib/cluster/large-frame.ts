@@ -49,6 +49,8 @@ export interface LargeFrame {
   flags: number;
   /** Counts the frames and fresh starts of a lane. */
   number: number;
+  /** Parts of it were sent, if only of a start before the last one. */
+  isBegun: boolean;
   /** Bytes of the body sent, and all of them. */
   sent: number;
   bytes: number;

@@ -149,7 +149,7 @@ export class LargeSender implements ReplySink {
 
   #cancel(frame: LargeFrame, ref: Ref): readonly Waiter[] {
     const { peer, lane, key } = frame;
-    if (frame.sent > 0 && peer.isLive) this.#appendPart(frame, null, 0, 0);
+    if (frame.isBegun && peer.isLive) this.#appendPart(frame, null, 0, 0);
     const queue = this.#lanes.get(peer)?.[lane] ?? [];
     queue.splice(queue.indexOf(frame), 1);
     if (key !== null) this.#forget(frame, key, ref);
@@ -238,6 +238,7 @@ export class LargeSender implements ReplySink {
       type,
       flags: 0,
       number: this.#nextNumber(),
+      isBegun: false,
       sent: 0,
       bytes,
     };
@@ -282,6 +283,7 @@ export class LargeSender implements ReplySink {
     const start = body === null ? this.#store.valueStart(ref) : body.start;
     this.#appendPart(frame, source, start + sent, start + until);
     frame.sent = until;
+    frame.isBegun = true;
     if (until < frame.bytes) return;
     this.#lanes.get(frame.peer)![frame.lane]!.shift();
     if (body === null) this.#appendEntryEnd(frame, ref);
@@ -289,8 +291,11 @@ export class LargeSender implements ReplySink {
   }
 
   #isThere(frame: LargeFrame, ref: Ref): boolean {
-    if (ref === 0 || this.#store.role(ref) !== Role.Primary) return false;
-    return this.#store.valueLength(ref) === frame.bytes;
+    const store = this.#store;
+    if (ref === 0 || store.role(ref) !== Role.Primary) return false;
+    // A claim is of a provisional entry: another one's copy may have taken its place, and been given away to this node.
+    if (frame.type === FrameType.Claim && (store.flags(ref) & Flag.Busy) === 0) return false;
+    return store.valueLength(ref) === frame.bytes;
   }
 
   #headBytes({ key, body }: LargeFrame): number {

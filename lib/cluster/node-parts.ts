@@ -324,7 +324,7 @@ export class NodeParts {
   }
 
   #connect(inbox: Inbox): void {
-    this.#ticketKeepers.push(this.moves, this.claims, this.gathering);
+    this.#ticketKeepers.push(this.moves, this.claims, this.gathering, this.routing);
     this.queries.evaluate = (question) =>
       this.memberQuestions.evaluate(question) ?? this.router.evaluate(question);
     inbox.connect({

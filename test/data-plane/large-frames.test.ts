@@ -179,17 +179,41 @@ t.test('a value that changes on its way arrives as it is at the end', (t) => {
   t.end();
 });
 
-t.test('a value that is flushed on its way is dropped at both ends', (t) => {
+for (const isChanged of [false, true]) {
+  const what = isChanged ? 'changed, and then flushed' : 'flushed';
+  t.test(`a value that is ${what} on its way is dropped at both ends`, (t) => {
+    const pair = new Pair();
+    let ref = pair.set('k', VALUE_BYTES, 1, 1);
+    pair.awaitAck(pair.sender.sendEntry(pair.peer, FrameType.Set, ref, 3));
+    pair.sender.pump();
+    pair.receive();
+    t.ok(pair.statistics.assemblyBytes > VALUE_BYTES);
+    if (isChanged) {
+      ref = pair.set('k', VALUE_BYTES, 2, 2);
+      pair.sender.sendEntry(pair.peer, FrameType.Set, ref, 3);
+    }
+    pair.store.remove(ref);
+    pair.sender.pump();
+    pair.receive();
+    t.equal(pair.received.length, 0);
+    t.equal(pair.acknowledged, 1);
+    t.equal(pair.statistics.assemblyBytes, 0);
+    t.end();
+  });
+}
+
+t.test('a claim goes no further when its entry has become what another node gave away', (t) => {
   const pair = new Pair();
   const ref = pair.set('k', VALUE_BYTES, 1, 1);
-  pair.awaitAck(pair.sender.sendEntry(pair.peer, FrameType.Set, ref, 3));
+  pair.store.setFlags(ref, Flag.Busy);
+  pair.awaitAck(pair.sender.sendEntry(pair.peer, FrameType.Claim, ref, 3));
   pair.sender.pump();
   pair.receive();
-  t.ok(pair.statistics.assemblyBytes > VALUE_BYTES);
-  pair.store.remove(ref);
+  t.equal(pair.acknowledged, 0);
+  pair.store.setFlags(ref, 0);
   pair.sender.pump();
   pair.receive();
-  t.equal(pair.received.length, 0);
+  t.same(pair.handed, []);
   t.equal(pair.acknowledged, 1);
   t.equal(pair.statistics.assemblyBytes, 0);
   t.end();

@@ -143,7 +143,7 @@ const OPERATIONS: Profile['faults'] = {
 };
 
 /** Nothing is late, and so no command may be, as one is that has to wait for the next tick, which comes every 50 ms. */
-const PROMPT: Profile = { ...BASE, lateShare: 0, waitMsMax: 50 };
+const PROMPT: Profile = { ...BASE, lateShare: 0, waitMsMax: 30 };
 
 export const PROFILES: Readonly<Record<string, Profile>> = {
   calm: { ...BASE, durationMs: 5000 },

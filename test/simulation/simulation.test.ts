@@ -51,6 +51,9 @@ const MENDED: readonly (readonly [profile: string, seed: number])[] = [
   ['operations-majority', 8],
   ['forgotten', 5000021],
   ['collections-roam', 5000053],
+  ['large', 6000019],
+  ['prompt', 5000024],
+  ['prompt', 5000060],
 ];
 
 /** All of it runs in half a minute on an idle machine. */
