@@ -95,11 +95,11 @@ export class Announcements implements ReplySink {
     return this.#toldUpTo() >= this.#lastChange;
   }
 
-  /** Members met for the first time are told everything. */
+  /** Members met for the first time are told everything: until they have it all, they know of no change at all. */
   installed(added: readonly Peer[]): void {
     for (const peer of added) {
       const pending = new Map<string, number>();
-      for (const id of this.#current.keys()) pending.set(id, this.#lastChange);
+      for (const id of this.#current.keys()) pending.set(id, 1);
       const token = ++this.#lastToken;
       this.#told.set(peer, { peer, token, pending, inFlight: 0, isComplete: false });
     }

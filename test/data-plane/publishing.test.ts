@@ -129,6 +129,30 @@ t.test('a subscription is not confirmed before the node is in a view', async (t)
 });
 
 t.test(
+  'a subscription at a node that joins is confirmed when all members know of it',
+  async (t) => {
+    const { cluster } = start(2, 1, 1);
+    const [a, b] = cluster.running as [Process, Process];
+    const joiner = cluster.start(2);
+    const counts: number[] = [];
+    for (const name of ['first', 'second', 'third']) {
+      joiner.input('wait', () => {
+        const { publishing } = joiner.node;
+        publishing.announce(Kind.Channel, name, 1);
+        publishing.whenTold(() => {
+          for (const { node } of [a, b]) {
+            counts.push(node.publishing.interest.count(Kind.Channel, name));
+          }
+        });
+      });
+    }
+    cluster.until('all are confirmed', () => counts.length === 6);
+    t.same(counts, [1, 1, 1, 1, 1, 1]);
+    t.same(cluster.finish(), []);
+  },
+);
+
+t.test(
   'of a member that dies nothing is waited for, and its subscribers no longer count',
   async (t) => {
     const { cluster, publish, subscribe, announce } = start(3);

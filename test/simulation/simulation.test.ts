@@ -52,6 +52,7 @@ const MENDED: readonly (readonly [profile: string, seed: number])[] = [
   ['forgotten', 5000021],
   ['collections-roam', 5000053],
   ['large', 6000019],
+  ['messages', 8000021],
   ['prompt', 5000024],
   ['prompt', 5000060],
 ];
