@@ -324,7 +324,10 @@ export class NodeParts {
   }
 
   #connect(inbox: Inbox): void {
-    this.#ticketKeepers.push(this.moves, this.claims, this.gathering, this.routing);
+    this.#ticketKeepers.push(this.moves, this.claims, this.gathering, {
+      // A value is no longer on its way in parts: its key may change hands.
+      ticketClosed: () => this.#wantGathering(),
+    });
     this.queries.evaluate = (question) =>
       this.memberQuestions.evaluate(question) ?? this.router.evaluate(question);
     inbox.connect({

@@ -9,7 +9,6 @@ import type { Forgets } from './forgets.js';
 import type { Forwarding, ForwardingRouter } from './forwarding.js';
 import type { Key } from './key.js';
 import type { LiveKeyspace } from './keyspace.js';
-import type { TicketKeeper } from './large-sender.js';
 import type { Locations } from './locations.js';
 import { bestHolding, type Lookups } from './lookups.js';
 import type { Incarnation } from './member.js';
@@ -40,7 +39,7 @@ export interface GatheredKeys {
  * Decides where a command on one key runs: here, at its primary, at its backup, or nowhere since there is no such key. The
  * outcomes stand in `route`, in the order in which they are tried.
  */
-export class Routing implements TaskRouter, ForwardingRouter, TicketKeeper, ReplySink {
+export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
   gathering!: GatheredKeys;
   readonly #state: ClusterState;
   readonly #store: Store;
@@ -256,11 +255,6 @@ export class Routing implements TaskRouter, ForwardingRouter, TicketKeeper, Repl
   complete(): void {}
 
   fail(): void {
-    this.acknowledged();
-  }
-
-  /** A value is no longer on its way in parts: its key may change hands. */
-  ticketClosed(): void {
     this.acknowledged();
   }
 

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { clientOf, TestCluster } from '../support/test-cluster.js';
+import { ScriptedCluster } from './scripted-cluster.js';
 
 /** More than a node keeps of what a peer has not acknowledged (64 MB): with real processes, as a socket has a say in it. */
 const VALUE_BYTES = 80 * 1024 * 1024;
@@ -12,6 +13,12 @@ const BEGUN_BYTES = 2 * 1024 * 1024;
  * along. Sent as one frame it would let one or two of them through: what was sent before it, and what is acked with it.
  */
 const SMALL_CHANGES_MIN = 25;
+
+/** Ticks come every 500 ms: nothing may have to wait for one. */
+const NODE_TIMEOUT_MS = 20_000;
+const WAIT_MS_MAX = 100;
+/** Takes several round trips, as only so much may be on its way at once. */
+const LARGE = 'x'.repeat(2 * 1024 * 1024);
 
 t.setTimeout(120_000);
 
@@ -55,3 +62,29 @@ t.test('small changes go between the parts of a large one of two keys', async (t
   );
   client.disconnect();
 });
+
+t.test(
+  'a key whose value is on its way to its backup is handed over as soon as it is there',
+  async (t) => {
+    for (let seed = 1; seed <= 5; seed++) {
+      const cluster = new ScriptedCluster(seed, {
+        nodes: 3,
+        nodeTimeoutMs: NODE_TIMEOUT_MS,
+        delayMsMax: 2,
+        lateShare: 0,
+        longHistories: true,
+      });
+      cluster.form();
+      cluster.ask(0, 'SET', 'k', 'small');
+      const large = cluster.send(0, 'SET', 'k', LARGE);
+      cluster.run(3);
+      t.equal(large.outcome, 'pending');
+      const several = cluster.send(2, 'MSET', 'k', '1', 'j', '2');
+      cluster.until('both are answered', () => several.outcome === 'replied');
+      t.equal(large.outcome, 'replied');
+      const waited = several.returnedAt - several.invokedAt;
+      t.ok(waited < WAIT_MS_MAX, `seed ${seed}: ${waited} ms`);
+      t.same(cluster.finish(), []);
+    }
+  },
+);

@@ -335,29 +335,11 @@ export function showMachine({ index, process }: Machine): string {
   );
 }
 
-/**
- * No call has waited longer than `waitMsMax` milliseconds for its reply, or since another one on its keys was answered: many
- * that want the same keys wait for each other, but each waits for something that is under way.
- */
+/** No call has waited longer for its reply than `waitMsMax` milliseconds. */
 export function checkWaits(calls: readonly Call[], waitMsMax: number): Found | null {
-  const replied = calls.filter(({ outcome }) => outcome === 'replied');
-  const answered = new Map<string, number[]>();
-  for (const { keys, returnedAt } of replied) {
-    for (const key of keys) answered.set(key, (answered.get(key) ?? []).concat(returnedAt));
-  }
-  for (const call of replied) {
-    const { invokedAt, returnedAt, keys } = call;
-    if (returnedAt - invokedAt <= waitMsMax) continue;
-    const others = keys
-      .flatMap((key) => answered.get(key)!)
-      .filter((at) => at > invokedAt && at <= returnedAt)
-      .sort((a, b) => a - b);
-    const waits = others.map((at, i) => at - (others[i - 1] ?? invokedAt));
-    const longest = Math.max(...waits);
-    if (longest > waitMsMax) {
-      const what = `waited ${longest.toFixed(1)} ms for nothing, more than ${waitMsMax}: ${showCall(call)}`;
-      return { what, key: keys[0] ?? null };
-    }
-  }
-  return null;
+  const waitOf = ({ invokedAt, returnedAt }: Call): number => returnedAt - invokedAt;
+  const late = calls.find((call) => call.outcome === 'replied' && waitOf(call) > waitMsMax);
+  if (late === undefined) return null;
+  const what = `waited ${waitOf(late).toFixed(1)} ms, more than ${waitMsMax}: ${showCall(late)}`;
+  return { what, key: late.keys[0] ?? null };
 }

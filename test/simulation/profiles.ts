@@ -142,8 +142,8 @@ const OPERATIONS: Profile['faults'] = {
   forget: 0.5,
 };
 
-/** Nothing is late, and so no command may be, as one is that has to wait for the next tick, which comes every 50 ms. */
-const PROMPT: Profile = { ...BASE, lateShare: 0, waitMsMax: 30 };
+/** Nothing is late, and so no command may be, as one is that has to wait for the next tick, which comes every 200 ms. */
+const PROMPT: Profile = { ...BASE, nodeTimeoutMs: 8000, lateShare: 0, waitMsMax: 100 };
 
 export const PROFILES: Readonly<Record<string, Profile>> = {
   calm: { ...BASE, durationMs: 5000 },
