@@ -5,6 +5,7 @@ import { ClockWatch } from '../../lib/cluster/membership/clock-watch.js';
 import { fewestLeftOut, whoStays } from '../../lib/cluster/membership/connection.js';
 import type { MembershipHost, MembershipListener } from '../../lib/cluster/membership/contract.js';
 import { Founding } from '../../lib/cluster/membership/founding.js';
+import { Joining } from '../../lib/cluster/membership/joining.js';
 import { Leases } from '../../lib/cluster/membership/leases.js';
 import { isMajority } from '../../lib/cluster/membership/majority.js';
 import { Membership } from '../../lib/cluster/membership/membership.js';
@@ -311,4 +312,25 @@ t.test('a link whose dialler changes its name, or never says it, is closed', asy
   t.equal(bench.ask(1, B, { kind: 'join', known: null, complete: false }), undefined, 'closed');
   bench.membership.linkAccepted(2, 1);
   t.equal(bench.ask(2, C, { kind: 'join', known: null, complete: false }), undefined);
+});
+
+t.test('of more addresses than are looked at at one time each has its turn', (t) => {
+  const timing = timingOf(2000);
+  const joining = new Joining(timing);
+  const addresses = Array.from({ length: 200 }, (_, i) => ({ host: 'h', port: i, busPort: i }));
+  joining.begin(0);
+  const lookedAt = new Map<number, number>();
+  for (let now = 0; now < 2000; now += timing.tickMs) {
+    for (const address of joining.toLookAt({ addresses, unresolved: 0 }, now).slice(0, 64)) {
+      joining.looking(address, now);
+      joining.met(address, 'refused', 'self', now);
+      lookedAt.set(address.port, now);
+    }
+    if (now < timing.foundingDelayMs) continue;
+    const oldest = Math.min(...addresses.map(({ port }) => lookedAt.get(port) ?? 0));
+    if (now - oldest > timing.foundingDelayMs) t.fail(`one of them last at ${oldest}, at ${now}`);
+    if (!joining.mayFound('self', now)) t.fail('so it may found, as nobody else does');
+  }
+  t.equal(lookedAt.size, addresses.length);
+  t.end();
 });

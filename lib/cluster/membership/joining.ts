@@ -52,7 +52,7 @@ export class Joining {
     this.view = null;
   }
 
-  /** The addresses to look at now. */
+  /** The addresses to look at now; first those for which it is longest due, as only so many are looked at at one time. */
   toLookAt(list: JoinAddresses, now: number): readonly Address[] {
     this.#unresolved = list.unresolved;
     const addresses = [...list.addresses, ...this.#remembered.values()].slice(0, TARGETS_MAX);
@@ -61,6 +61,7 @@ export class Joining {
     for (const address of addresses) this.#want(address, now);
     return [...this.#targets.values()]
       .filter((target) => !target.looking && now >= target.lookAt)
+      .sort((a, b) => a.lookAt - b.lookAt)
       .map(({ address }) => address);
   }
 
