@@ -34,7 +34,7 @@ export const RUN_BY: readonly (readonly [command: RegExp, by: RunBy])[] = [
   [/^npm run bench( |$)/, short(BENCH)],
   [/^npm run bench:in-process/, short('--rounds 1 --seconds 0.2')],
   [
-    /^npm run bench:traffic/,
+    /^(npm run bench:traffic|node dist\/benchmarks\/traffic\.js)/,
     short('--processes 2 --simulated 4 --sessions 10 --charts charts --json traffic.json'),
   ],
   [/^npm run fuzz -- --target requests --inputs 1 --seed 7$/, [HERE, "'fuzz'"]],
@@ -84,7 +84,7 @@ export const RUN_BY: readonly (readonly [command: RegExp, by: RunBy])[] = [
   [/^kill -HUP$/, ['test/server/tls.test.ts', "kill('SIGHUP')"]],
   [/^export TANDIS_CONFIG_/, [HERE, 'TANDIS_CONFIG_CLUSTER_SECRET']],
   [/^\.\/runtest /, { byHand: "Redis's own tests, which are not of this repository" }],
-  [/^ssh -L /, { byHand: 'it takes another machine' }],
+  [/^ssh -N -L /, ['test/console/ssh-tunnel.test.ts', "words[0] === 'ssh'"]],
   [/^tandis \S+ --help$/, ['test/cli/help.test.ts', "'locate', '--help'"]],
   [/^tandis server --port 7001 --bind 10\.0\.0\.\d( --join \S+)+$/, [HERE, "'tandis server'"]],
   [/^tandis server --port 7001$/, ['test/cli/server.test.ts', 'startNode(t']],
