@@ -31,6 +31,7 @@ export const RUN_BY: readonly (readonly [command: RegExp, by: RunBy])[] = [
   [/^npm run demo$/, ['test/demo/start-demo.ts', "'demo', ...ports"]],
   [/^npm run bench -- (--list|--only .*)$/, [HERE, "'--list'"]],
   [/^npm run bench .*--node /, short(`${BENCH} --node node`)],
+  [/^npm run bench .*--json /, short(`${BENCH} --json bench.json --charts charts`)],
   [/^npm run bench( |$)/, short(BENCH)],
   [/^npm run bench:in-process/, short('--rounds 1 --seconds 0.2')],
   [
