@@ -44,13 +44,14 @@ async function startServer(t: Test, folder: string): Promise<{ config: string }>
   for (const name of ['host', 'user']) {
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', at(name)]);
   }
+  // Without PAM a user who has no password, as those of containers, counts as locked.
   const server = [
     `ListenAddress 127.0.0.1:${port}`,
     `HostKey ${at('host')}`,
     `AuthorizedKeysFile ${at('user.pub')}`,
     'PidFile none',
     'StrictModes no',
-    'UsePAM no',
+    'UsePAM yes',
     'PasswordAuthentication no',
     'KbdInteractiveAuthentication no',
   ];
