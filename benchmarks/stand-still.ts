@@ -1,5 +1,5 @@
 /**
- * How long a command with very many keys holds up the nodes: the table "Longest stand-still" of docs/testing.md.
+ * How long a command with very many keys holds up the nodes: docs/testing/stand-still.md.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -40,6 +40,7 @@ const ONCE = [
   'cluster/redis-tools',
   'scenarios/balancers',
   'console/console-page',
+  'console/ssh-tunnel',
   'demo/demo-page',
   'benchmarks/',
   'cli/documented-programs',

@@ -113,6 +113,8 @@ function sentence(kind: EventKind, member: Member | null, count: number): string
 
 /** The latest of what has happened in the cluster, as this node has seen it. For people: nothing is decided by it. */
 export class ClusterEvents {
+  /** Told of each event within the turn in which it happened, which may be in the middle of something. */
+  onAdded: (() => void) | null = null;
   readonly #sources: EventSources;
   readonly #ring: ClusterEvent[] = [];
   readonly #bursts: readonly Burst[];
@@ -223,5 +225,6 @@ export class ClusterEvents {
       text: sentence(kind, member, count),
     });
     if (this.#ring.length > EVENTS_MAX) this.#ring.shift();
+    this.onAdded?.();
   }
 }

@@ -37,6 +37,8 @@ export function openToOperators(access: OperatorAccess): void {
     table,
     questions,
     beginTurn: () => access.beginTurn(),
-    lastEvent: () => events.lastId,
+    onNews: (listener) => {
+      events.onAdded = listener;
+    },
   });
 }

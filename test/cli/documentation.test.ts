@@ -65,6 +65,11 @@ function refusal(args: readonly string[]): string | null {
   }
 }
 
+t.test('the demo is the same as a script of the package', async (t) => {
+  t.equal(SCRIPTS['demo'], 'node dist/bin/tandis.js demo');
+  t.equal(SCRIPTS['predemo'], 'npm run build');
+});
+
 t.test('tandis has the options that are named', async (t) => {
   for (const command of COMMANDS.filter(({ words }) => words[0] === 'tandis')) {
     const args = command.words.slice(1).map((word) => STAND_INS[word] ?? word);

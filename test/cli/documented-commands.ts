@@ -21,7 +21,7 @@ const PROGRAMS =
   /^(tandis|npm|npx|node|redis-cli|redis-benchmark|curl|haproxy|nginx|apache2|python3|php|apt-get|kill|export|ssh|git|\.\/runtest)( |$)/;
 const SETTING = /^[A-Z_]+=\S*$/;
 
-/** README.md, SECURITY.md, docs/*.md, and what explains examples, deployment and benchmarks. */
+/** README.md, SECURITY.md, the pages below docs/ but decisions, and what explains examples, deployment and benchmarks. */
 export function documentationPages(root: string): string[] {
   const inFolder = (folder: string): string[] =>
     readdirSync(join(root, folder))
@@ -33,7 +33,7 @@ export function documentationPages(root: string): string[] {
   return [
     'README.md',
     'SECURITY.md',
-    ...['docs', 'deploy', 'benchmarks'].flatMap(inFolder),
+    ...['docs', 'docs/testing', 'docs/benchmarks', 'deploy', 'benchmarks'].flatMap(inFolder),
     ...examples,
   ];
 }

@@ -31,6 +31,47 @@ t.test('the help shows them, and the exit statuses', async (t) => {
   t.match(run.out, /\nExit status:\n {2}0 {2}all went well\n {2}1 {2}nobody has the key,/);
 });
 
+t.test('so does that of every other command', async (t) => {
+  for (const command of buildProgram('').commands) {
+    let shown = '';
+    command.configureOutput({
+      writeOut: (text) => {
+        shown += text;
+      },
+    });
+    command.outputHelp();
+    t.match(shown, `\nExamples:\n  tandis ${command.name()}`);
+    t.match(shown, /\nExit status:\n {2}0 {2}all went well\n/, command.name());
+  }
+});
+
+/** Commands that ask a node, with what else they have to be given. */
+const ASK: Readonly<Record<string, readonly string[]>> = {
+  status: [],
+  drain: [],
+  forget: ['10.0.0.3:7001'],
+  import: ['redis://127.0.0.1:1'],
+  top: [],
+  locate: ['sess:1'],
+  events: [],
+  bench: [],
+};
+
+t.test('a node that does not answer is 1, a wrong command line 2', async (t) => {
+  const unreachable = Object.entries(ASK).map(async ([name, words]) => {
+    const run = tandis(t, name, ...words, '-p', '1');
+    t.equal(await run.ended, 1, name);
+    t.match(run.err, /^tandis: .*ECONNREFUSED.*\n$/, name);
+  });
+  await Promise.all(unreachable);
+  const wrong = program.commands.map(async (command) => {
+    const run = tandis(t, command.name(), '--no-such-option');
+    t.equal(await run.ended, 2, command.name());
+    t.match(run.err, /^tandis: .*no-such-option.*\n$/, command.name());
+  });
+  await Promise.all(wrong);
+});
+
 t.test('docs/cli.md says what the program says (scripts/write-cli-page.js)', async (t) => {
   const page = new URL('../../../docs/cli.md', import.meta.url);
   t.equal(readFileSync(page, 'utf8'), cliPage(program));

@@ -1,13 +1,15 @@
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import { PICTURES, startChromium, withoutChromium } from '../support/chromium.js';
 import { delay, freePorts, type NodeProcess, TestCluster } from '../support/test-cluster.js';
 
-/** From the node's knowing to its being seen, milliseconds; so much where other tests have the processors just then. */
+/** From the node's knowing to its being seen, milliseconds. Where others have the processors just then, it is tried again. */
 const SEEN_MS = 1000;
-const SEEN_LATE_MS = 4000;
+const ATTEMPTS_MAX = 6;
 const WAIT_MS = 20_000;
 const CONTRAST_MIN = 4.5;
+/** CSS pixels, as WCAG 2.2 wants at least. */
+const TAP_MIN = 24;
 const VALUE = 'the value of a session';
 
 /** Texts and what they stand on, by the names of the style sheet. */
@@ -56,13 +58,41 @@ async function open(browser: Browser, port: number): Promise<{ page: Page; fault
   return { page, faults };
 }
 
-/** Waits for an event about that member; resolves to the milliseconds from the node's knowing to its being seen. */
-async function seen(page: Page, kind: string, about: string): Promise<number> {
-  const entry = page.locator(`#timeline li[data-kind="${kind}"]`, { hasText: about }).first();
-  await entry.waitFor({ timeout: WAIT_MS });
+/** Has something happen to that member; resolves to the milliseconds from the node's knowing of it to its being seen. */
+async function seen(
+  page: Page,
+  kind: string,
+  about: NodeProcess,
+  happens: () => unknown,
+): Promise<number> {
+  const selector = `#timeline li[data-kind="${kind}"]`;
+  const entries = page.locator(selector, { hasText: addressOf(about) });
+  const before = await entries.count();
+  await happens();
+  // The latest comes first.
+  await entries.nth(before).waitFor({ timeout: WAIT_MS });
   const now = Date.now();
-  const at = await entry.locator('time').getAttribute('datetime');
-  return now - Date.parse(String(at));
+  return now - Date.parse(String(await entries.first().locator('time').getAttribute('datetime')));
+}
+
+interface Attempt {
+  /** Resolves to how long it took to be seen, milliseconds. */
+  once(): Promise<number>;
+  /** Makes all as it was before. */
+  back(): Promise<void>;
+}
+
+/** It is seen within a second, once in so many attempts. */
+async function inTime(t: Test, what: string, { once, back }: Attempt): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const ms = await once();
+    t.comment(`${what}: seen ${ms} ms after the node knew`);
+    if (ms < SEEN_MS || attempt === ATTEMPTS_MAX) {
+      t.ok(ms < SEEN_MS, `${what} is seen within a second: attempt ${attempt}`);
+      return;
+    }
+    await back();
+  }
 }
 
 /** Clients of all nodes use keys for so long, some more than others. */
@@ -81,6 +111,14 @@ async function useKeys(cluster: TestCluster, ms: number): Promise<void> {
     );
     await delay(20);
   }
+}
+
+/** Clients use keys until the page shows that; of few commands it says nothing. */
+function usedUntil(cluster: TestCluster, shown: Locator): Promise<void> {
+  return cluster.until(async () => {
+    await useKeys(cluster, 300);
+    return (await shown.count()) > 0;
+  });
 }
 
 const stateOf = (page: Page, node: NodeProcess) =>
@@ -156,12 +194,6 @@ t.test('the console in a browser', { skip: withoutChromium, timeout: 240_000 }, 
     await page.screenshot({ path: `${PICTURES}console-${name}.png` });
     await load;
   };
-  const times: number[] = [];
-  const within = (t: Test, ms: number, what: string): void => {
-    t.comment(`${what}: seen ${ms} ms after the node knew`);
-    t.ok(ms < SEEN_LATE_MS, what);
-    times.push(ms);
-  };
 
   await t.test('what there is', async (t) => {
     await page.locator('#safety-count[data-state=safe]').waitFor({ timeout: WAIT_MS });
@@ -173,13 +205,19 @@ t.test('the console in a browser', { skip: withoutChromium, timeout: 240_000 }, 
     const counts = await Promise.all(keys.map(async (cell) => Number(await cell.textContent())));
     t.equal(counts[0]! + counts[1]!, 200);
     t.ok((await page.locator('#chord path.ribbon').count()) >= 1);
+    t.match(await stateOf(page, second).locator('[data-title=Memory]').textContent(), /^\d.* .?B$/);
     t.equal(await page.locator('#operations canvas').count(), 1);
     t.equal(await page.locator('#operations + .legend .badge').count(), 2);
   });
 
   await t.test('who joins', async (t) => {
-    third.start();
-    within(t, await seen(page, 'joined', addressOf(third)), 'a join');
+    await inTime(t, 'a join', {
+      once: () => seen(page, 'joined', third, () => third.start()),
+      back: async () => {
+        await third.end('SIGKILL');
+        await cluster.settled();
+      },
+    });
     await stateOf(page, third).waitFor({ timeout: WAIT_MS });
     await cluster.settled();
     await page.locator('#safety-count[data-state=safe]').waitFor({ timeout: WAIT_MS });
@@ -197,6 +235,20 @@ t.test('the console in a browser', { skip: withoutChromium, timeout: 240_000 }, 
     t.match(text, `127.0.0.1:${primary}`);
     t.match(text, `127.0.0.1:${backup}`);
     t.match(text, /in 59 min/);
+    t.notMatch(await page.content(), VALUE);
+  });
+
+  await t.test('what is used most and what was slow, with masked names', async (t) => {
+    await first.client.config('SET', 'slowlog-log-slower-than', '0');
+    await first.client.set('sess:8', VALUE, 'EX', 3600);
+    await first.client.config('SET', 'slowlog-log-slower-than', '-1');
+    const latency = stateOf(page, first).locator('[data-title=Latency]');
+    await usedUntil(cluster, latency.filter({ hasText: /^\d.* .?s$/ }));
+    await usedUntil(cluster, page.locator('#latency + .legend .badge'));
+    await usedUntil(cluster, page.locator('#hot li'));
+    t.match(await page.locator('#hot .key').first().textContent(), /^sess:…[0-9a-f]{4}$/);
+    const slow = page.locator('#slow .key', { hasText: 'SET sess:' });
+    t.match(await slow.first().textContent(), /^SET sess:…[0-9a-f]{4}$/);
     t.notMatch(await page.content(), VALUE);
   });
 
@@ -219,6 +271,9 @@ t.test('the console in a browser', { skip: withoutChromium, timeout: 240_000 }, 
     await page.keyboard.press('Enter');
     await page.locator('#log-out:visible').waitFor({ timeout: WAIT_MS });
     t.equal(await page.evaluate('document.cookie'), '', 'no script reads the cookie');
+    await page.locator('#slow .key', { hasText: /^SET sess:8$/ }).waitFor();
+    await usedUntil(cluster, page.locator('#hot .key', { hasText: /^sess:\d+$/ }));
+    t.notMatch(await page.content(), VALUE, 'nor for them a value');
     await picture('light');
   });
 
@@ -232,8 +287,13 @@ t.test('the console in a browser', { skip: withoutChromium, timeout: 240_000 }, 
   });
 
   await t.test('who is killed', async (t) => {
-    await third.end('SIGKILL');
-    within(t, await seen(page, 'died', addressOf(third)), 'a death');
+    await inTime(t, 'a death', {
+      once: () => seen(page, 'died', third, () => third.end('SIGKILL')),
+      back: async () => {
+        third.start();
+        await cluster.settled();
+      },
+    });
     await page.locator('tr[data-state=gone]', { hasText: addressOf(third) }).waitFor();
     await page.locator('#safety-count[data-state=safe]').waitFor({ timeout: WAIT_MS });
     t.ok(await page.locator('#timeline li[data-kind="copies-lost"]').count());
@@ -247,17 +307,32 @@ t.test('the console in a browser', { skip: withoutChromium, timeout: 240_000 }, 
   });
 
   await t.test('who is drained, by keyboard', async (t) => {
-    await stateOf(page, second).locator('button').focus();
-    await page.keyboard.press('Enter');
-    await page.locator('#drain[open]').waitFor();
-    t.equal(await page.locator(':focus').getAttribute('id'), 'drain-cancel', 'no by default');
-    await page.keyboard.press('Tab');
-    const ended = second.exit();
-    await page.keyboard.press('Enter');
-    within(t, await seen(page, 'leaving', addressOf(second)), 'a drain');
-    within(t, await seen(page, 'left', addressOf(second)), 'the end of it');
-    t.ok(times.filter((ms) => ms < SEEN_MS).length >= 2, `${times} ms`);
-    t.equal(await ended, 0);
+    const drain = async (): Promise<number> => {
+      const row = page.locator('#member-rows tr[data-state=serving]', {
+        hasText: addressOf(second),
+      });
+      await row.waitFor();
+      await row.locator('button').focus();
+      await page.keyboard.press('Enter');
+      await page.locator('#drain[open]').waitFor();
+      t.equal(await page.locator(':focus').getAttribute('id'), 'drain-cancel', 'no by default');
+      await page.keyboard.press('Tab');
+      const ended = second.exit();
+      const go = () => page.keyboard.press('Enter');
+      const times = await Promise.all([
+        seen(page, 'left', second, () => undefined),
+        seen(page, 'leaving', second, go),
+      ]);
+      t.equal(await ended, 0);
+      return Math.max(...times);
+    };
+    await inTime(t, 'a drain, and its end', {
+      once: drain,
+      back: async () => {
+        second.start();
+        await cluster.settled();
+      },
+    });
     await page.locator('#safety-count[data-state=alone]').waitFor({ timeout: WAIT_MS });
     t.equal(await page.locator('#safety-count').textContent(), '200', 'one copy each');
   });
@@ -274,12 +349,27 @@ t.test('the console in a browser', { skip: withoutChromium, timeout: 240_000 }, 
         t.ok(ratio >= CONTRAST_MIN, `${colorScheme}: ${text} on ${ground}, ${ratio.toFixed(1)}`);
       }
     }
+    // Nobody has to tell colours apart.
+    const differ = async (script: string): Promise<void> => {
+      const found = (await page.evaluate(script)) as string[];
+      t.ok(found.length > 2 && new Set(found).size === found.length, `${script}: ${found}`);
+    };
+    await differ(`[...document.querySelectorAll('#operations + .legend line')]
+      .map((line) => line.getAttribute('stroke-dasharray'))`);
+    await differ(`[...document.querySelectorAll('#operations + .legend .badge')]
+      .map((badge) => badge.textContent)`);
+    await differ(`['joined', 'died', 'leaving', 'left', 'copies-lost', 'restored']
+      .map((kind) => document.querySelector('#timeline [data-kind=' + kind + '] .shape').textContent)`);
     for (const width of [390, 320]) {
       await page.setViewportSize({ width, height: 844 });
       const over = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
       t.ok(Number(over) <= 0, `no scrolling sideways at ${width}`);
     }
     await page.setViewportSize({ width: 390, height: 844 });
+    const small = await page.evaluate(`[...document.querySelectorAll('button, input, summary')]
+      .filter((one) => one.offsetParent !== null && one.getBoundingClientRect().height < ${TAP_MIN})
+      .map((one) => one.outerHTML)`);
+    t.same(small, [], 'large enough for a finger');
     await picture('phone');
   });
 

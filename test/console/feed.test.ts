@@ -27,10 +27,10 @@ class FakeResponse extends EventEmitter {
   }
 }
 
-/** A feed in which something happens all the time: pages are sent a frame each 100 ms. */
+/** A feed to which the test tells that something has happened. */
 function setUp(answer: unknown) {
   const node = new TestNode();
-  const facts = { asked: 0, lastEvent: 0 };
+  const facts = { asked: 0, news: null as (() => void) | null };
   const queries = {
     askMember: (_question: object, _member: () => null, done: (found: unknown) => void) => {
       facts.asked++;
@@ -52,7 +52,9 @@ function setUp(answer: unknown) {
     watch,
     logins: new Logins(node.users, node.table),
     beginTurn: () => Date.now(),
-    lastEvent: () => facts.lastEvent++,
+    onNews: (listener) => {
+      facts.news = listener;
+    },
   });
   const add = (): FakeResponse => {
     const response = new FakeResponse();
@@ -70,15 +72,39 @@ t.test('a page that takes nothing is sent nothing more, and closed', async (t) =
   const stuck = add();
   const before = stuck.frames;
   stuck.writableLength = 100_000;
-  while (!stuck.isDestroyed && quick.frames < 100) await passes(100);
+  while (!stuck.isDestroyed && quick.frames < 100) {
+    facts.news!();
+    await passes(1);
+  }
   t.ok(stuck.isDestroyed);
   t.equal(stuck.frames, before);
   t.ok(quick.frames > 30, 'the other one goes on');
   quick.destroy();
   const { asked } = facts;
-  await passes(300);
+  t.equal(facts.news, null);
+  await passes(1500);
   t.equal(facts.asked, asked, 'nobody is asked while no page is open');
   feed.close();
+});
+
+t.test('news is told at once, and once for all that happens then', async (t) => {
+  const { facts, feed, add } = setUp(null);
+  const page = add();
+  t.equal(page.frames, 1, 'what is known already');
+  for (let i = 0; i < 50; i++) facts.news!();
+  t.equal(page.frames, 1, 'not in the middle of a turn');
+  await passes(1);
+  t.equal(page.frames, 2);
+  const began = performance.now();
+  while (page.frames < 10) {
+    facts.news!();
+    await passes(1);
+  }
+  const took = performance.now() - began;
+  // Of the frames one may be that of what members have answered.
+  t.ok(took >= 7 * 99, `8 more in ${took} ms`);
+  feed.close();
+  t.equal(facts.news, null);
 });
 
 t.test('an answer in another form is none', async (t) => {

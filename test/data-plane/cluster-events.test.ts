@@ -50,6 +50,8 @@ t.test('keys that change their role one after the other are one event', async (t
   }
   pass(1000);
   t.match(events.last(1), [{ kind: 'promoted', count: 30 }]);
+  let told = 0;
+  events.onAdded = () => told++;
   facts.takenOver = 1;
   pass(1000);
   facts.takenOver = 7;
@@ -57,6 +59,7 @@ t.test('keys that change their role one after the other are one event', async (t
   t.match(events.last(1), [{ kind: 'took-over', count: 1 }], 'not so soon again');
   pass(30_000);
   t.match(events.last(1), [{ kind: 'took-over', count: 6 }]);
+  t.equal(told, 2, 'who listens is told of each');
 });
 
 t.test('copies are told restored when all are', async (t) => {

@@ -36,6 +36,7 @@ t.test('the demo in a browser', { skip: withoutChromium }, async (t) => {
   const home = (await text('#primary')).slice(-1);
   t.equal((await text('#by')).slice(-1), home, 'the node that answers is the primary');
   t.not((await text('#backup')).slice(-1), home);
+  t.match(await text('#took'), /^[\d.]+ ms$/);
   if (PICTURES !== null) await delay(CROWD_MS);
 
   await page.getByRole('button', { name: `Kill node ${home}` }).click();

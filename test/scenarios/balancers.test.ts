@@ -6,10 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { AjpConnector } from '../support/ajp-connector.js';
 import { Browser } from '../support/browser.js';
 import { delay, freePorts, type NodeProcess, run, TestCluster } from '../support/test-cluster.js';
 
-/** The balancers of examples/, from Debian's packages, before three applications of which one dies with its node. */
+/**
+ * The balancers of examples/, from Debian's packages, before three applications of which one dies with its node. mod_jk speaks AJP: before
+ * the applications are connectors then, each of which dies with its own.
+ */
 
 const EXAMPLES = fileURLToPath(new URL('../../../examples/', import.meta.url));
 const ROUTES = ['a', 'b', 'c'];
@@ -38,26 +42,40 @@ const WAYS: readonly Way[] = [
 ];
 
 interface Balancer {
-  readonly program: string;
+  readonly name: string;
+  /** What Debian's package has; the first one is the program. */
+  readonly files: readonly [program: string, ...modules: string[]];
   readonly config: string;
+  /** It has no configuration for the other way. */
+  readonly only?: Way['name'];
   args(config: string, folder: string): readonly string[];
 }
 
+const APACHE = '/usr/sbin/apache2';
+const apacheArgs: Balancer['args'] = (config, folder) => {
+  return ['-d', folder, '-f', config, '-DFOREGROUND'];
+};
+
 const BALANCERS: readonly Balancer[] = [
   {
-    program: '/usr/sbin/haproxy',
+    name: 'HAProxy',
+    files: ['/usr/sbin/haproxy'],
     config: 'haproxy.cfg',
     args: (config) => ['-db', '-f', config],
   },
   {
-    program: '/usr/sbin/nginx',
+    name: 'nginx',
+    files: ['/usr/sbin/nginx'],
     config: 'nginx.conf',
     args: (config, folder) => ['-e', 'stderr', '-p', folder, '-c', config],
   },
+  { name: 'Apache', files: [APACHE], config: 'apache.conf', args: apacheArgs },
   {
-    program: '/usr/sbin/apache2',
-    config: 'apache.conf',
-    args: (config, folder) => ['-d', folder, '-f', config, '-DFOREGROUND'],
+    name: 'mod_jk',
+    files: [APACHE, '/usr/lib/apache2/modules/mod_jk.so'],
+    config: 'mod-jk.conf',
+    only: 'suffix',
+    args: apacheArgs,
   },
 ];
 
@@ -81,22 +99,28 @@ async function answers(url: string, say: () => string): Promise<void> {
 }
 
 /** Runs a balancer with its example's configuration on ports of this test. Resolves to its address. */
-async function startBalancer(t: Test, balancer: Balancer, way: Way, ports: readonly number[]) {
+async function startBalancer(
+  t: Test,
+  balancer: Balancer,
+  way: Way,
+  applications: readonly Application[],
+): Promise<string> {
   const [port] = await freePorts(1);
   const folder = await mkdtemp(join(tmpdir(), 'tandis-balancer-'));
   // Its workers are another user's.
   await chmod(folder, 0o755);
   const numbers = new Map([
-    ['8080', port],
-    ...ports.map((own, i) => [`300${i + 1}`, own] as const),
+    [8080, port],
+    ...applications.map((one, i) => [3001 + i, one.port] as const),
+    ...applications.map(({ connector }, i) => [8009 + i, connector.port] as const),
   ]);
   const example = readFileSync(join(EXAMPLES, way.config(balancer.config)), 'utf8');
   const config = join(folder, 'config');
   await writeFile(
     config,
-    example.replaceAll(/127\.0\.0\.1:(\d+)/g, (_, from) => `127.0.0.1:${numbers.get(from)}`),
+    example.replaceAll(/(?<=127\.0\.0\.1:|port=)\d+/g, (from) => String(numbers.get(Number(from)))),
   );
-  const child = spawn(balancer.program, balancer.args(config, folder), {
+  const child = spawn(balancer.files[0], balancer.args(config, folder), {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let log = '';
@@ -123,19 +147,33 @@ async function userAt(route: string, url: string): Promise<Browser<Body>> {
   throw new Error(`none of ${USERS_MAX} users came to ${route}`);
 }
 
-/** The applications of a way, one beside each node. Resolves to their ports and processes. */
-async function startApplications(t: Test, way: Way, nodes: readonly NodeProcess[]) {
-  const ports = await freePorts(ROUTES.length);
+interface Application {
+  readonly port: number;
+  readonly connector: AjpConnector;
+  kill(): Promise<void>;
+}
+
+/** Starts the application of a way beside that node. */
+async function startApplication(
+  t: Test,
+  way: Way,
+  node: NodeProcess,
+  route: string,
+): Promise<Application> {
+  const [port, ajpPort] = (await freePorts(2)) as [number, number];
   let log = '';
-  const processes = nodes.map((node, i) => {
-    const args = [String(ports[i]), `redis://127.0.0.1:${node.port}`, ROUTES[i]!];
-    return run([join(EXAMPLES, way.app), ...args], (text) => {
-      log += text;
-    });
+  const args = [String(port), `redis://127.0.0.1:${node.port}`, route];
+  const child = run([join(EXAMPLES, way.app), ...args], (text) => {
+    log += text;
   });
-  t.teardown(() => Promise.all(processes.map((one) => end(one, 'SIGKILL'))));
-  await Promise.all(ports.map((port) => answers(`http://127.0.0.1:${port}/`, () => log)));
-  return { ports, processes };
+  const connector = await AjpConnector.start(ajpPort, port);
+  const kill = async (): Promise<void> => {
+    connector.close();
+    await end(child, 'SIGKILL');
+  };
+  t.teardown(kill);
+  await answers(`http://127.0.0.1:${port}/`, () => log);
+  return { port, connector, kill };
 }
 
 /** Somebody behind a balancer. */
@@ -145,15 +183,22 @@ interface User {
   readonly browser: Browser<Body>;
 }
 
+const missingOf = (files: readonly string[]): string | undefined =>
+  files.find((file) => !existsSync(file));
+
 async function startUsers(t: Test, way: Way, nodes: readonly NodeProcess[]) {
-  const { ports, processes } = await startApplications(t, way, nodes);
-  const runnable = BALANCERS.filter(({ program }) => existsSync(program));
+  const applications = await Promise.all(
+    nodes.map((node, i) => startApplication(t, way, node, ROUTES[i]!)),
+  );
+  const runnable = BALANCERS.filter(
+    ({ files, only }) => missingOf(files) === undefined && (only ?? way.name) === way.name,
+  );
   const users = runnable.map(async (balancer): Promise<User> => {
-    const url = await startBalancer(t, balancer, way, ports);
-    const name = `${balancer.program}, ${way.name}`;
+    const url = await startBalancer(t, balancer, way, applications);
+    const name = `${balancer.name}, ${way.name}`;
     return { name, url, browser: await userAt(ROUTES[DOOMED]!, url) };
   });
-  return { users: await Promise.all(users), doomed: processes[DOOMED]! };
+  return { users: await Promise.all(users), doomed: applications[DOOMED]! };
 }
 
 /** What the page says to a user whose cookie carries the route: the same as the cookie says, and the key has none of it. */
@@ -163,9 +208,10 @@ function checkSuffix(t: Test, { name, browser }: User, { route, id }: Body): voi
 }
 
 t.test('a user of a killed node goes on elsewhere, and the route follows', async (t) => {
-  for (const { program } of BALANCERS) {
-    const skip = existsSync(program) ? false : `${program} is not installed`;
-    if (skip) t.test(program, { skip }, async () => {});
+  for (const { name, files } of BALANCERS) {
+    const missing = missingOf(files);
+    if (missing !== undefined)
+      t.test(name, { skip: `${missing} is not installed` }, async () => {});
   }
   const cluster = await TestCluster.start(t, ROUTES.length);
   const { nodes } = cluster;
@@ -178,10 +224,7 @@ t.test('a user of a killed node goes on elsewhere, and the route follows', async
       checkSuffix(t, user, body);
     }
   }
-  await Promise.all([
-    nodes[DOOMED]!.end('SIGKILL'),
-    ...started.map(({ doomed }) => end(doomed, 'SIGKILL')),
-  ]);
+  await Promise.all([nodes[DOOMED]!.end('SIGKILL'), ...started.map(({ doomed }) => doomed.kill())]);
   for (const user of users) {
     const { name, url, browser } = user;
     const { status, body } = await browser.fetch('GET', url);

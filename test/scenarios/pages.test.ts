@@ -5,19 +5,19 @@ import t from 'tap';
 
 const ROOT = new URL('../../../', import.meta.url);
 const SCENARIOS = 30;
-const REFERENCE = /\[`(test\/[\w./-]+\.ts)`\]\(\.\.\/(test\/[\w./-]+\.ts)\) "([^"]+)"/g;
+const REFERENCE = /\[`(test\/[\w./-]+\.ts)`\]\((?:\.\.\/)+(test\/[\w./-]+\.ts)\) "([^"]+)"/g;
 
 const pageOf = (path: string): string =>
   readFileSync(new URL(path, ROOT), 'utf8').replace(/\s+/g, ' ');
 
 for (const [path, referencesMin] of [
-  ['docs/testing.md', 35],
+  ['docs/testing/scenarios.md', 35],
   ['docs/guarantees.md', 30],
 ] as const) {
   t.test(`${path} names tests that are there`, (t) => {
     const page = pageOf(path);
     const references = [...page.matchAll(REFERENCE)];
-    t.equal(references.length, page.match(/\]\(\.\.\/test\//g)?.length, 'each with a name');
+    t.equal(references.length, page.match(/\]\((\.\.\/)+test\//g)?.length, 'each with a name');
     t.ok(references.length >= referencesMin, `${references.length} are named`);
     for (const [, file, link, name] of references) {
       t.equal(link, file);
@@ -27,8 +27,8 @@ for (const [path, referencesMin] of [
   });
 }
 
-t.test('docs/testing.md lists all scenarios, and every test of them', (t) => {
-  const page = pageOf('docs/testing.md');
+t.test('docs/testing/scenarios.md lists all scenarios, and every test of them', (t) => {
+  const page = pageOf('docs/testing/scenarios.md');
   for (let number = 1; number <= SCENARIOS; number++) {
     t.ok(page.includes(`| ${number} |`), `number ${number}`);
   }

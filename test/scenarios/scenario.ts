@@ -7,7 +7,7 @@ const SEEDS = 2;
 t.setTimeout(240_000);
 
 /**
- * A test of something that must not happen, by its number in the list of docs/testing.md. The script gets a cluster that
+ * A test of something that must not happen, by its number in the list of docs/testing/scenarios.md. The script gets a cluster that
  * is formed and settled; after it the cluster must become whole, and the history of every key be linearizable.
  */
 export function mustNotHappen(

@@ -38,7 +38,8 @@ export interface ConsoleParts {
   readonly table: CommandTable;
   readonly questions: MemberQuestions;
   beginTurn(): number;
-  lastEvent(): number;
+  /** Who is told that something has happened here, in the middle of a turn; null for nobody. */
+  onNews(listener: (() => void) | null): void;
 }
 
 type Body = Readonly<Record<string, unknown>>;
@@ -59,7 +60,7 @@ export class Console {
       watch: new ClusterWatch(services.cluster, questions),
       logins: this.#logins,
       beginTurn: () => parts.beginTurn(),
-      lastEvent: () => parts.lastEvent(),
+      onNews: (listener) => parts.onNews(listener),
     });
   }
 

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { performance } from 'node:perf_hooks';
 import type { AclUser } from '../../commands/acl/user.js';
 import type { ClusterWatch } from './cluster-watch.js';
 import type { Frame } from './frame.js';
@@ -11,10 +12,11 @@ export const LISTENERS_MAX = 16;
 const BUFFER_BYTES_MAX = 64 * 1024;
 /** One that takes nothing for so many frames is closed. */
 const STUCK_FRAMES_MAX = 30;
-/** News of this node is looked for this often, milliseconds; each so many looks members are asked, and told what they said. */
-const LOOK_MS = 100;
-const ASK_EVERY_LOOKS = 10;
-const SEND_AFTER_LOOKS = 2;
+/** Members are asked this often, and pages told so long after what they said. Milliseconds. */
+const ASK_MS = 1000;
+const ANSWERED_MS = 200;
+/** What happens here is told at once, and what follows it so long after the last time. Milliseconds. */
+const NEWS_MS = 100;
 
 const RIGHTS: readonly Right[] = ['drain', 'forget', 'keys'];
 
@@ -31,17 +33,19 @@ export interface FeedParts {
   readonly logins: Logins;
   /** Reads the clocks: what follows is a turn. Returns the wall clock, Unix milliseconds. */
   beginTurn(): number;
-  /** Id of the last event that this node has seen. */
-  lastEvent(): number;
+  /** Who is told that something has happened here, in the middle of a turn; null for nobody. */
+  onNews(listener: (() => void) | null): void;
 }
 
 /** Server-sent events for the pages that are open. While there are none nobody is asked anything. */
 export class Feed {
   readonly #parts: FeedParts;
   readonly #listeners = new Set<Listener>();
-  #timer: NodeJS.Timeout | null = null;
-  #looks = 0;
-  #seenEvent = -1;
+  #asking: NodeJS.Timeout | null = null;
+  #answered: NodeJS.Timeout | null = null;
+  #news: NodeJS.Timeout | null = null;
+  /** When news was told last; monotonic milliseconds. */
+  #newsAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: FeedParts) {
     this.#parts = parts;
@@ -57,38 +61,56 @@ export class Feed {
     this.#listeners.add(listener);
     response.on('error', () => undefined);
     response.on('close', () => this.#remove(listener));
-    if (this.#timer === null) {
-      this.#looks = 0;
-      this.#timer = setInterval(() => this.#look(), LOOK_MS);
-      this.#timer.unref();
-      this.#look();
-    } else this.#send([listener]);
+    if (this.#asking === null) this.#begin();
+    this.#send([listener]);
   }
 
   close(): void {
     for (const { response } of this.#listeners) response.destroy();
-    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#end();
   }
 
   #remove(listener: Listener): void {
     this.#listeners.delete(listener);
-    if (this.#listeners.size > 0 || this.#timer === null) return;
-    clearInterval(this.#timer);
-    this.#timer = null;
+    if (this.#listeners.size === 0) this.#end();
   }
 
-  #look(): void {
-    const { watch, lastEvent } = this.#parts;
+  #begin(): void {
+    this.#asking = setInterval(() => this.#ask(), ASK_MS).unref();
+    this.#parts.onNews(() => this.#happened());
+    this.#ask();
+  }
+
+  #end(): void {
+    for (const timer of [this.#asking, this.#answered, this.#news])
+      clearTimeout(timer ?? undefined);
+    this.#asking = null;
+    this.#news = null;
+    this.#parts.onNews(null);
+  }
+
+  #ask(): void {
     this.#parts.beginTurn();
-    const look = this.#looks++ % ASK_EVERY_LOOKS;
-    const isNews = lastEvent() !== this.#seenEvent;
-    this.#seenEvent = lastEvent();
-    // This node answers itself at once: its news goes out with the frame.
-    if (look === 0 || isNews) watch.ask();
-    if (look === SEND_AFTER_LOOKS || isNews) this.#send([...this.#listeners]);
+    this.#parts.watch.ask();
+    this.#answered = setTimeout(() => this.#send(this.#listeners), ANSWERED_MS).unref();
   }
 
-  #send(listeners: readonly Listener[]): void {
+  #happened(): void {
+    if (this.#news !== null) return;
+    const wait = Math.max(0, this.#newsAt + NEWS_MS - performance.now());
+    this.#news = setTimeout(() => this.#tellNews(), wait).unref();
+  }
+
+  /** This node answers itself at once: its news goes out with the frame. */
+  #tellNews(): void {
+    this.#news = null;
+    this.#newsAt = performance.now();
+    this.#parts.beginTurn();
+    this.#parts.watch.ask();
+    this.#send(this.#listeners);
+  }
+
+  #send(listeners: Iterable<Listener>): void {
     const { watch } = this.#parts;
     const frame = watch.frame(this.#parts.beginTurn());
     for (const listener of listeners) {

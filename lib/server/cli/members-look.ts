@@ -21,10 +21,16 @@ interface Place {
   readonly port: number;
 }
 
+interface Connection {
+  readonly client: Redis;
+  /** Why it is none: what is asked of it says only that it is closed. */
+  failure: Error | null;
+}
+
 /** Looks at all members again and again, over one connection to each. */
 export class MembersLook {
   readonly #access: Access;
-  readonly #clients = new Map<string, Redis>();
+  readonly #connections = new Map<string, Connection>();
   /** Who is asked for the members: the one that answered last first, then those that it knew. */
   #known: readonly Place[];
 
@@ -34,8 +40,8 @@ export class MembersLook {
   }
 
   close(): void {
-    for (const client of this.#clients.values()) client.disconnect();
-    this.#clients.clear();
+    for (const { client } of this.#connections.values()) client.disconnect();
+    this.#connections.clear();
   }
 
   /**
@@ -51,13 +57,14 @@ export class MembersLook {
   async #nodes(): Promise<NodeLine[]> {
     let failure: unknown;
     for (const place of this.#known) {
+      const connection = this.#connection(place);
       try {
-        const nodes = parseClusterNodes(String(await this.#client(place).cluster('NODES')));
+        const nodes = parseClusterNodes(String(await connection.client.cluster('NODES')));
         this.#known = [place, ...nodes];
         this.#forgetOthers();
         return nodes;
       } catch (error) {
-        failure ??= error;
+        failure ??= connection.failure ?? error;
       }
     }
     throw failure;
@@ -67,7 +74,7 @@ export class MembersLook {
     const silent = { ...memberStatus(node, null), view: null, clients: null, pingMs: null };
     if (node.port === 0) return silent;
     try {
-      const client = this.#client(node);
+      const { client } = this.#connection(node);
       const facts = parseInfo(await client.info('everything'));
       const since = performance.now();
       await client.ping();
@@ -82,23 +89,25 @@ export class MembersLook {
     }
   }
 
-  #client({ host, port }: Place): Redis {
+  #connection({ host, port }: Place): Connection {
     const name = `${host}:${port}`;
-    const known = this.#clients.get(name);
-    if (known !== undefined && known.status !== 'end') return known;
-    const client = clientOf(host, port, this.#access);
-    client.on('error', () => undefined);
-    this.#clients.set(name, client);
-    return client;
+    const known = this.#connections.get(name);
+    if (known !== undefined && known.client.status !== 'end') return known;
+    const connection: Connection = { client: clientOf(host, port, this.#access), failure: null };
+    connection.client.on('error', (error) => {
+      connection.failure ??= error;
+    });
+    this.#connections.set(name, connection);
+    return connection;
   }
 
   /** Connections of members that are gone. */
   #forgetOthers(): void {
     const kept = new Set(this.#known.map(({ host, port }) => `${host}:${port}`));
-    for (const [name, client] of this.#clients) {
+    for (const [name, { client }] of this.#connections) {
       if (kept.has(name)) continue;
       client.disconnect();
-      this.#clients.delete(name);
+      this.#connections.delete(name);
     }
   }
 }
