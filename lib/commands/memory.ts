@@ -2,6 +2,7 @@ import { ENTRY_OVERHEAD_BYTES } from '../cluster/headroom.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { integerOrReply } from './arguments.js';
+import { clientBuffers } from './client-buffers.js';
 import { Errors } from './errors.js';
 import { helpHandler } from './help.js';
 import { peekForRead } from './lookup.js';
@@ -48,10 +49,9 @@ function writeFigures(figures: readonly Figure[], reply: ReplyWriter): void {
 
 /** Of this node; names are those of Redis, as far as they mean something here. */
 function stats(context: CommandContext, _request: Request, reply: ReplyWriter): void {
-  const { clients, cluster, store } = context.services;
+  const { clients, cluster, scripts, store } = context.services;
   const { usedBytes, peakBytes, reservedBytes, databases } = store();
-  let buffers = 0;
-  for (const client of clients.all()) buffers += client.queryBufferBytes + client.outputBytes;
+  const { query, output } = clientBuffers(clients.all());
   const keys = databases.reduce((sum, one) => sum + one.keys, 0);
   const overhead = keys * ENTRY_OVERHEAD_BYTES;
   const dataset = Math.max(usedBytes - overhead, 0);
@@ -62,10 +62,10 @@ function stats(context: CommandContext, _request: Request, reply: ReplyWriter): 
     ['startup.allocated', 0],
     ['replication.backlog', 0],
     ['clients.slaves', 0],
-    ['clients.normal', buffers],
+    ['clients.normal', query + output],
     ['cluster.links', cluster.tandis().busBacklogBytes],
     ['aof.buffer', 0],
-    ['lua.caches', 0],
+    ['lua.caches', scripts.knownBytes],
     ['functions.caches', 0],
   ];
   const after: Figure[] = [

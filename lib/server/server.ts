@@ -139,6 +139,7 @@ export class TandisServer {
         secrets: () => busSecrets(config),
         tls: config.get('tls-cluster') === 'yes' ? this.#tls : null,
         logger,
+        statistics: this.#statistics,
         self: () => this.#node.membership.self.id,
       },
       this.#busHandler(),
@@ -307,6 +308,7 @@ export class TandisServer {
     const config = this.#config;
     const clients = this.#clients;
     const tracking = new Tracking(node.invalidation, {
+      limits: this.#statistics.limits,
       get keysMax() {
         return config.get('tracking-table-max-keys');
       },

@@ -310,5 +310,6 @@ t.test('a flood of half handshakes is bounded, and others go on', async (t) => {
   await becomes(plain, 'tls_handshakes', (value) => value === 0);
   const failed = await fact(plain, 'tls_handshakes_failed');
   t.ok(failed >= 2 * TLS_HANDSHAKES, `${failed} have failed`);
+  t.ok((await fact(plain, 'limit_tls_handshakes')) > 0, 'who had to go for others is counted');
   t.equal(run.child.exitCode, null);
 });
