@@ -292,6 +292,7 @@ export class TandisServer {
     this.#housekeeping = new Housekeeping({
       node,
       store: this.#store,
+      clients: this.#clients,
       statistics: this.#statistics,
       clock: this.#clock,
       nodeTimeoutMs: config.get('node-timeout'),
