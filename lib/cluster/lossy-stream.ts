@@ -5,7 +5,7 @@ import { FRAME_BYTES_MAX } from './stream.js';
  * Bytes for one member that wait to be sent, or to be taken by it: as many as Redis lets wait for a subscriber. What comes
  * beyond is dropped; a single message has room, if it fits into a frame.
  */
-const MESSAGES_BYTES_MAX = 32 * 1024 * 1024;
+export const MESSAGES_BYTES_MAX = 32 * 1024 * 1024;
 /** Bytes on their way: the member's mirror frames and acks wait behind no more of them. */
 const WINDOW_BYTES = 256 * 1024;
 /** Bytes that go out as one frame. */

@@ -59,6 +59,7 @@ const LIMITS = [
   'tls-handshakes',
   'local-calls',
   'admin-connections',
+  'console-pages',
 ] as const;
 
 /**

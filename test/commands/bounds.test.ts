@@ -1,10 +1,15 @@
 import t from 'tap';
+import { Config } from '../../lib/base/config.js';
 import {
+  SUBSCRIPTIONS_PER_CLIENT,
+  SUBSCRIPTIONS_PER_NODE,
   TRACKING_LATE,
   TRACKING_PREFIXES_PER_CLIENT,
   WATCHED_KEYS,
 } from '../../lib/base/limits.js';
+import { Kind } from '../../lib/cluster/announcements.js';
 import { USERS_MAX } from '../../lib/commands/acl/users.js';
+import { LatencyMonitor } from '../../lib/commands/latency-monitor.js';
 import { ScriptEngine } from '../../lib/commands/scripting/script-engine.js';
 import { TestNode } from '../support/local-services.js';
 
@@ -99,6 +104,27 @@ t.test('users: USERS_MAX', async (t) => {
   t.equal(reached(node, 'limit_users'), 1);
 });
 
+t.test('subscriptions of all clients of a node: SUBSCRIPTIONS_PER_NODE', async (t) => {
+  const node = new TestNode();
+  const channels = names(SUBSCRIPTIONS_PER_CLIENT);
+  for (let i = 0; i < SUBSCRIPTIONS_PER_NODE / SUBSCRIPTIONS_PER_CLIENT; i++) {
+    const client = node.connect();
+    for (const name of channels) node.subscriptions.subscribe(client, Kind.Channel, name);
+  }
+  t.match(node.run(node.connect(), 'SUBSCRIBE', 'one more'), /^-ERR more than \d+ .* at one node/);
+  t.equal(reached(node, 'limit_subscriptions'), 1);
+});
+
+t.test('memory of scripts, and time where they cannot be suspended', async (t) => {
+  const node = new TestNode();
+  const client = node.connect();
+  t.match(node.run(client, 'EVAL', 'return string.rep("x", 1e9)', '0'), /^-ERR not enough memory/);
+  t.equal(reached(node, 'limit_script_memory'), 1);
+  const callback = 'table.sort({3, 2, 1}, function() while true do end end)';
+  t.match(node.run(client, 'EVAL', callback, '0'), /^-ERR Script ran for too long/);
+  t.equal(reached(node, 'limit_script_unbroken'), 1);
+});
+
 t.test('scripts that are known: SCRIPTS_MAX and SCRIPT_BYTES_MAX', async (t) => {
   const engine = new ScriptEngine(() => Date.now());
   for (let i = 0; i <= SCRIPTS_MAX; i++) engine.learn(Buffer.from(`return ${i}`));
@@ -106,4 +132,23 @@ t.test('scripts that are known: SCRIPTS_MAX and SCRIPT_BYTES_MAX', async (t) => 
   for (let i = 0; i < 20; i++) engine.learn(Buffer.from(`return ${i} --${'x'.repeat(2 ** 20)}`));
   t.ok(engine.knownBytes <= SCRIPT_BYTES_MAX, `${engine.knownBytes} bytes`);
   t.equal(engine.count, 15);
+});
+
+t.test('seconds of LATENCY: SAMPLES_MAX', async (t) => {
+  const SAMPLES_MAX = 160;
+  const monitor = new LatencyMonitor(new Config({ 'latency-monitor-threshold': '1' }));
+  for (let second = 1; second <= SAMPLES_MAX + 5; second++)
+    monitor.note('command', 2, second * 1000);
+  const seconds = monitor.history('command').map(({ at }) => at);
+  t.same([seconds.length, seconds[0], seconds.at(-1)], [SAMPLES_MAX, 6, SAMPLES_MAX + 5]);
+});
+
+t.test('refusals that ACL LOG keeps: acllog-max-len', async (t) => {
+  const node = new TestNode({ 'acllog-max-len': '3' });
+  const client = node.connect();
+  for (const name of names(5)) t.match(node.run(client, 'AUTH', name, 'guess'), /^-WRONGPASS/);
+  const log = node.run(client, 'ACL', 'LOG');
+  t.match(log, /^\*3\r\n/);
+  t.match(log, /\$2\r\nn4\r\n/, 'the last one');
+  t.notMatch(log, /\$2\r\nn1\r\n/);
 });

@@ -15,6 +15,7 @@ const QUERIES_MAX = 10_000;
 const WAITING_MAX = 1000;
 const HINTS_MAX = 250_000;
 const PARKED_MAX = 100_000;
+const GATHERS_MAX = 10_000;
 
 function formed(nodes: number): ScriptedCluster {
   const cluster = new ScriptedCluster(1, { nodes, longHistories: true });
@@ -89,6 +90,18 @@ t.test('commands that wait for leases or a view: PARKED_MAX', (t) => {
   t.equal(routing.parked, PARKED_MAX);
   t.match(refused, [/^-TRYAGAIN /]);
   t.equal(state.statistics.limits.all.get('parked'), 1);
+  t.end();
+});
+
+t.test('commands that gather keys of several nodes: GATHERS_MAX', (t) => {
+  const cluster = formed(2);
+  const { node } = cluster.process(0);
+  cluster.pause(1);
+  const keys = keysOf(20).flatMap((key) => [key, 'v']);
+  for (let i = 0; i <= GATHERS_MAX; i++) cluster.send(0, 'MSETNX', ...keys);
+  const { limits } = node.state.statistics;
+  cluster.until('one is refused', () => limits.all.get('gathers')! > 0, 1500);
+  t.ok(node.open['gathers']! >= GATHERS_MAX);
   t.end();
 });
 

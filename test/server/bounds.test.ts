@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
+import { BLOCKED_INPUT_BYTES, BUS_HELLO_MS } from '../../lib/base/limits.js';
 import { clientOf, freePorts, serves, startNode } from '../cli/processes.js';
 
 /** Bounds of a node as its clients and its operator notice them. */
@@ -43,8 +44,8 @@ const onLinux = process.platform === 'linux' ? {} : { skip: 'reads /proc' };
 
 t.test('script-time-limit ends a script, whatever it has written', async (t) => {
   const adminPort = await freePorts(1);
-  const limit = ['--script-time-limit', '1000', '--admin-port', String(adminPort)];
-  const { port } = await startNode(t, ...limit);
+  const limits = ['--script-time-limit', '1000', '--busy-reply-threshold', '1'];
+  const { port } = await startNode(t, ...limits, '--admin-port', String(adminPort));
   const other = await serves(t, port);
   const client = clientOf(t, port);
   const endless = "redis.call('set', KEYS[1], 'v') while true do end";
@@ -53,6 +54,7 @@ t.test('script-time-limit ends a script, whatever it has written', async (t) => 
   const ended = t.rejects(client.eval(endless, 1, 'k'), error);
   while ((await figures(other)).get('scripts_running') === '0') await new Promise(setImmediate);
   await t.rejects(other.script('KILL'), /^UNKILLABLE/);
+  t.equal(await other.set('other', 'v'), 'OK', 'nobody else is told BUSY meanwhile');
   await ended;
   t.equal(await other.get('k'), 'v', 'what it has written stays');
   t.equal((await figures(other)).get('limit_script_time'), '1');
@@ -109,6 +111,39 @@ t.test('half a request larger than client-query-buffer-limit', async (t) => {
   const [reply] = (await once(socket, 'data')) as [Buffer];
   t.equal(reply.toString(), '-ERR Protocol error: too big query buffer\r\n');
   t.equal((await figures(client)).get('client_query_buffer_limit_disconnections'), '1');
+});
+
+t.test('what comes behind a command that waits: BLOCKED_INPUT_BYTES', async (t) => {
+  const { port } = await startNode(t);
+  const client = await serves(t, port);
+  const socket = open(t, port);
+  const count = 1_000_000;
+  const ping = 'PING\r\n';
+  socket.write('BLPOP q 0\r\n');
+  socket.write(ping.repeat(count));
+  const largest = async (): Promise<number> =>
+    Number((await figures(client)).get('client_recent_max_input_buffer'));
+  let before = -1;
+  // It is not read any more: what is kept does not grow.
+  for (let now = await largest(); now === 0 || now > before; now = await largest()) before = now;
+  t.ok(before >= BLOCKED_INPUT_BYTES && before < 2 * BLOCKED_INPUT_BYTES, `${before} bytes`);
+  await client.rpush('q', 'x');
+  let missing = '*2\r\n$1\r\nq\r\n$1\r\nx\r\n'.length + count * '+PONG\r\n'.length;
+  while (missing > 0) missing -= ((await once(socket, 'data')) as [Buffer])[0].length;
+  t.equal(missing, 0, 'and all of it is answered in the end');
+});
+
+t.test('a stranger that says nothing on the bus port: BUS_HELLO_MS', async (t) => {
+  const { port, busPort } = await startNode(t);
+  const client = await serves(t, port);
+  const socket = open(t, busPort).resume();
+  await once(socket, 'connect');
+  const from = performance.now();
+  const closed = once(socket, 'close');
+  while ((await figures(client)).get('bus_strangers') === '0') await new Promise(setImmediate);
+  await closed;
+  t.ok(performance.now() - from > BUS_HELLO_MS - 500);
+  t.equal((await figures(client)).get('bus_strangers'), '0');
 });
 
 t.test('what clients have sent counts for maxmemory', async (t) => {
