@@ -166,6 +166,8 @@ t.test('what clients have sent counts for maxmemory', async (t) => {
   t.ok(bytes('used_memory') < 2 * MIB, 'keys take little');
   t.ok(bytes('maxmemory_counted') > 8 * MIB);
   t.equal(bytes('maxmemory_headroom'), 0, 'and the others are told so');
+  const doctor = await client.call('MEMORY', 'DOCTOR');
+  t.match(doctor, /^1\d\d % of maxmemory is taken\./);
   const parts = ['primaries', 'backups', 'tombstones'].map((one) => bytes(`used_memory_${one}`));
   t.ok(Math.abs(parts.reduce((sum, part) => sum + part, 0) - bytes('used_memory')) <= 3);
   const text = await metrics(adminPort);
