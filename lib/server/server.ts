@@ -27,6 +27,7 @@ import { ClientListener } from './client-listener.js';
 import { ClusterConfigFile } from './cluster-config-file.js';
 import { NodeClusterFacts } from './cluster-facts.js';
 import { clusterSettings, shareSettings } from './cluster-settings.js';
+import { logEvent } from './event-log.js';
 import { Farewell } from './farewell.js';
 import { Housekeeping } from './housekeeping.js';
 import { JoinResolver } from './join-resolver.js';
@@ -254,6 +255,7 @@ export class TandisServer {
       this.#clock.monotonicMs(),
     );
     this.#node = node;
+    node.events.told = (event) => logEvent(this.#logger, event);
     this.#subscriptions = new Subscriptions(node.publishing, (run) => setImmediate(run));
     node.publishing.subscribers = this.#subscriptions;
     this.#tracking = this.#makeTracking(node);
