@@ -1,6 +1,8 @@
 import { arch, release, totalmem, type } from 'node:os';
+import { clientBuffers } from '../commands/client-buffers.js';
 import { REDIS_VERSION } from '../commands/connection.js';
 import type { NodeServices } from '../commands/services.js';
+import { limitsReached } from './limits-reached.js';
 
 type Value = string | number;
 type Fields = readonly (readonly [name: string, value: Value])[];
@@ -58,20 +60,16 @@ function server(services: NodeServices): Fields {
 }
 
 function clients(services: NodeServices): Fields {
-  let input = 0;
-  let output = 0;
   let blocked = 0;
-  for (const client of services.clients.all()) {
-    input = Math.max(input, client.queryBufferBytes);
-    output = Math.max(output, client.outputBytes);
+  for (const client of services.clients.all())
     if (client.blocked?.isBlocked || client.isPostponed) blocked++;
-  }
+  const { largestQuery, largestOutput } = clientBuffers(services.clients.all());
   return [
     ['connected_clients', services.clients.size],
     ['cluster_connections', Math.max(services.cluster.members.length - 1, 0)],
     ['maxclients', services.config.get('maxclients')],
-    ['client_recent_max_input_buffer', input],
-    ['client_recent_max_output_buffer', output],
+    ['client_recent_max_input_buffer', largestQuery],
+    ['client_recent_max_output_buffer', largestOutput],
     ['blocked_clients', blocked],
     ['tracking_clients', services.tracking.clientCount],
     ['clients_in_timeout_table', 0],
@@ -82,7 +80,9 @@ function clients(services: NodeServices): Fields {
 }
 
 function memory(services: NodeServices): Fields {
-  const { usedBytes, peakBytes, reservedBytes } = services.store();
+  const { usedBytes, peakBytes, reservedBytes, ...parts } = services.store();
+  const { busBacklogBytes, assemblyBytes, headroomBytes } = services.cluster.tandis();
+  const { query, output } = clientBuffers(services.clients.all());
   const { rss, heapTotal, heapUsed } = process.memoryUsage();
   const maxmemory = services.config.get('maxmemory');
   return [
@@ -94,6 +94,9 @@ function memory(services: NodeServices): Fields {
     ['used_memory_peak_human', human(peakBytes)],
     ['used_memory_peak_perc', `${((usedBytes * 100) / Math.max(peakBytes, 1)).toFixed(2)}%`],
     ['used_memory_dataset', usedBytes],
+    ['used_memory_primaries', parts.primaryBytes],
+    ['used_memory_backups', parts.backupBytes],
+    ['used_memory_tombstones', parts.tombstoneBytes],
     ['used_memory_reserved', reservedBytes],
     ['used_memory_heap', heapUsed],
     ['allocator_allocated', usedBytes + heapUsed],
@@ -101,9 +104,15 @@ function memory(services: NodeServices): Fields {
     ['allocator_resident', rss],
     ['total_system_memory', totalmem()],
     ['total_system_memory_human', human(totalmem())],
-    ['used_memory_lua', 0],
-    ['used_memory_scripts', 0],
+    ['used_memory_lua', services.scripts.usedBytes],
+    ['used_memory_scripts', services.scripts.knownBytes],
     ['number_of_cached_scripts', services.scripts.count],
+    ['scripts_running', services.scripts.runningCount],
+    ['mem_clients_normal', query + output],
+    ['mem_cluster_links', busBacklogBytes],
+    ['mem_cluster_assembly', assemblyBytes],
+    ['maxmemory_counted', usedBytes + query + output + busBacklogBytes + assemblyBytes],
+    ['maxmemory_headroom', headroomBytes ?? -1],
     ['maxmemory', maxmemory],
     ['maxmemory_human', human(maxmemory)],
     ['maxmemory_policy', services.config.get('maxmemory-policy')],
@@ -146,6 +155,10 @@ function stats(services: NodeServices): Fields {
     ['instantaneous_input_kbps', (statistics.inputRate() / 1024).toFixed(2)],
     ['instantaneous_output_kbps', (statistics.outputRate() / 1024).toFixed(2)],
     ['rejected_connections', statistics.connectionsRejected],
+    ['client_query_buffer_limit_disconnections', statistics.clientsClosed.query],
+    ['client_output_buffer_limit_disconnections', statistics.clientsClosed.output],
+    ['client_idle_disconnections', statistics.clientsClosed.idle],
+    ['client_protocol_error_disconnections', statistics.clientsClosed.protocol],
     ['sync_full', 0],
     ['sync_partial_ok', 0],
     ['sync_partial_err', 0],
@@ -155,6 +168,7 @@ function stats(services: NodeServices): Fields {
     ['keyspace_misses', statistics.keyspaceMisses],
     ['pubsub_channels', services.subscriptions.channelCount],
     ['pubsub_patterns', services.subscriptions.patternCount],
+    ['pubsub_subscriptions', services.subscriptions.total],
     ['latest_fork_usec', 0],
     ['total_forks', 0],
     ['tracking_total_keys', services.tracking.keyCount],
@@ -247,9 +261,16 @@ function tandis(services: NodeServices): Fields {
     ['awaited_keys', facts.awaitedKeys],
     ['wait_hints', facts.waitHints],
     ['wait_hints_refused', facts.waitHintsRefused],
+    ['locations', facts.locations],
+    ['bus_strangers', services.statistics.busStrangers],
+    ['bus_backlog_bytes', facts.busBacklogBytes],
     ['bus_input_bytes', facts.busInputBytes],
     ['bus_output_bytes', facts.busOutputBytes],
     ...[...facts.busMessages].map(([kind, count]) => [`bus_messages_${kind}`, count] as const),
+    ...[...facts.workOpen].map(([kind, count]) => [`work_open_${kind}`, count] as const),
+    ...limitsReached(services).map(
+      ([name, count]) => [`limit_${name.replaceAll('-', '_')}`, count] as const,
+    ),
   ];
 }
 

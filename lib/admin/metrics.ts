@@ -1,5 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { clientBuffers } from '../commands/client-buffers.js';
 import type { NodeServices } from '../commands/services.js';
+import { limitsReached } from './limits-reached.js';
 
 type Samples = number | readonly (readonly [label: string, value: number])[];
 
@@ -66,6 +68,27 @@ const METRICS: readonly Metric[] = [
     return services.store().reservedBytes;
   }),
   gauge('memory_max_bytes', 'maxmemory; 0 for no limit', ({ config }) => config.get('maxmemory')),
+  gauge(
+    'memory_counted_bytes',
+    'What is compared with maxmemory, by part; large values that are coming in count for the others only',
+    (services) => {
+      const { primaryBytes, backupBytes, tombstoneBytes } = services.store();
+      const { busBacklogBytes, assemblyBytes } = services.cluster.tandis();
+      const { query, output } = clientBuffers(services.clients.all());
+      return [
+        ['primaries', primaryBytes],
+        ['backups', backupBytes],
+        ['tombstones', tombstoneBytes],
+        ['client_buffers', query + output],
+        ['bus_backlog', busBacklogBytes],
+        ['assembly', assemblyBytes],
+      ];
+    },
+    'part',
+  ),
+  gauge('memory_headroom_bytes', 'What the other members may still send here', (services) => {
+    return services.cluster.tandis().headroomBytes ?? Number.POSITIVE_INFINITY;
+  }),
   counter('commands', 'Commands run', ({ statistics }) => statistics.commandsProcessed),
   counter('connections', 'Client connections accepted', ({ statistics }) => {
     return statistics.connectionsReceived;
@@ -77,7 +100,7 @@ const METRICS: readonly Metric[] = [
   ),
   counter(
     'clients_closed',
-    'Clients closed for idling, for output that they do not take, or for what is no command or too long',
+    'Clients closed for idling, for output that they do not take, for a query buffer that is full, or for what is no command',
     ({ statistics }) => Object.entries(statistics.clientsClosed),
     'reason',
   ),
@@ -85,12 +108,7 @@ const METRICS: readonly Metric[] = [
     'client_buffer_bytes',
     'Of commands that have not come whole, and of replies that have not been taken',
     ({ clients }) => {
-      let query = 0;
-      let output = 0;
-      for (const client of clients.all()) {
-        query += client.queryBufferBytes;
-        output += client.outputBytes;
-      }
+      const { query, output } = clientBuffers(clients.all());
       return [
         ['query', query],
         ['output', output],
@@ -141,6 +159,67 @@ const METRICS: readonly Metric[] = [
     'Claims, look-ups and the like under way, by kind',
     ({ cluster }) => [...cluster.tandis().workOpen],
     'kind',
+  ),
+  gauge(
+    'scripts',
+    'Scripts that are known, and that run',
+    ({ scripts }) => [
+      ['known', scripts.count],
+      ['running', scripts.runningCount],
+    ],
+    'state',
+  ),
+  gauge(
+    'scripts_memory_bytes',
+    'Of the interpreter of scripts, and of the scripts that are known',
+    ({ scripts }) => [
+      ['interpreter', scripts.usedBytes],
+      ['known', scripts.knownBytes],
+    ],
+    'kind',
+  ),
+  gauge('clients_blocked', 'Clients that wait for a key', ({ clients }) => {
+    let blocked = 0;
+    for (const client of clients.all())
+      if (client.blocked?.isBlocked || client.isPostponed) blocked++;
+    return blocked;
+  }),
+  gauge(
+    'wait_hints',
+    'Pairs of a key and a member that waits for it, as their anchor',
+    ({ cluster }) => cluster.tandis().waitHints,
+  ),
+  gauge(
+    'tracking_keys',
+    'Keys that clients which track have read',
+    ({ tracking }) => tracking.keyCount,
+  ),
+  gauge('tracking_prefixes', 'Prefixes that clients track', ({ tracking }) => tracking.prefixCount),
+  gauge(
+    'locations',
+    'Keys of other nodes whose primary is remembered',
+    ({ cluster }) => cluster.tandis().locations,
+  ),
+  gauge(
+    'bus_strangers',
+    'Connections to the bus port of nobody knows whom',
+    ({ statistics }) => statistics.busStrangers,
+  ),
+  counter(
+    'published_messages_dropped',
+    'Published messages that a member was not sent, as too much for it was waiting',
+    ({ cluster }) => cluster.tandis().messagesDropped,
+  ),
+  counter(
+    'wait_hints_refused',
+    'Members that wait for a key and were not remembered',
+    ({ cluster }) => cluster.tandis().waitHintsRefused,
+  ),
+  counter(
+    'limit_reached',
+    'How often a bound was reached, by its name in docs/limits.md',
+    (services) => limitsReached(services),
+    'limit',
   ),
   gauge('bus_backlog_bytes', 'For members, and not acknowledged by them', ({ cluster }) => {
     return cluster.tandis().busBacklogBytes;

@@ -445,6 +445,15 @@ export const OPTIONS = {
     summary:
       'kept for clients that ask: a script holds up nobody, so nobody is answered BUSY, and SCRIPT KILL ends it at any time',
   },
+  'script-time-limit': {
+    type: 'integer',
+    default: 60_000,
+    min: 0,
+    max: INT_MAX,
+    unit: 'ms',
+    mutable: true,
+    summary: 'time after which a script is ended, whatever it has written; 0 for never',
+  },
   'tracking-table-max-keys': {
     type: 'integer',
     default: 1_000_000,

@@ -114,7 +114,7 @@ function sentence(kind: EventKind, member: Member | null, count: number): string
 /** The latest of what has happened in the cluster, as this node has seen it. For people: nothing is decided by it. */
 export class ClusterEvents {
   /** Told of each event within the turn in which it happened, which may be in the middle of something. */
-  onAdded: (() => void) | null = null;
+  readonly listeners: ((event: ClusterEvent) => void)[] = [];
   readonly #sources: EventSources;
   readonly #ring: ClusterEvent[] = [];
   readonly #bursts: readonly Burst[];
@@ -215,7 +215,7 @@ export class ClusterEvents {
   }
 
   #add(kind: EventKind, member: Member | null, count = 1): void {
-    this.#ring.push({
+    const event: ClusterEvent = {
       id: ++this.#lastId,
       at: Math.floor(this.#sources.now().wall),
       kind,
@@ -223,8 +223,9 @@ export class ClusterEvents {
       view: this.#view?.id.number ?? 0,
       count,
       text: sentence(kind, member, count),
-    });
+    };
+    this.#ring.push(event);
     if (this.#ring.length > EVENTS_MAX) this.#ring.shift();
-    this.onAdded?.();
+    for (const listener of this.listeners) listener(event);
   }
 }

@@ -54,6 +54,12 @@ export class ClusterState {
   runsUntil = 0;
   /** Before this monotonic time a new anchor says neither "none" nor grants. */
   certainFrom = 0;
+  /**
+   * What maxmemory counts besides the store, as last measured by whoever has the sockets: bytes of clients' requests and
+   * replies, and bytes for members. No key is evicted for the latter, since each eviction adds to them.
+   */
+  clientBytes = 0;
+  backlogBytes = 0;
   /** A member has reported a limit of its memory. */
   isMemoryLimited = false;
   /** A FLUSH is under way: backups answer no reads, anchors grant nothing. */

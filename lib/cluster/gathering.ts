@@ -108,7 +108,10 @@ export class Gathering implements ReplySink {
     const isShort = !isSliced(operation, this.#stepKeys);
     const isFree = operation.keys.length === 0 || (isAlone && this.#holds.size === 0);
     if (isShort && isFree) return this.#steps.runAlone(operation);
-    if (this.#gathers.size + this.#returning.size >= GATHERS_MAX) return refuse(operation);
+    if (this.#gathers.size + this.#returning.size >= GATHERS_MAX) {
+      this.#state.statistics.limits.add('gathers');
+      return refuse(operation);
+    }
     if (changeBytesMax(operation) > FRAME_BYTES_MAX) return refuse(operation, TOO_LARGE);
     const gather = new Gather(operation, ++this.#lastToken, this.#state.deadline());
     this.#gathers.set(gather.token, gather);

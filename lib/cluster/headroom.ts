@@ -32,9 +32,10 @@ export class Headroom {
 
   /** Bytes that this node may still take; a number that JSON can carry where there is no limit. */
   get own(): number {
-    const { config, store, statistics } = this.#state;
+    const { config, store, statistics, clientBytes, backlogBytes } = this.#state;
     if (config.maxMemoryBytes === 0) return Number.MAX_SAFE_INTEGER;
-    return Math.max(0, config.maxMemoryBytes - store.usedBytes - statistics.assemblyBytes);
+    const buffers = clientBytes + backlogBytes + statistics.assemblyBytes;
+    return Math.max(0, config.maxMemoryBytes - store.usedBytes - buffers);
   }
 
   /** A view with new members, whose reports came before they were members: none is taken for one without a limit. */

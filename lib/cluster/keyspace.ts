@@ -99,8 +99,10 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   }
 
   outOfMemory(): boolean {
-    const limit = this.#state.config.maxMemoryBytes;
-    if (limit > 0 && this.#store.usedBytes > limit && this.#hooks.makeRoom()) return true;
+    const { config, clientBytes, backlogBytes } = this.#state;
+    const limit = config.maxMemoryBytes;
+    const isOver = limit > 0 && this.#store.usedBytes + clientBytes + backlogBytes > limit;
+    if (isOver && this.#hooks.makeRoom()) return true;
     if (!this.#state.isMemoryLimited) return false;
     const backup = this.#backupToBe();
     return backup !== null && roomAt(backup) <= 0 && !this.#hooks.admits(backup);

@@ -3,7 +3,7 @@ import type { Key } from './key.js';
 import type { Incarnation } from './member.js';
 
 /** Locations remembered; a wrong or missing one costs a hop, never an answer. */
-const LOCATIONS_MAX = 65_536;
+export const LOCATIONS_MAX = 65_536;
 
 /** Where keys of other nodes were found lately. */
 export class Locations {

@@ -5,7 +5,7 @@ import { FRAME_BYTES_MAX } from './stream.js';
  * Bytes for one member that wait to be sent, or to be taken by it: as many as Redis lets wait for a subscriber. What comes
  * beyond is dropped; a single message has room, if it fits into a frame.
  */
-const BACKLOG_BYTES_MAX = 32 * 1024 * 1024;
+export const MESSAGES_BYTES_MAX = 32 * 1024 * 1024;
 /** Bytes on their way: the member's mirror frames and acks wait behind no more of them. */
 const WINDOW_BYTES = 256 * 1024;
 /** Bytes that go out as one frame. */
@@ -38,10 +38,15 @@ export class LossyStream {
     return this.#log.endOffset > this.#sent;
   }
 
+  /** Bytes that wait to be sent, or to be taken. */
+  get pendingBytes(): number {
+    return this.#log.pendingBytes;
+  }
+
   /** Begins a frame in the log returned; null where it is dropped. */
   begin(type: number, payloadLength: number): FrameLog | null {
     const waiting = this.#log.pendingBytes;
-    const isFull = waiting > 0 && waiting + payloadLength > BACKLOG_BYTES_MAX;
+    const isFull = waiting > 0 && waiting + payloadLength > MESSAGES_BYTES_MAX;
     if (isFull || payloadLength >= FRAME_BYTES_MAX) {
       this.dropped++;
       return null;

@@ -405,6 +405,24 @@ export class ClusterNode implements MembershipListener {
     return this.#parts.redundancy.isSettled;
   }
 
+  /** Bytes for members that they have not acknowledged, or taken. */
+  get busBacklogBytes(): number {
+    let bytes = 0;
+    for (const { stream, lossy } of this.state.livePeers())
+      bytes += stream.log.pendingBytes + stream.bodyBytes + lossy.pendingBytes;
+    return bytes;
+  }
+
+  /** Bytes that the others may still send here; null without a limit. */
+  get headroomBytes(): number | null {
+    return this.state.config.maxMemoryBytes === 0 ? null : this.#parts.headroom.own;
+  }
+
+  /** Keys of other nodes whose primary is remembered. */
+  get locations(): number {
+    return this.#parts.locations.size;
+  }
+
   /** Work in progress by mechanism: all zero on a node at rest. */
   get open(): Readonly<Record<string, number>> {
     return {

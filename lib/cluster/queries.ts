@@ -54,9 +54,15 @@ export class Queries {
     return this.#queries.size + this.#next.length;
   }
 
+  #isFull(): boolean {
+    if (this.open < QUERIES_MAX) return false;
+    this.#state.statistics.limits.add('queries');
+    return true;
+  }
+
   /** False when too many are in flight. */
   ask(question: object, done: (answers: unknown[]) => void, isAnswer = isScalar): boolean {
-    if (this.open >= QUERIES_MAX) return false;
+    if (this.#isFull()) return false;
     this.#begin({ body: JSON.stringify(question), done, isAnswer, lost: undefined });
     return true;
   }
@@ -68,7 +74,7 @@ export class Queries {
     done: (answer: unknown) => void,
     isAnswer = isScalar,
   ): boolean {
-    if (this.open >= QUERIES_MAX) return false;
+    if (this.#isFull()) return false;
     const body = JSON.stringify(question);
     this.#begin({ body, done: ([answer]) => done(answer), isAnswer, lost: undefined, member });
     return true;

@@ -51,14 +51,19 @@ export class Reclaiming {
     const { maxMemoryBytes, maxMemoryPolicy, maxMemorySamples } = this.#state.config;
     if (maxMemoryPolicy === 'noeviction') return true;
     for (let i = 0; i < EVICTIONS_PER_COMMAND; i++) {
-      if (this.#store.usedBytes <= maxMemoryBytes) return false;
+      if (this.#evictableBytes() <= maxMemoryBytes) return false;
       const ref = evictionCandidate(this.#store, maxMemoryPolicy, this.#random, maxMemorySamples);
       if (ref === 0) return true;
       if (this.#isInUse(ref)) continue;
       this.#state.statistics.evicted++;
       this.#keyspace.reclaim(ref, Reclaimed.Evicted);
     }
-    return this.#store.usedBytes > maxMemoryBytes;
+    return this.#evictableBytes() > maxMemoryBytes;
+  }
+
+  /** What keys are evicted for. */
+  #evictableBytes(): number {
+    return this.#store.usedBytes + this.#state.clientBytes;
   }
 
   /** Evicts keys whose backup is the peer, until that has room for `bytes` more; true when it has not. */

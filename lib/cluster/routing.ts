@@ -281,7 +281,7 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     }
     if (!this.#mayReadPrimary(ref)) return this.park(task);
     const backup = this.#state.livePeer(this.#store.peer(ref));
-    if (traits.write && backup?.stream.isFull) return this.park(task);
+    if (traits.write && backup?.stream.isFull) return this.#parkForBacklog(task);
     this.#run(task);
     if (task.from === null || traits.observes || traits === ACQUIRE) return;
     const now = this.#find(task.key);
@@ -329,7 +329,8 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     if (anchor === NOBODY) return this.#routeAsAnchor(task);
     if (task.from !== null) return this.#forwarding.notKnown(task.operation.token);
     const peer = state.livePeer(anchor);
-    if (peer === null || peer.stream.isFull) return this.park(task);
+    if (peer === null) return this.park(task);
+    if (peer.stream.isFull) return this.#parkForBacklog(task);
     const { traits } = task.operation;
     if (traits.creates && !state.isLeaving && task.hops < HOPS_DOUBT) {
       if (this.#claims.run(task, peer, false)) return;
@@ -365,7 +366,7 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
 
   #goTo(task: Task, peer: Peer): void {
     if (task.from !== null) this.#forwarding.redirect(task.operation.token, peer.id);
-    else if (peer.stream.isFull) this.park(task);
+    else if (peer.stream.isFull) this.#parkForBacklog(task);
     else this.#forwarding.send(task, peer);
   }
 
@@ -412,8 +413,16 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
 
   /** The task waits for the next tick, or for leases or a view. */
   park(task: Task): void {
-    if (task.deadline <= this.#state.now || this.#parked.length >= PARKED_MAX) this.#refuse(task);
+    const isFull = this.#parked.length >= PARKED_MAX;
+    if (isFull) this.#state.statistics.limits.add('parked');
+    if (task.deadline <= this.#state.now || isFull) this.#refuse(task);
     else this.#parked.push(task);
+  }
+
+  /** The task waits until the peer has acknowledged more. */
+  #parkForBacklog(task: Task): void {
+    this.#state.statistics.limits.add('bus-backlog');
+    this.park(task);
   }
 
   /** The task waits for the delete `ref` to be final, at most until the next tick. */

@@ -1,3 +1,8 @@
+import { LimitCounts } from '../base/limit-counts.js';
+
+/** `parked`, `queries`, `gathers`, `swaps`: too many wait. `bus-backlog`: too much that a member has not acknowledged. */
+const LIMITS = ['parked', 'queries', 'gathers', 'swaps', 'bus-backlog'] as const;
+
 /** Counters of the cluster part since the start, for INFO and metrics. */
 export class ClusterStatistics {
   /** Cluster-wide lookups begun (a slot that was not known). */
@@ -24,6 +29,8 @@ export class ClusterStatistics {
   assemblyBytes = 0;
   /** Members that wait for a key were not remembered here, for want of room. */
   hintsRefused = 0;
+  /** How often bounds of it were reached. */
+  readonly limits: LimitCounts<(typeof LIMITS)[number]> = new LimitCounts(LIMITS);
   evicted = 0;
   expired = 0;
   keyspaceHits = 0;

@@ -37,7 +37,10 @@ export class Swapping {
 
   /** `done` gets the error text, null when the databases are swapped. False when too many wait. */
   run(first: number, second: number, done: (error: string | null) => void): boolean {
-    if (this.#waiting.length >= WAITING_MAX) return false;
+    if (this.#waiting.length >= WAITING_MAX) {
+      this.#state.statistics.limits.add('swaps');
+      return false;
+    }
     this.#waiting.push({ first, second, deadline: this.#state.deadline(), done });
     this.tick();
     return true;

@@ -63,6 +63,7 @@ function setuser(context: CommandContext, request: Request, reply: ReplyWriter):
   }
   const known = users.get(name);
   if (known === undefined && users.isFull) {
+    context.services.statistics.limits.add('users');
     reply.error(`ERR there are ${USERS_MAX} users already`);
     return;
   }

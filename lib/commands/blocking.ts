@@ -286,7 +286,10 @@ export class Blocking implements AwaitedKeysListener, WaiterHost {
 
   /** All keys were looked at in vain. */
   #stand(waiter: Waiter): void {
-    if (this.#places + waiter.keys.length > PLACES_MAX) return this.#finish(waiter, TOO_MANY);
+    if (this.#places + waiter.keys.length > PLACES_MAX) {
+      this.#services.statistics.limits.add('blocked-keys');
+      return this.#finish(waiter, TOO_MANY);
+    }
     waiter.isBlocked = true;
     if (Number.isFinite(waiter.deadline)) this.#deadlines.add(waiter);
     for (const index of waiter.keys) {

@@ -113,6 +113,7 @@ function tracking(context: CommandContext, request: Request, reply: ReplyWriter)
   const error = conflict(asked, client.tracking);
   if (error !== null) reply.error(error);
   else if (!services.tracking.hasRoomFor(client, asked.prefixes.length)) {
+    services.statistics.limits.add('tracking-prefixes');
     reply.error('ERR too many prefixes of one client');
   } else {
     services.tracking.enable(client, asked.options, asked.prefixes);

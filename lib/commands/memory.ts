@@ -2,14 +2,20 @@ import { ENTRY_OVERHEAD_BYTES } from '../cluster/headroom.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { integerOrReply } from './arguments.js';
+import { clientBuffers } from './client-buffers.js';
 import { Errors } from './errors.js';
 import { helpHandler } from './help.js';
 import { peekForRead } from './lookup.js';
+import type { NodeServices } from './services.js';
 import type { CommandContext, Handlers } from './spec.js';
 
 /** Above this share of what is reserved being free MEMORY DOCTOR has something to say. */
 const FREE_SHARE_MAX = 0.5;
-/** Below it there is nothing to say about a node's memory. */
+/** Above this share of maxmemory being taken, too. */
+const FULL_SHARE = 0.8;
+/** Above so many bytes of buffers, of clients or for members, too. */
+const BUFFER_BYTES_MAX = 32 * 1024 * 1024;
+/** Below it there is nothing to say about what is free. */
 const TALK_BYTES_MIN = 5 * 1024 * 1024;
 
 /** What the key takes on one of its two nodes. SAMPLES is read, and of no use: a value is one piece of memory. */
@@ -36,6 +42,8 @@ function usage(context: CommandContext, request: Request, reply: ReplyWriter): v
   reply.integer(ENTRY_OVERHEAD_BYTES + request.length(2) + keyspace.valueLength(ref) + index);
 }
 
+const megabytes = (bytes: number): number => Math.round(bytes / (1024 * 1024));
+
 type Figure = readonly [name: string, value: number];
 
 function writeFigures(figures: readonly Figure[], reply: ReplyWriter): void {
@@ -48,10 +56,10 @@ function writeFigures(figures: readonly Figure[], reply: ReplyWriter): void {
 
 /** Of this node; names are those of Redis, as far as they mean something here. */
 function stats(context: CommandContext, _request: Request, reply: ReplyWriter): void {
-  const { clients, cluster, store } = context.services;
-  const { usedBytes, peakBytes, reservedBytes, databases } = store();
-  let buffers = 0;
-  for (const client of clients.all()) buffers += client.queryBufferBytes + client.outputBytes;
+  const { services } = context;
+  const { clients, cluster, scripts } = services;
+  const { usedBytes, peakBytes, reservedBytes, databases } = services.store();
+  const { query, output } = clientBuffers(clients.all());
   const keys = databases.reduce((sum, one) => sum + one.keys, 0);
   const overhead = keys * ENTRY_OVERHEAD_BYTES;
   const dataset = Math.max(usedBytes - overhead, 0);
@@ -62,10 +70,10 @@ function stats(context: CommandContext, _request: Request, reply: ReplyWriter): 
     ['startup.allocated', 0],
     ['replication.backlog', 0],
     ['clients.slaves', 0],
-    ['clients.normal', buffers],
+    ['clients.normal', query + output],
     ['cluster.links', cluster.tandis().busBacklogBytes],
     ['aof.buffer', 0],
-    ['lua.caches', 0],
+    ['lua.caches', scripts.knownBytes],
     ['functions.caches', 0],
   ];
   const after: Figure[] = [
@@ -93,15 +101,33 @@ function stats(context: CommandContext, _request: Request, reply: ReplyWriter): 
   writeFigures(after, reply);
 }
 
+/** What an operator may want to know of the memory of this node, one sentence each. */
+function* findings(services: NodeServices): Generator<string> {
+  const { clients, cluster, config } = services;
+  const { usedBytes, reservedBytes, evictedKeys } = services.store();
+  const { busBacklogBytes } = cluster.tandis();
+  const { query, output } = clientBuffers(clients.all());
+  const percent = (share: number): string => `${Math.round(share * 100)} %`;
+  const free = (reservedBytes - usedBytes) / Math.max(reservedBytes, 1);
+  if (usedBytes > TALK_BYTES_MIN && free > FREE_SHARE_MAX)
+    yield `${percent(free)} of the memory that is reserved is free. It is given back step by step when keys have gone.`;
+  const limit = config.get('maxmemory');
+  const share = (usedBytes + query + output + busBacklogBytes) / limit;
+  if (limit > 0 && share > FULL_SHARE)
+    yield `${percent(share)} of maxmemory is taken. Above it new sessions are refused, or others evicted: maxmemory-policy is ${config.get('maxmemory-policy')}.`;
+  if (evictedKeys > 0)
+    yield `${evictedKeys} keys were evicted since the start, and who owned them was logged out.`;
+  if (query + output > BUFFER_BYTES_MAX)
+    yield `Clients have ${megabytes(query + output)} MB in buffers: CLIENT LIST shows who (qbuf, omem).`;
+  if (busBacklogBytes > BUFFER_BYTES_MAX)
+    yield `${megabytes(busBacklogBytes)} MB wait for other members: their machines, or the network, are too slow.`;
+}
+
 function doctor(context: CommandContext, _request: Request, reply: ReplyWriter): void {
-  const { usedBytes, reservedBytes } = context.services.store();
-  const freeShare = (reservedBytes - usedBytes) / Math.max(reservedBytes, 1);
-  const isOdd = usedBytes > TALK_BYTES_MIN && freeShare > FREE_SHARE_MAX;
-  const percent = Math.round(freeShare * 100);
-  const text = isOdd
-    ? `${percent} % of the memory that is reserved is free. It is given back step by step when keys have gone.\n`
-    : 'There is nothing odd about the memory of this node.\n';
-  reply.verbatim('txt', text);
+  const found = [...findings(context.services)];
+  const text =
+    found.length === 0 ? 'There is nothing odd about the memory of this node.' : found.join('\n');
+  reply.verbatim('txt', `${text}\n`);
 }
 
 function mallocStats(_context: CommandContext, _request: Request, reply: ReplyWriter): void {

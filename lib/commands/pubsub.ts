@@ -35,6 +35,7 @@ const subscribing =
     for (let i = 1; i < request.argc; i++) longest = Math.max(longest, request.length(i));
     const refusal = subscriptions.refusal(client, request.argc - 1, longest);
     if (refusal !== null) {
+      context.services.statistics.limits.add('subscriptions');
       reply.error(refusal);
       return;
     }

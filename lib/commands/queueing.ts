@@ -39,6 +39,8 @@ export class Queueing {
     const { config } = this.#services;
     const bytesMax = config.get('client-query-buffer-limit');
     const isKept = client.transaction!.add(spec, request, bytesMax, config.get('databases'));
-    return isKept ? null : Errors.transactionTooLarge;
+    if (isKept) return null;
+    this.#services.statistics.limits.add('transaction');
+    return Errors.transactionTooLarge;
   }
 }

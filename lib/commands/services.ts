@@ -88,6 +88,14 @@ export interface TandisFacts {
   readonly waitHintsRefused: number;
   /** Claims, look-ups and the like under way, by kind. */
   readonly workOpen: ReadonlyMap<string, number>;
+  /** How often bounds of the cluster part were reached, by name. */
+  readonly limitsReached: ReadonlyMap<string, number>;
+  /** Keys of other nodes whose primary is remembered. */
+  readonly locations: number;
+  /** Bytes that the other members may still send here; null without maxmemory. */
+  readonly headroomBytes: number | null;
+  /** Bytes of large values that are coming in part by part. */
+  readonly assemblyBytes: number;
   /** Bytes for members that they have not acknowledged. */
   readonly busBacklogBytes: number;
   /** Bytes sent and received on the bus, and messages sent by kind. */
@@ -128,6 +136,10 @@ export interface StoreFacts {
   /** Of keys and values, and at most so far. */
   readonly usedBytes: number;
   readonly peakBytes: number;
+  /** The parts of `usedBytes`, about: what is shared by all entries is divided among them. */
+  readonly primaryBytes: number;
+  readonly backupBytes: number;
+  readonly tombstoneBytes: number;
   /** Reserved for them, with what is free inside. */
   readonly reservedBytes: number;
   readonly expiredKeys: number;

@@ -1,3 +1,4 @@
+import { LimitCounts } from '../base/limit-counts.js';
 import type { CommandUse } from './command-use.js';
 
 /** Length of the windows over which "instantaneous" figures are taken, and how many are averaged. */
@@ -29,10 +30,37 @@ class Rate {
   }
 }
 
-/** `output`: client-output-buffer-limit; `idle`: timeout; `protocol`: what is no command, or longer than it may be. */
-type ClosedFor = Record<'output' | 'idle' | 'protocol', number>;
+/**
+ * `output`: client-output-buffer-limit; `query`: client-query-buffer-limit; `idle`: timeout; `protocol`: what is no command,
+ * or announces more than it may.
+ */
+type ClosedFor = Record<'output' | 'query' | 'idle' | 'protocol', number>;
 
-const noneClosed = (): ClosedFor => ({ output: 0, idle: 0, protocol: 0 });
+const noneClosed = (): ClosedFor => ({ output: 0, query: 0, idle: 0, protocol: 0 });
+
+/** Bounds of one node and its clients; those of the cluster part are counted there. */
+const LIMITS = [
+  'turn',
+  'unread-replies',
+  'awaited-replies',
+  'subscriptions',
+  'blocked-keys',
+  'transaction',
+  'watched-keys',
+  'tracking-table',
+  'tracking-prefixes',
+  'tracking-redirect',
+  'users',
+  'script-time',
+  'script-unbroken',
+  'script-memory',
+  'bus-connections',
+  'bus-strangers',
+  'tls-handshakes',
+  'local-calls',
+  'admin-connections',
+  'console-pages',
+] as const;
 
 /**
  * Counters of one node for INFO. The server adds to those of connections and bytes, the dispatcher to those of
@@ -44,6 +72,8 @@ export class Statistics {
   /** TLS handshakes under way now, and those of clients and members that came to nothing. */
   tlsHandshakes = 0;
   tlsHandshakesFailed = 0;
+  /** Connections to the bus port of which nobody knows yet who is at the other end. */
+  busStrangers = 0;
   /** When the certificate of this node ends, Unix seconds; 0 where there is none. */
   tlsCertificateEndsAt = 0;
   netInputBytes = 0;
@@ -58,6 +88,8 @@ export class Statistics {
   readonly errorsByKind = new Map<string, number>();
   /** Clients that were closed because of a limit. */
   readonly clientsClosed: ClosedFor = noneClosed();
+  /** How often other bounds were reached. */
+  readonly limits: LimitCounts<(typeof LIMITS)[number]> = new LimitCounts(LIMITS);
   /** Set by CONFIG RESETSTAT, for counters that others keep and show from then on. */
   resets = 0;
   readonly #operations = new Rate();
@@ -99,6 +131,7 @@ export class Statistics {
     this.connectionsReceived = 0;
     this.connectionsRejected = 0;
     Object.assign(this.clientsClosed, noneClosed());
+    this.limits.reset();
     this.tlsHandshakesFailed = 0;
     this.netInputBytes = 0;
     this.netOutputBytes = 0;

@@ -4,6 +4,7 @@ import { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import type { ClientSession } from './client-session.js';
 import type { CommandSpec } from './spec.js';
+import type { Statistics } from './statistics.js';
 import { keyCount, keyIndex } from './table.js';
 import { TrackedKeys } from './tracked-keys.js';
 import type { Transaction } from './transaction.js';
@@ -53,6 +54,8 @@ interface Prefix {
 export interface TrackingHost {
   /** Keys that the table has room for; 0 for any number. */
   readonly keysMax: number;
+  /** Where it is counted that a bound was reached. */
+  readonly limits: Statistics['limits'];
   find(id: number): ClientSession | undefined;
 }
 
@@ -189,7 +192,10 @@ export class Tracking implements TrackingClients {
         this.#remember(tracking, queued.spec, queued.request);
       }
     }
-    this.#keys.shrink(this.#host.keysMax, (clients, key) => this.#tellReaders(clients, key, null));
+    this.#keys.shrink(this.#host.keysMax, (clients, key) => {
+      this.#host.limits.add('tracking-table');
+      this.#tellReaders(clients, key, null);
+    });
   }
 
   #remember(tracking: ClientTracking, spec: CommandSpec, request: Request): void {
@@ -252,6 +258,7 @@ export class Tracking implements TrackingClients {
     keys: readonly Buffer[] | null,
   ): void {
     if (tracking.late >= TRACKING_LATE) {
+      this.#host.limits.add('tracking-redirect');
       tracking.owesAll = true;
       return;
     }

@@ -56,6 +56,7 @@ function watch(context: CommandContext, request: Request, reply: ReplyWriter): v
   for (let i = 1; i < request.argc; i++) {
     const key = keyOfArgument(context.db, request, i);
     if (watched.isFull) {
+      context.services.statistics.limits.add('watched-keys');
       reply.error('ERR too many keys are watched');
       return;
     }

@@ -44,6 +44,7 @@ const ERROR = -2;
 
 /** Argument slots that a Request keeps from one command to the next; more are released. */
 const ARGUMENT_SLOTS_KEPT = 4096;
+const PROTOCOL_ERROR = 'Protocol error: ';
 const QUERY_BUFFER_FULL = 'too big query buffer';
 const EMPTY = Buffer.alloc(0);
 
@@ -119,6 +120,11 @@ export class RequestParser {
       this.position = start;
     }
     this.drained = false;
+  }
+
+  /** The error is that a command is longer than the query buffer may be. */
+  get isOverfull(): boolean {
+    return this.error === PROTOCOL_ERROR + QUERY_BUFFER_FULL;
   }
 
   /** Whether bytes are left that `next` has not looked at. */
@@ -400,7 +406,7 @@ export class RequestParser {
   }
 
   private fail(text: string): number {
-    this.error = `Protocol error: ${text}`;
+    this.error = `${PROTOCOL_ERROR}${text}`;
     this.gathered.clear();
     return ERROR;
   }

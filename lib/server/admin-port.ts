@@ -47,6 +47,9 @@ export class AdminPort {
       (request, response) => void this.#answer(request, response).catch(() => response.destroy()),
     );
     this.#server.maxConnections = CONNECTIONS_MAX;
+    this.#server.on('drop', () => {
+      this.#parts?.services.statistics.limits.add('admin-connections');
+    });
   }
 
   /** Rejects with the system's error. */

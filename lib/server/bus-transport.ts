@@ -4,6 +4,7 @@ import type { Logger } from '../base/logger.js';
 import type { Address, Incarnation, Member } from '../cluster/member.js';
 import type { LinkEnd } from '../cluster/membership/contract.js';
 import type { ControlMessage } from '../cluster/membership/messages.js';
+import type { Statistics } from '../commands/statistics.js';
 import { BUS_PROTOCOL, type BusHello, type BusLinkKind } from './bus-hello.js';
 import { BusLink, type BusLinkEvents } from './bus-link.js';
 import { Lobby } from './lobby.js';
@@ -40,6 +41,7 @@ export interface BusOptions {
   /** What members speak TLS with; null for none. */
   readonly tls: TlsFiles | null;
   readonly logger: Logger;
+  readonly statistics: Statistics;
   /** The incarnation that this node has now. */
   readonly self: () => Incarnation;
 }
@@ -195,6 +197,7 @@ export class BusTransport implements BusLinkEvents, TurnStep {
       return;
     }
     if (this.#links.size >= BUS_CONNECTIONS) {
+      this.#options.statistics.limits.add('bus-connections');
       this.#options.logger.warn('bus connection refused: too many', { limit: BUS_CONNECTIONS });
       accepted.destroy();
       return;
@@ -206,7 +209,7 @@ export class BusTransport implements BusLinkEvents, TurnStep {
   /** Whoever it is has to say hello now. */
   #greet(accepted: Socket, mode: ReadMode): void {
     const link = this.#add(null);
-    this.#strangers.enter(link, accepted.remoteAddress ?? '')?.fail('closed');
+    this.#welcome(link, accepted.remoteAddress ?? '');
     const receive = (chunk: Buffer, length: number) => {
       this.#handler.beginTurn();
       link.received(chunk, length);
@@ -221,8 +224,21 @@ export class BusTransport implements BusLinkEvents, TurnStep {
     socket.resume();
   }
 
-  hello(link: BusLink, hello: BusHello): boolean {
+  #welcome(link: BusLink, host: string): void {
+    const leaving = this.#strangers.enter(link, host);
+    this.#options.statistics.busStrangers = this.#strangers.size;
+    if (leaving === null) return;
+    this.#options.statistics.limits.add('bus-strangers');
+    leaving.fail('closed');
+  }
+
+  #noStranger(link: BusLink): void {
     this.#strangers.leave(link);
+    this.#options.statistics.busStrangers = this.#strangers.size;
+  }
+
+  hello(link: BusLink, hello: BusHello): boolean {
+    this.#noStranger(link);
     if (hello.to !== '' && hello.to !== this.#options.self()) {
       // Meant for an incarnation that was here before: its member finds out by the connection's end.
       this.closeLink(link.number);
@@ -243,7 +259,7 @@ export class BusTransport implements BusLinkEvents, TurnStep {
 
   closed(link: BusLink, end: LinkEnd): void {
     this.#links.delete(link.number);
-    this.#strangers.leave(link);
+    this.#noStranger(link);
     if (link.isStrange) return;
     this.#handler.beginTurn();
     if (link.kind === 'data') this.#handler.dataClosed(link.number);

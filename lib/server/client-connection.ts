@@ -225,6 +225,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
     if (isError && isOpen) this.#refuse();
     this.#flushLater();
     if (this.#closing === Closing.No) this.#setStopped(parser.hasMore || this.#isCongested());
+    if (this.#stopped) this.#countStop();
     return false;
   }
 
@@ -245,12 +246,25 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   }
 
   #isCongested(): boolean {
+    return !this.#isReleased || this.#awaitsTooMuch() || this.#leavesTooMuch();
+  }
+
+  #awaitsTooMuch(): boolean {
+    return this.#replies.entries > HELD_REPLIES_PAUSE;
+  }
+
+  #leavesTooMuch(): boolean {
     return (
-      !this.#isReleased ||
-      this.#replies.bytes > OUTPUT_PAUSE_BYTES ||
-      this.#replies.entries > HELD_REPLIES_PAUSE ||
-      this.#socket.writableLength > OUTPUT_PAUSE_BYTES
+      this.#replies.bytes > OUTPUT_PAUSE_BYTES || this.#socket.writableLength > OUTPUT_PAUSE_BYTES
     );
+  }
+
+  /** Which bound has stopped it, if it was one. */
+  #countStop(): void {
+    const { limits } = this.#host.statistics;
+    if (this.#leavesTooMuch()) limits.add('unread-replies');
+    else if (this.#awaitsTooMuch()) limits.add('awaited-replies');
+    else if (this.#room <= 0) limits.add('turn');
   }
 
   #setStopped(stopped: boolean): void {
@@ -272,7 +286,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
 
   #refuse(): void {
     this.#host.logger.debug('protocol error', { client: this.address, error: this.#parser.error });
-    this.#host.statistics.clientsClosed.protocol += 1;
+    this.#host.statistics.clientsClosed[this.#parser.isOverfull ? 'query' : 'protocol'] += 1;
     this.reply.error(`ERR ${this.#parser.error}`);
     this.#replies.endReply(0);
     this.closeAfterReplies();

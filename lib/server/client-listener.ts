@@ -77,7 +77,7 @@ export class ClientListener implements ConnectionHost, ClientRegistry {
     this.#mode = mode;
     this.inputs = new InputBatch(host, turnEnd);
     this.flushList = new FlushList(turnEnd);
-    this.locals = new LocalSockets((socket) => this.#admitLocal(socket), turnEnd);
+    this.locals = new LocalSockets((socket) => this.#admitLocal(socket), turnEnd, host.statistics);
     this.logger = host.logger;
     this.statistics = host.statistics;
     this.outputLimits = host.config.get('client-output-buffer-limit');

@@ -150,9 +150,11 @@ export class NodeClusterFacts implements ClusterFacts {
       waitHints: this.#node.router.keyWaits.hints,
       waitHintsRefused: statistics.hintsRefused,
       workOpen: new Map(Object.entries(this.#node.open)),
-      busBacklogBytes: this.#node.state
-        .livePeers()
-        .reduce((sum, { stream }) => sum + stream.log.pendingBytes + stream.bodyBytes, 0),
+      limitsReached: statistics.limits.all,
+      locations: this.#node.locations,
+      headroomBytes: this.#node.headroomBytes,
+      assemblyBytes: statistics.assemblyBytes,
+      busBacklogBytes: this.#node.busBacklogBytes,
       busOutputBytes: statistics.busBytesSent,
       busInputBytes: statistics.busBytesReceived,
       busMessages: new Map(

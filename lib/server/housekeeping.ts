@@ -1,6 +1,8 @@
 import type { Clock } from '../base/clock.js';
 import { garbageCollector } from '../base/garbage.js';
 import type { ClusterNode } from '../cluster/node.js';
+import { clientBuffers } from '../commands/client-buffers.js';
+import type { ClientRegistry } from '../commands/services.js';
 import { SAMPLE_MS, type Statistics } from '../commands/statistics.js';
 import type { Store } from '../store/store.js';
 
@@ -21,6 +23,7 @@ const TICKS_PER_NODE_TIMEOUT = 40;
 export interface HousekeepingParts {
   readonly node: ClusterNode;
   readonly store: Store;
+  readonly clients: ClientRegistry;
   readonly statistics: Statistics;
   readonly clock: Clock;
   readonly nodeTimeoutMs: number;
@@ -64,6 +67,7 @@ export class Housekeeping {
   #reclaim(): void {
     const { node, clock } = this.#parts;
     const start = clock.monotonicMs();
+    this.#measureBuffers();
     node.beginTurn(start, clock.wallMs());
     const { statistics } = node.state;
     let found: number;
@@ -73,6 +77,16 @@ export class Housekeeping {
       found = statistics.expired - before;
     } while (found > EXPIRE_GO_ON_KEYS && clock.monotonicMs() - start < EXPIRE_MS_MAX);
     this.#giveMemoryBack();
+  }
+
+  /** For maxmemory; without it nobody asks. */
+  #measureBuffers(): void {
+    const { node, clients } = this.#parts;
+    const { state } = node;
+    const isLimited = state.config.maxMemoryBytes > 0;
+    const { query, output } = clientBuffers(isLimited ? clients.all() : []);
+    state.clientBytes = query + output;
+    state.backlogBytes = isLimited ? node.busBacklogBytes : 0;
   }
 
   #giveMemoryBack(): void {

@@ -12,6 +12,10 @@ export class Lobby<Guest> {
     this.#max = max;
   }
 
+  get size(): number {
+    return this.#hosts.size;
+  }
+
   /** Returns who has to go, and is no guest any more; null for nobody. */
   enter(guest: Guest, host: string): Guest | null {
     const leaving = this.#hosts.size < this.#max ? null : this.#oldestOfMost();

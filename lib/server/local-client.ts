@@ -96,6 +96,7 @@ function nameOf(words: readonly Argument[]): string {
  */
 export class LocalClient {
   readonly #isShared: boolean;
+  readonly #sockets: LocalSockets;
   readonly #socket: LocalSocket | null;
   readonly #parser: Parser;
   /** Those that were not replied to yet begin at `#next`. */
@@ -116,6 +117,7 @@ export class LocalClient {
       returnReply: (reply: Parsed) => this.#take().resolve(reply),
       returnError: (error: Error) => this.#take().reject(new ReplyError(error.message)),
     });
+    this.#sockets = sockets;
     this.#socket = sockets.open({
       replied: (bytes) => this.#parser.execute(bytes),
       closed: () => this.#end(),
@@ -218,6 +220,7 @@ export class LocalClient {
     if (this.#isClosed) return Promise.reject(new ClosedError('the client is closed'));
     const waiting = this.#calls.length - this.#next;
     if (waiting >= LOCAL_CALLS_WAITING || socket.waitingBytes > LOCAL_BYTES_WAITING) {
+      this.#sockets.countRefusal();
       return Promise.reject(new BusyError('too many calls wait for their replies'));
     }
     return new Promise((resolve, reject) => {

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { INPUT_BYTES_PER_TURN, READ_BUFFER_BYTES } from '../base/limits.js';
+import type { Statistics } from '../commands/statistics.js';
 import { type Argument, RequestWriter } from '../protocol/request-writer.js';
 import type { ClientSocket } from './client-socket.js';
 import type { TurnEnd, TurnStep } from './turn-end.js';
@@ -28,11 +29,13 @@ export type AdmitLocal = (socket: ClientSocket) => LocalReceiver | null;
 export class LocalSockets implements TurnStep {
   readonly #admit: AdmitLocal;
   readonly #turnEnd: TurnEnd;
+  readonly #statistics: Statistics;
   #due: LocalSocket[] = [];
 
-  constructor(admit: AdmitLocal, turnEnd: TurnEnd) {
+  constructor(admit: AdmitLocal, turnEnd: TurnEnd, statistics: Statistics) {
     this.#admit = admit;
     this.#turnEnd = turnEnd;
+    this.#statistics = statistics;
   }
 
   /** Null when the node accepts nobody any more. */
@@ -42,6 +45,11 @@ export class LocalSockets implements TurnStep {
     if (receiver === null) return null;
     socket.receiver = receiver;
     return socket;
+  }
+
+  /** A call was refused since too many wait. */
+  countRefusal(): void {
+    this.#statistics.limits.add('local-calls');
   }
 
   get isDue(): boolean {

@@ -48,6 +48,7 @@ const idOf = (word: string, name: string): string => `${word} ${name}`;
 
 /** The one client of a node by which an application in its process hears what is published. */
 export class LocalSubscriber {
+  readonly #sockets: LocalSockets;
   readonly #socket: LocalSocket | null;
   readonly #topics = new Map<string, Topic>();
   /** Commands without their confirmation, in order. */
@@ -61,6 +62,7 @@ export class LocalSubscriber {
       returnReply: (reply: Buffer[]) => this.#take(reply),
       returnError: (error: Error) => this.#waiting.shift()!.reject(new ReplyError(error.message)),
     });
+    this.#sockets = sockets;
     this.#socket = sockets.open({
       replied: (bytes) => parser.execute(bytes),
       closed: () => this.#end(),
@@ -111,6 +113,7 @@ export class LocalSubscriber {
       return Promise.reject(new ClosedError('the node has left'));
     }
     if (this.#waiting.length >= LOCAL_CALLS_WAITING) {
+      this.#sockets.countRefusal();
       return Promise.reject(new BusyError('too many subscriptions wait to be known'));
     }
     return new Promise((resolve, reject) => {

@@ -3,6 +3,7 @@ import type { Config } from '../base/config.js';
 import type { Logger } from '../base/logger.js';
 import type { OptionName } from '../base/options.js';
 import { VERSION } from '../base/version.js';
+import { ENTRY_OVERHEAD_BYTES } from '../cluster/headroom.js';
 import type { ScriptSharing } from '../cluster/script-sharing.js';
 import type { SharedSettings } from '../cluster/shared-settings.js';
 import { userLines } from '../commands/acl/acl-file.js';
@@ -30,6 +31,24 @@ const TTL_SAMPLES = 64;
 
 /** Longest delay that a timer takes. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/** What the store takes, divided by the bytes of values and the number of entries of each role. */
+function bytesByRole(
+  store: Store,
+): Pick<StoreFacts, 'primaryBytes' | 'backupBytes' | 'tombstoneBytes'> {
+  const weightOf = (role: Role): number =>
+    store.countOfRole(role) * ENTRY_OVERHEAD_BYTES + store.valueBytes(role);
+  const primaries = weightOf(Role.Primary);
+  const backups = weightOf(Role.Backup);
+  const others = weightOf(Role.Record) + weightOf(Role.Tombstone);
+  const share = (weight: number): number =>
+    Math.round((store.usedBytes * weight) / Math.max(primaries + backups + others, 1));
+  return {
+    primaryBytes: share(primaries),
+    backupBytes: share(backups),
+    tombstoneBytes: share(others),
+  };
+}
 
 /** What the node's parts are asked for on behalf of commands. */
 export interface ServicesParts {
@@ -145,6 +164,7 @@ export class ServerServices implements NodeServices {
     this.sample();
     return {
       usedBytes: store.usedBytes,
+      ...bytesByRole(store),
       peakBytes: this.#peakBytes,
       reservedBytes: store.reservedBytes,
       expiredKeys: expired,

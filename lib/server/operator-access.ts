@@ -32,13 +32,15 @@ export function openToOperators(access: OperatorAccess): void {
     report: (since) => reports.make(since),
     drain: () => access.drain(),
   };
+  let news: (() => void) | null = null;
+  events.listeners.push(() => news?.());
   admin?.open({
     services,
     table,
     questions,
     beginTurn: () => access.beginTurn(),
     onNews: (listener) => {
-      events.onAdded = listener;
+      news = listener;
     },
   });
 }

@@ -27,6 +27,7 @@ import { ClientListener } from './client-listener.js';
 import { ClusterConfigFile } from './cluster-config-file.js';
 import { NodeClusterFacts } from './cluster-facts.js';
 import { clusterSettings, shareSettings } from './cluster-settings.js';
+import { logEvent } from './event-log.js';
 import { Farewell } from './farewell.js';
 import { Housekeeping } from './housekeeping.js';
 import { JoinResolver } from './join-resolver.js';
@@ -139,6 +140,7 @@ export class TandisServer {
         secrets: () => busSecrets(config),
         tls: config.get('tls-cluster') === 'yes' ? this.#tls : null,
         logger,
+        statistics: this.#statistics,
         self: () => this.#node.membership.self.id,
       },
       this.#busHandler(),
@@ -253,6 +255,7 @@ export class TandisServer {
       this.#clock.monotonicMs(),
     );
     this.#node = node;
+    node.events.listeners.push((event) => logEvent(this.#logger, event));
     this.#subscriptions = new Subscriptions(node.publishing, (run) => setImmediate(run));
     node.publishing.subscribers = this.#subscriptions;
     this.#tracking = this.#makeTracking(node);
@@ -291,6 +294,7 @@ export class TandisServer {
     this.#housekeeping = new Housekeeping({
       node,
       store: this.#store,
+      clients: this.#clients,
       statistics: this.#statistics,
       clock: this.#clock,
       nodeTimeoutMs: config.get('node-timeout'),
@@ -307,6 +311,7 @@ export class TandisServer {
     const config = this.#config;
     const clients = this.#clients;
     const tracking = new Tracking(node.invalidation, {
+      limits: this.#statistics.limits,
       get keysMax() {
         return config.get('tracking-table-max-keys');
       },

@@ -89,7 +89,10 @@ export class TlsAcceptor {
     const before = this.#underWay.get(ends);
     if (before !== undefined) this.#fail(before, 'closed in the TLS handshake');
     const leaving = this.#lobby.enter(handshake, raw.remoteAddress!);
-    if (leaving !== null) this.#fail(leaving, 'too many TLS handshakes under way');
+    if (leaving !== null) {
+      this.#files.statistics.limits.add('tls-handshakes');
+      this.#fail(leaving, 'too many TLS handshakes under way');
+    }
     this.#underWay.set(ends, handshake);
     this.#files.statistics.tlsHandshakes += 1;
     raw.on('close', () => this.#closed(handshake));

@@ -16,6 +16,13 @@ const REFUSED_MS = 10_000;
 /** Scripts that never end are let run for so long. */
 const ENDLESS_MS = 500;
 
+/** Clients that send without end, so many commands in one write; and what one reply has. */
+const GREEDY_CLIENTS = 4;
+const COMMANDS_PER_WRITE = 1000;
+const GREEDY_BYTES = 100;
+/** Whoever asks for one thing at a time waits for one turn of each of them: milliseconds, with room for a busy machine. */
+const POLITE_MS_MAX = 200;
+
 /** Something that a client may try. `node` is attacked; what another client notices is measured meanwhile. */
 export interface Attack {
   readonly name: string;
@@ -154,12 +161,69 @@ async function collidingKeys(node: NodeProcess, amount: number): Promise<string>
   return `${2 * amount} commands, ${Math.round(perSecond)} a second`;
 }
 
+/** Sends a command again and again without waiting for replies, and takes them as they come. */
+async function pour(
+  node: NodeProcess,
+  command: string,
+  reply: string,
+  count: number,
+): Promise<void> {
+  const socket = connect(node.port, '127.0.0.1');
+  const piece = Buffer.from(command.repeat(COMMANDS_PER_WRITE));
+  let missing = count * reply.length;
+  socket.on('data', ({ length }) => {
+    missing -= length;
+    if (missing === 0) socket.end();
+  });
+  const closed = once(socket, 'close');
+  for (let sent = 0; sent < count; sent += COMMANDS_PER_WRITE) {
+    const part = piece.subarray(0, Math.min(COMMANDS_PER_WRITE, count - sent) * command.length);
+    if (!socket.write(part)) await Promise.race([once(socket, 'drain'), closed]);
+  }
+  await closed;
+  mustBe(`${missing} bytes of replies are missing`, missing === 0);
+}
+
+/** Clients whose pipelines never end, and beside them one of the same node that asks for one thing at a time. */
+async function greedyPipelines(node: NodeProcess, amount: number): Promise<string> {
+  const polite = node.client.duplicate();
+  await polite.set('polite', 'value');
+  await node.client.set('greedy', 'x'.repeat(GREEDY_BYTES));
+  const reply = `$${GREEDY_BYTES}\r\n${'x'.repeat(GREEDY_BYTES)}\r\n`;
+  const ask = '*2\r\n$3\r\nGET\r\n$6\r\ngreedy\r\n';
+  const start = performance.now();
+  const each = Math.ceil(amount / GREEDY_CLIENTS);
+  const pouring = Promise.all(
+    Array.from({ length: GREEDY_CLIENTS }, () => pour(node, ask, reply, each)),
+  );
+  let isOver = false;
+  const over = pouring.finally(() => {
+    isOver = true;
+  });
+  const times: number[] = [];
+  while (!isOver) {
+    const asked = performance.now();
+    mustBe('the polite one got another value', (await polite.get('polite')) === 'value');
+    times.push(performance.now() - asked);
+  }
+  await over;
+  polite.disconnect();
+  const perSecond = (each * GREEDY_CLIENTS) / ((performance.now() - start) / 1000);
+  const { p50, p99, max } = shares(times);
+  mustBe(`starved: p50 ${p50} ms`, p50 < POLITE_MS_MAX);
+  return (
+    `${GREEDY_CLIENTS} clients got ${Math.round(perSecond)} replies a second; one of the same node, a command at a time: ` +
+    `${times.length} commands, p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)}, most ${max.toFixed(0)}`
+  );
+}
+
 export const ATTACKS: readonly Attack[] = [
   { name: 'idle and half-open connections', short: 500, long: 7000, run: idle },
   { name: 'ids that nobody has', short: 10_000, long: 10_000_000, run: unknownIds },
   { name: 'script bombs', short: 1, long: 20, run: scriptBombs },
   { name: 'compressed-looking garbage', short: 20, long: 2000, run: compressed },
   { name: 'keys chosen to collide', short: 2000, long: 200_000, run: collidingKeys },
+  { name: 'greedy pipelines', short: 200_000, long: 20_000_000, run: greedyPipelines },
 ];
 
 /** What a client of another node is answered while an attack runs: milliseconds. */
@@ -169,6 +233,12 @@ export interface Noticed {
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
+}
+
+function shares(times: number[]): { p50: number; p99: number; max: number } {
+  times.sort((a, b) => a - b);
+  const at = (share: number): number => times[Math.floor(share * (times.length - 1))] ?? 0;
+  return { p50: at(0.5), p99: at(0.99), max: at(1) };
 }
 
 /** Writes and reads on two nodes, one at a time, until `attack` is over. */
@@ -199,9 +269,7 @@ export async function noticedDuring(
     await delay(2);
   }
   await over;
-  times.sort((a, b) => a - b);
-  const at = (share: number): number => times[Math.floor(share * (times.length - 1))] ?? 0;
-  return { commands: times.length, errors, p50: at(0.5), p99: at(0.99), max: at(1) };
+  return { commands: times.length, errors, ...shares(times) };
 }
 
 export const showNoticed = ({ commands, errors, p50, p99, max }: Noticed): string =>

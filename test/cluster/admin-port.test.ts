@@ -3,6 +3,9 @@ import { connect } from 'node:net';
 import t from 'tap';
 import { freePorts, TestCluster } from '../support/test-cluster.js';
 
+/** Of the admin port: more are closed at once. */
+const CONNECTIONS_MAX = 64;
+
 interface Answer {
   readonly status: number;
   readonly text: string;
@@ -71,6 +74,25 @@ t.test('a node tells over HTTP whether it lives, is ready, and what it does', as
     t.equal((await ask(port, '/healthz', 'POST')).status, 405);
     const head = await ask(port, '/readyz', 'HEAD');
     t.same([head.status, head.text, head.headers.get('content-length')], [200, '', '6']);
+  });
+
+  await t.test('so many connections at a time', async (t) => {
+    // Idle ones, which fetch has left, may be among them.
+    const sockets = Array.from({ length: CONNECTIONS_MAX + 4 }, () => connect(port, '127.0.0.1'));
+    const closed = sockets.map((socket) =>
+      once(
+        socket.resume().on('error', () => {}),
+        'close',
+      ),
+    );
+    await Promise.all(Array.from({ length: 4 }, () => Promise.race(closed)));
+    await cluster.until(
+      async () => Number((await cluster.nodes[0]!.facts())['limit_admin_connections']) >= 4,
+    );
+    t.ok(sockets.filter(({ closed }) => !closed).length <= CONNECTIONS_MAX);
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(closed);
+    t.equal((await ask(port, '/healthz')).status, 200, 'and others after them');
   });
 
   await t.test('not ready while stopping it would lose a copy', async (t) => {

@@ -40,6 +40,14 @@ t.test('a node tells what has happened in its cluster', async (t) => {
     });
     return found!;
   };
+  /** The one line of the log of the first node with that sentence. */
+  const logged = async (text: string): Promise<string> => {
+    const lines = (): string[] =>
+      first.log.split('\n').filter((line) => line.includes(`text="${text}"`));
+    await cluster.until(async () => lines().length > 0);
+    t.equal(lines().length, 1, text);
+    return lines()[0]!;
+  };
   const addressOf = (node: NodeProcess): string => `127.0.0.1:${node.port}`;
 
   await t.test('who comes', async (t) => {
@@ -47,6 +55,7 @@ t.test('a node tells what has happened in its cluster', async (t) => {
     third.start();
     const joined = await seen('joined', addressOf(third));
     t.equal(joined.text, `127.0.0.1:${third.port} has joined`);
+    await logged(joined.text);
     t.equal(joined.member, await third.client.call('CLUSTER', 'MYID'));
     t.ok(joined.time >= before && joined.time <= Date.now());
     await cluster.settled();
@@ -80,6 +89,7 @@ t.test('a node tells what has happened in its cluster', async (t) => {
     await second.end('SIGKILL');
     const died = await seen('died', addressOf(second));
     t.equal(died.text, `127.0.0.1:${second.port} (east) is dead`);
+    t.match(await logged(died.text), / # cluster-event kind=died /);
     await cluster.settled();
     const sum = async (kind: string): Promise<number> => {
       const told = (await Promise.all([first, third].map(events))).flat();

@@ -1,17 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
+import { Config } from '../../lib/base/config.js';
 import { createCommandTable } from '../../lib/commands/all-commands.js';
 import { ScriptEngine } from '../../lib/commands/scripting/script-engine.js';
 import type { ScriptText } from '../../lib/commands/scripting/script-header.js';
 import { ScriptRun } from '../../lib/commands/scripting/script-run.js';
 import type { NodeServices } from '../../lib/commands/services.js';
+import { Statistics } from '../../lib/commands/statistics.js';
 import { TestNode } from '../support/local-services.js';
 
 /** Keys that may be looked at in one turn: any number that is finite. */
 const ROOM = 1000;
 
 /** What of a node's services a script asks for that calls no command. */
-const services = { now: () => Date.now(), log: () => undefined } as unknown as NodeServices;
+const services = {
+  config: new Config(),
+  statistics: new Statistics(),
+  now: () => Date.now(),
+  log: () => undefined,
+} as unknown as NodeServices;
 
 function runOf(engine: ScriptEngine, node: TestNode, script: ScriptText | null): ScriptRun {
   return new ScriptRun({

@@ -51,7 +51,7 @@ t.test('keys that change their role one after the other are one event', async (t
   pass(1000);
   t.match(events.last(1), [{ kind: 'promoted', count: 30 }]);
   let told = 0;
-  events.onAdded = () => told++;
+  events.listeners.push(() => told++);
   facts.takenOver = 1;
   pass(1000);
   facts.takenOver = 7;

@@ -74,6 +74,7 @@ async function start(
       secrets: () => secrets,
       tls,
       logger,
+      statistics: new Statistics(),
       self: () => self,
     },
     handler,

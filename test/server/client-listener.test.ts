@@ -2,7 +2,11 @@ import { EventEmitter, once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { Config } from '../../lib/base/config.js';
-import { COMMANDS_PER_TURN, OUTPUT_PAUSE_BYTES } from '../../lib/base/limits.js';
+import {
+  COMMANDS_PER_TURN,
+  HELD_REPLIES_PAUSE,
+  OUTPUT_PAUSE_BYTES,
+} from '../../lib/base/limits.js';
 import { silentLogger } from '../../lib/base/logger.js';
 import type { OptionName } from '../../lib/base/options.js';
 import { Users } from '../../lib/commands/acl/users.js';
@@ -180,18 +184,39 @@ for (const mode of ['onread', 'stream'] as const) {
     });
 
     t.test('a pipeline deeper than one turn takes is answered whole', async (t) => {
-      const { port, dispatched } = await start(t, mode);
+      const { port, dispatched, listener } = await start(t, mode);
       const socket = await open(t, port);
       const count = COMMANDS_PER_TURN * 3 + 7;
       socket.write(PING.repeat(count));
       t.equal((await read(socket, 7 * count)).length, 7 * count);
+      t.equal(dispatched(), count);
+      t.ok(listener.statistics.limits.all.get('turn')! > 0, 'that it had to wait is counted');
+    });
+
+    t.test('a client that awaits too many replies is not read meanwhile', async (t) => {
+      const { port, dispatched, held, listener } = await start(t, mode);
+      const socket = await open(t, port);
+      const count = 2 * HELD_REPLIES_PAUSE;
+      socket.write('HOLD\r\n'.repeat(count));
+      const { limits } = listener.statistics;
+      while (limits.all.get('awaited-replies') === 0) await new Promise(setImmediate);
+      const before = dispatched();
+      t.ok(
+        before > HELD_REPLIES_PAUSE && before <= HELD_REPLIES_PAUSE + COMMANDS_PER_TURN,
+        `${before}`,
+      );
+      const acknowledge = setInterval(() => {
+        for (const { client, token } of held.splice(0)) client.acknowledged(token);
+      }, 1);
+      t.teardown(() => clearInterval(acknowledge));
+      t.equal((await read(socket, 5 * count)).length, 5 * count);
       t.equal(dispatched(), count);
     });
 
     t.test(
       'a client that does not read is not read either, and goes on where it stopped',
       async (t) => {
-        const { port, dispatched, outputBytesMax, events } = await start(t, mode);
+        const { port, dispatched, outputBytesMax, events, listener } = await start(t, mode);
         const socket = await open(t, port);
         const size = 100_000;
         const count = 1000;
@@ -202,6 +227,7 @@ for (const mode of ['onread', 'stream'] as const) {
         const reply = `$${size}\r\n${'x'.repeat(size)}\r\n`;
         t.equal((await read(socket, reply.length * count)).length, reply.length * count);
         t.equal(dispatched(), count);
+        t.ok(listener.statistics.limits.all.get('unread-replies')! > 0);
         // What the socket has not taken, and what was run on top of it.
         t.ok(outputBytesMax() < 2 * (OUTPUT_PAUSE_BYTES + reply.length), `${outputBytesMax()} B`);
       },
@@ -281,10 +307,11 @@ for (const mode of ['onread', 'stream'] as const) {
     });
 
     t.test('clients past maxclients are told so', async (t) => {
-      const { port, config } = await start(t, mode, { maxclients: '1' });
+      const { port, config, listener } = await start(t, mode, { maxclients: '1' });
       const first = await open(t, port);
       const second = await open(t, port);
       t.equal(await read(second, 1000), '-ERR max number of clients reached\r\n');
+      t.equal(listener.statistics.connectionsRejected, 1);
       config.change([['maxclients', '2']]);
       const third = await open(t, port);
       third.write(PING);
@@ -296,11 +323,12 @@ for (const mode of ['onread', 'stream'] as const) {
     t.test(
       'a client that idles past timeout is closed, one that waits for a reply is not',
       async (t) => {
-        const { port, held } = await start(t, mode, { timeout: '1' });
+        const { port, held, listener } = await start(t, mode, { timeout: '1' });
         const waiting = await open(t, port);
         waiting.write('HOLD\r\n');
         const idle = await open(t, port);
         await once(idle.resume(), 'close');
+        t.equal(listener.statistics.clientsClosed.idle, 1);
         held[0]!.client.acknowledged(held[0]!.token);
         t.equal(await read(waiting, 5), '+OK\r\n');
       },

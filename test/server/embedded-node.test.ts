@@ -303,6 +303,7 @@ t.test('many calls and large values', async (t) => {
   const refused = flood.filter((one) => one.status === 'rejected');
   t.equal(refused.length, 6, 'what waits has a bound: 64 MB');
   t.equal(refused[0]?.reason.code, 'ERR_TANDIS_BUSY');
+  t.equal((await facts(node))['limit_local_calls'], '6');
 });
 
 t.test('options that are wrong', async (t) => {

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import t, { type Test } from 'tap';
 import { Config } from '../../lib/base/config.js';
-import { TLS_HANDSHAKES } from '../../lib/base/limits.js';
+import { TLS_HANDSHAKE_MS, TLS_HANDSHAKES } from '../../lib/base/limits.js';
 import type { OptionName } from '../../lib/base/options.js';
 import { readTlsMaterial } from '../../lib/server/tls-files.js';
 import { clientOf, freePorts, type Node, startNode, tandis } from '../cli/processes.js';
@@ -289,6 +289,19 @@ async function helloBytes(t: Test, tlsPort: number): Promise<Buffer> {
   return hello;
 }
 
+t.test('a handshake that does not go on: TLS_HANDSHAKE_MS', async (t) => {
+  const { port, tlsPort } = await start(t);
+  const plain = clientOf(t, port);
+  const from = performance.now();
+  const socket = connectPlain(tlsPort, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.write(Buffer.from([22, 3, 1]));
+  await becomes(plain, 'tls_handshakes', (value) => value === 1);
+  await once(socket.resume(), 'close');
+  t.ok(performance.now() - from > TLS_HANDSHAKE_MS - 500);
+  t.equal(await fact(plain, 'tls_handshakes_failed'), 1);
+});
+
 t.test('a flood of half handshakes is bounded, and others go on', async (t) => {
   const { port, tlsPort, run } = await start(t);
   const plain = clientOf(t, port);
@@ -310,5 +323,6 @@ t.test('a flood of half handshakes is bounded, and others go on', async (t) => {
   await becomes(plain, 'tls_handshakes', (value) => value === 0);
   const failed = await fact(plain, 'tls_handshakes_failed');
   t.ok(failed >= 2 * TLS_HANDSHAKES, `${failed} have failed`);
+  t.ok((await fact(plain, 'limit_tls_handshakes')) > 0, 'who had to go for others is counted');
   t.equal(run.child.exitCode, null);
 });

@@ -155,6 +155,7 @@ export class Process implements LinkOwner, ClusterHost {
     this.node.publishing.subscribers = this.subscriptions;
     this.tracking = new Tracking(this.node.invalidation, {
       keysMax: 0,
+      limits: new Statistics().limits,
       find: (id) => [...this.connections].find((connection) => connection.id === id),
     });
     this.node.invalidation.clients = this.tracking;

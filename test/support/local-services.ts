@@ -191,6 +191,7 @@ export class TestNode {
     this.local.clock = () => this.time;
     const { config } = this;
     this.tracking = new Tracking(NOBODY_TO_TELL, {
+      limits: this.statistics.limits,
       get keysMax() {
         return config.get('tracking-table-max-keys');
       },
@@ -309,7 +310,11 @@ export class TestNode {
           waitHintsRefused: 0,
           busOutputBytes: 0,
           busInputBytes: 0,
-          workOpen: new Map(),
+          workOpen: new Map([['lookups', 2]]),
+          limitsReached: new Map([['parked', 3]]),
+          locations: 5,
+          headroomBytes: null,
+          assemblyBytes: 0,
           busBacklogBytes: 0,
           busMessages: new Map([['mirror', 2]]),
         }),
@@ -339,6 +344,9 @@ export class TestNode {
       random: () => Math.random(),
       store: () => ({
         usedBytes: 1536,
+        primaryBytes: 1024,
+        backupBytes: 512,
+        tombstoneBytes: 0,
         peakBytes: 2048,
         reservedBytes: 4096,
         expiredKeys: 0,

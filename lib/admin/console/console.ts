@@ -88,6 +88,7 @@ export class Console {
 
   #listen(request: IncomingMessage, response: ServerResponse): void {
     if (this.#feed.isFull) {
+      this.#parts.services.statistics.limits.add('console-pages');
       send(response, 'GET', text(503, 'too many consoles are open', { 'Retry-After': '10' }));
       return;
     }

@@ -64,6 +64,20 @@ export class ScriptEngine {
     return this.#known.size;
   }
 
+  /** Bytes of those that it knows. */
+  get knownBytes(): number {
+    return this.#known.calculatedSize;
+  }
+
+  get runningCount(): number {
+    return this.#running.size;
+  }
+
+  /** Bytes of the interpreter's objects. */
+  get usedBytes(): number {
+    return this.#machine?.lua.usedBytes ?? 0;
+  }
+
   /** The interpreter for the next script. One that has grown is left to the scripts that still run in it. */
   machine(): ScriptMachine {
     if (this.#machine?.isWornOut === true) this.#machine = null;

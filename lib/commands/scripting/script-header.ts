@@ -11,13 +11,14 @@ export interface ScriptText {
   readonly hasHeader: boolean;
 }
 
+const SHEBANG = Buffer.from('#!');
 const FLAGS = ['no-writes', 'allow-oom', 'allow-stale', 'no-cluster', 'allow-cross-slot-keys'];
 
 /** The script of a text, or the error that its first line is. */
 export function readScript(source: Buffer): ScriptText | string {
   const sha = createHash('sha1').update(source).digest('hex');
   const plain = { sha, source, code: source, noWrites: false, allowOom: false, hasHeader: false };
-  if (source.latin1Slice(0, 2) !== '#!') return plain;
+  if (!source.subarray(0, SHEBANG.length).equals(SHEBANG)) return plain;
   const end = source.indexOf('\n');
   if (end < 0) return 'ERR Invalid script shebang';
   const [engine, ...options] = source.latin1Slice(0, end).trimEnd().split(/ +/);

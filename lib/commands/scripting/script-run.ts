@@ -17,11 +17,18 @@ import type { ScriptEngine } from './script-engine.js';
 import type { ScriptText } from './script-header.js';
 import { writeValue } from './script-values.js';
 
-/** Milliseconds after which a script is ended, whatever it has done. */
-const SCRIPT_MS_MAX = 60_000;
-
 /** What read-only scripts may not call either: Redis may tell its replicas of these. */
 const MAY_REPLICATE: readonly string[] = ['pfcount', 'publish', 'spublish'];
+
+/** The bounds that end a script, as they are counted. */
+const LIMITS = {
+  overdue: 'script-time',
+  'too long': 'script-unbroken',
+  'no memory': 'script-memory',
+  done: undefined,
+  failed: undefined,
+  killed: undefined,
+} as const;
 
 /** What a script works with. */
 export interface ScriptParts {
@@ -139,13 +146,16 @@ export class ScriptRun implements Step, RunningScript {
       this.#run = this.#machine.start(script.sha, keys, args);
     }
     if (this.#isKilled) return 'killed';
-    if (services.now() - this.#startedAt > SCRIPT_MS_MAX) return 'overdue';
+    const limitMs = services.config.get('script-time-limit');
+    if (limitMs > 0 && services.now() - this.#startedAt > limitMs) return 'overdue';
     return this.#machine!.run(this.#run, toTheEnd);
   }
 
   #end(ending: Exclude<Ending, 'yielded'> | 'killed' | 'overdue'): Buffer {
     const machine = this.#machine!;
-    const { engine } = this.#parts;
+    const { engine, services } = this.#parts;
+    const limit = LIMITS[ending];
+    if (limit !== undefined) services.statistics.limits.add(limit);
     const reply = this.#write((writer) => {
       if (ending !== 'done') {
         writer.error(this.#errorOf(ending));
@@ -173,7 +183,7 @@ export class ScriptRun implements Step, RunningScript {
   #messageOf(ending: Exclude<Ending, 'yielded' | 'done'> | 'killed' | 'overdue'): string {
     const { lua } = this.#machine!;
     if (ending === 'killed') return 'ERR Script killed by user with SCRIPT KILL.';
-    if (ending === 'overdue') return `ERR Script ran for more than ${SCRIPT_MS_MAX} ms.`;
+    if (ending === 'overdue') return 'ERR Script ran for longer than script-time-limit.';
     if (ending === 'too long') return 'ERR Script ran for too long where it cannot be suspended.';
     if (lua.type(-1) === LuaType.Table) {
       lua.getField(-1, 'err');
