@@ -39,11 +39,14 @@ const ONCE = [
   'stores/debian',
   'cluster/redis-tools',
   'scenarios/balancers',
+  'commands/every-command',
   'console/console-page',
+  'console/ssh-tunnel',
   'console/ssh-tunnel',
   'demo/demo-page',
   'benchmarks/',
   'cli/documented-programs',
+  'server/limits-page',
 ];
 
 function testFiles(words, isSample) {
