@@ -140,7 +140,8 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
     }
     const reply = new ReplyWriter();
     reply.proto = operation.proto;
-    this.executor!.execute(operation.request, operation.db, reply);
+    const { request, db, origin = null, runTime = null } = operation;
+    this.executor!.execute(request, db, reply, origin, runTime);
     operation.sink.complete(operation.token, Buffer.from(reply.buffer.subarray(0, reply.length)));
   }
 
