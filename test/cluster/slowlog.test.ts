@@ -19,6 +19,10 @@ t.test(
     await other!.rpush('list', 'b', 'c');
     await other!.blpop('list', 0);
     await other!.del('key', 'none');
+    // What comes after the script overwrites what it was read from, while its key is fetched.
+    const script = "return redis.call('llen', KEYS[1])";
+    const evaluated = other!.eval(script, 1, 'list');
+    await Promise.all([evaluated, other!.echo('x'.repeat(200))]);
     const info = String(await other!.client('INFO'));
     const address = / addr=(\S+)/.exec(info)![1]!;
 
@@ -27,6 +31,7 @@ t.test(
       ['rpush', 'list', 'b', 'c'],
       ['blpop', 'list', '0'],
       ['del', 'key', 'none'],
+      ['eval', script, '1', 'list'],
     ]) {
       const found = here.filter((entry) => String(entry[3]) === String(args));
       t.equal(found.length, 1, args.join(' '));
