@@ -57,6 +57,10 @@ const MEASURED: readonly string[] = [
   'LPOS list none',
   'LINSERT list BEFORE none x',
   'LINDEX list 500000',
+  'LRANGE list 500000 500100',
+  'LSET list 500000 another-element',
+  'LREM list 1 another-element',
+  'LPOS list another-element',
   'ZCOUNT zset 1000 900000',
   'ZLEXCOUNT zset - +',
   'SRANDMEMBER set 500000',
@@ -74,7 +78,7 @@ const MEASURED: readonly string[] = [
 interface Options {
   readonly elements: string;
   readonly rounds: string;
-  readonly only: string;
+  readonly only: readonly string[];
 }
 
 function parseOptions(): Options {
@@ -82,7 +86,7 @@ function parseOptions(): Options {
     .description('Measures how long commands on large collections hold up a node.')
     .option('--elements <n>', 'of each collection', '1000000')
     .option('--rounds <n>', 'of which the shortest counts', '3')
-    .option('--only <text>', 'commands that begin so', '')
+    .option('--only <text...>', 'commands that begin so', [''])
     .parse()
     .opts<Options>();
 }
@@ -126,7 +130,7 @@ async function measure(
     await fill(client, Number(elements));
     for (let round = 0; round < Number(rounds); round++) {
       for (const [i, command] of MEASURED.entries()) {
-        if (!command.startsWith(only)) continue;
+        if (!only.some((text) => command.startsWith(text))) continue;
         const ms = await held(children[0]!, () => ask(client, ...command.split(' ')));
         least[i] = Math.min(least[i]!, ms);
       }

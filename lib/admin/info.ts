@@ -118,6 +118,8 @@ function memory(services: NodeServices): Fields {
     ['maxmemory_policy', services.config.get('maxmemory-policy')],
     ['mem_fragmentation_ratio', (reservedBytes / Math.max(usedBytes, 1)).toFixed(2)],
     ['mem_fragmentation_bytes', Math.max(reservedBytes - usedBytes, 0)],
+    // Buffers of clients and members are no part of `used_memory`: all of it counts.
+    ['mem_not_counted_for_evict', 0],
     ['mem_allocator', 'slab'],
     ['lazyfree_pending_objects', 0],
   ];

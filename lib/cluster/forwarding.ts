@@ -7,7 +7,7 @@ import type { ForwardedOrigins } from './invalidation.js';
 import type { Body } from './large-frame.js';
 import type { LargeSender } from './large-sender.js';
 import type { Incarnation } from './member.js';
-import type { Executor, Operation, ReplySink } from './operation.js';
+import type { Executor, Operation, ReplySink, RunTime } from './operation.js';
 import type { Peer } from './peer.js';
 import { errorReply, OUTCOME_UNKNOWN } from './runner.js';
 import type { Streams } from './streams.js';
@@ -26,9 +26,13 @@ const Answer = {
   Unknown: 3,
   /** Not run; the text of an error follows. */
   Refused: 4,
+  /** The command has run, and took long: how many milliseconds, f64, then its reply. */
+  SlowReply: 5,
 } as const;
 
 const FORWARD_HEADER_BYTES = 14;
+/** Before the reply of a SlowReply; before any other, 9. */
+const SLOW_HEAD_BYTES = 17;
 
 /** Arguments of a forwarded command, as the request parser allows a client. */
 const ARGUMENTS_MAX = 1024 * 1024;
@@ -52,13 +56,19 @@ interface Sent {
 }
 
 /** A command that a member has sent here. */
-class Received {
+class Received implements RunTime {
   readonly peer: Peer;
   readonly id: number;
+  /** Milliseconds, of what was slow. */
+  ranMs = 0;
 
   constructor(peer: Peer, id: number) {
     this.peer = peer;
     this.id = id;
+  }
+
+  add(milliseconds: number, isSlow: boolean): void {
+    if (isSlow) this.ranMs += milliseconds;
   }
 }
 
@@ -136,10 +146,16 @@ export class Forwarding implements ReplySink, ForwardedOrigins {
     this.#sent.delete(id);
     const { task } = sent;
     const { operation } = task;
-    const body = Buffer.from(buffer.subarray(start + 9, end));
+    const kind = buffer[start + 8];
+    const isSlow = kind === Answer.SlowReply;
+    const ranMs = isSlow && end - start >= SLOW_HEAD_BYTES ? f64At(buffer, start + 9) : 0;
+    if (isSlow && !(ranMs > 0 && ranMs < Number.POSITIVE_INFINITY)) return false;
+    const body = Buffer.from(buffer.subarray(start + (isSlow ? SLOW_HEAD_BYTES : 9), end));
     task.hops++;
-    switch (buffer[start + 8]) {
+    switch (kind) {
+      case Answer.SlowReply:
       case Answer.Reply:
+        if (isSlow) operation.runTime?.add(ranMs, true);
         this.router.served(task, peer);
         operation.sink.complete(operation.token, body);
         return true;
@@ -230,6 +246,7 @@ export class Forwarding implements ReplySink, ForwardedOrigins {
       sink: this,
       token,
       origin: received,
+      runTime: received,
     };
     this.#state.statistics.forwardedHere++;
     this.router.route(taskOf(operation, peer, this.#state.deadline()));
@@ -237,7 +254,8 @@ export class Forwarding implements ReplySink, ForwardedOrigins {
   }
 
   complete(token: number, reply: Buffer): void {
-    this.#answer(token, Answer.Reply, reply);
+    const isSlow = (this.#received.get(token)?.ranMs ?? 0) > 0;
+    this.#answer(token, isSlow ? Answer.SlowReply : Answer.Reply, reply);
   }
 
   acknowledged(): void {}
@@ -270,18 +288,22 @@ export class Forwarding implements ReplySink, ForwardedOrigins {
     // Who has asked may be gone by now: a reply in parts would wait for it for ever.
     if (!received.peer.isLive) return;
     const { log } = received.peer.stream;
+    const isSlow = kind === Answer.SlowReply;
+    const headBytes = isSlow ? SLOW_HEAD_BYTES : 9;
     if (body.length > this.#state.config.partBytes) {
-      const head = Buffer.allocUnsafe(9);
+      const head = Buffer.allocUnsafe(headBytes);
       head.writeDoubleLE(received.id, 0);
       head[8] = kind;
+      if (isSlow) head.writeDoubleLE(received.ranMs, 9);
       const bytes = { buffer: body, start: 0, end: body.length };
       const whole: Body = { head, ...bytes, order: '', keys: [], written() {} };
       this.#large.sendBody(received.peer, FrameType.Reply, whole);
       return;
     }
-    log.begin(FrameType.Reply, 9 + body.length);
+    log.begin(FrameType.Reply, headBytes + body.length);
     log.f64(received.id);
     log.u8(kind);
+    if (isSlow) log.f64(received.ranMs);
     if (body.length > 0) log.bytes(body, 0, body.length);
     this.#state.statistics.framesSent[FrameType.Reply]!++;
     this.#streams.appended(received.peer);

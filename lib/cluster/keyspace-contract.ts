@@ -58,7 +58,7 @@ export interface Keyspace {
     end: number,
     expireAt: number,
   ): void;
-  /** As setString, for a value of any type. */
+  /** As setString, for a value of any type; returns its entry. */
   setValue(
     db: number,
     request: Request,
@@ -69,7 +69,7 @@ export interface Keyspace {
     start: number,
     end: number,
     expireAt: number,
-  ): void;
+  ): Ref;
   /**
    * Replaces `removed` bytes of the value at `at` by `source[start, end)`, which is not the value's own buffer. Returns the
    * entry's ref from now on. `edited` ends the change.

@@ -238,7 +238,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     start: number,
     end: number,
     expireAt: number,
-  ): void {
+  ): Ref {
     const store = this.#store;
     let ref = this.#found.of(db, request, keyIndex);
     let until = expireAt;
@@ -257,6 +257,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     if (store.expireAt(ref) !== until) store.setExpireAt(ref, until);
     if (isNew) this.#entries.adopt(ref);
     else this.#entries.changed(ref, FrameType.Set);
+    return ref;
   }
 
   writeRange(
@@ -332,10 +333,12 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     const expireAt = store.expireAt(from);
     const type = store.type(from);
     const encoding = store.encodingFlags(from);
+    const attached = store.attached(from);
     this.atomically(() => {
       const { length } = value;
       const noted = this.events.take();
-      this.setValue(toDb, request, toIndex, type, encoding, value, 0, length, expireAt);
+      const to = this.setValue(toDb, request, toIndex, type, encoding, value, 0, length, expireAt);
+      store.attach(to, attached);
       this.remove(this.#found.of(db, request, fromIndex));
       this.events.take();
       this.events.give(noted);

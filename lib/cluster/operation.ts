@@ -55,6 +55,12 @@ export interface CommandTraits {
   readonly pairs: Pairs;
 }
 
+/** Is told how long a command has run, wherever it did, part by part; what it has waited does not count. */
+export interface RunTime {
+  /** `isSlow`: alone it is worth being kept by the node that it ran on. */
+  add(milliseconds: number, isSlow: boolean): void;
+}
+
 /** A command that could not run at once. */
 export interface Operation {
   /** Owns its bytes. */
@@ -74,6 +80,7 @@ export interface Operation {
   readonly isOver?: () => boolean;
   /** On whose behalf it runs: a client of this node, or a command that a member has sent. Compared only. */
   readonly origin?: object;
+  readonly runTime?: RunTime | null;
 }
 
 /** The database of a key, by its place in `keys`. */
@@ -85,13 +92,19 @@ export interface Executor {
   /** Traits and key indexes of a command that came over the bus; null when it is none of the table's key commands. */
   classify(request: Request): { traits: CommandTraits; keys: readonly number[] } | null;
   /** Runs the handler; its changes are made through the Keyspace, its reply is appended to `reply`. */
-  execute(request: Request, db: number, reply: ReplyWriter, origin?: object | null): void;
+  execute(
+    request: Request,
+    db: number,
+    reply: ReplyWriter,
+    origin?: object | null,
+    runTime?: RunTime | null,
+  ): void;
 }
 
 /** For those who are made before the executor. */
 export const lateExecutor = (executor: () => Executor): Executor => ({
   classify: (request) => executor().classify(request),
-  execute: (request, db, reply, origin) => executor().execute(request, db, reply, origin),
+  execute: (...command) => executor().execute(...command),
 });
 
 /** The cluster as the dispatcher sees it. */

@@ -46,7 +46,8 @@ export class Runner implements ReplySink {
     else if (operation.traits.denyOom && this.#keyspace.outOfMemory()) {
       writer.error(OUT_OF_MEMORY);
     } else {
-      this.#executor.execute(operation.request, operation.db, writer, operation.origin ?? null);
+      const { request, db, origin = null, runTime = null } = operation;
+      this.#executor.execute(request, db, writer, origin, runTime);
     }
     const reply = Buffer.from(writer.buffer.subarray(0, writer.length));
     writer.reset();

@@ -208,6 +208,7 @@ export class Blocking implements AwaitedKeysListener, WaiterHost {
       sink: waiter,
       token: 0,
       origin,
+      runTime: waiter,
     });
   }
 

@@ -2,6 +2,8 @@ import { KeyMode } from '../cluster/operation.js';
 import { parseInteger } from '../protocol/numbers.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
+import { ListBlocks } from '../store/collections/list-blocks.js';
+import { SOUND } from '../store/collections/soundness.js';
 import { DATABASES_MAX, type Ref, type ValueType } from '../store/entry.js';
 import { intOrReply } from './arguments.js';
 import { Errors } from './errors.js';
@@ -64,7 +66,22 @@ function copyTo(
   const type = keyspace.typeOf(ref) as ValueType;
   const encoding = keyspace.encodingOf(ref);
   const expireAt = keyspace.expireAt(ref);
-  keyspace.setValue(target, request, keyIndex, type, encoding, value, 0, length, expireAt);
+  const attached = keyspace.attached(ref);
+  const copied = keyspace.setValue(
+    target,
+    request,
+    keyIndex,
+    type,
+    encoding,
+    value,
+    0,
+    length,
+    expireAt,
+  );
+  // The index of a list is small; those of others are made again when they are needed.
+  if (attached !== null) {
+    keyspace.attach(copied, attached instanceof ListBlocks ? attached.copy() : SOUND);
+  }
 }
 
 function copy(context: CommandContext, request: Request, reply: ReplyWriter): void {

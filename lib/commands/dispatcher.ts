@@ -2,7 +2,13 @@ import assert from 'node:assert';
 import { KEYS_PER_TURN } from '../base/limits.js';
 import type { Keyspace } from '../cluster/keyspace-contract.js';
 import type { CommandEvents } from '../cluster/keyspace-events.js';
-import { type CommandTraits, type Executor, KeyMode, type Router } from '../cluster/operation.js';
+import {
+  type CommandTraits,
+  type Executor,
+  KeyMode,
+  type Router,
+  type RunTime,
+} from '../cluster/operation.js';
 import type { WriteBarrier } from '../cluster/write-barrier.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
@@ -30,6 +36,7 @@ import {
   keyIndexes,
   keyPlaces,
 } from './table.js';
+import { TimedCommand } from './timed-command.js';
 
 const NOTHING: KeyHashes = [];
 
@@ -132,13 +139,20 @@ export class Dispatcher implements Executor, StepCommands {
     return { traits: spec, keys: keyIndexes(spec, request, 0) };
   }
 
-  execute(request: Request, db: number, reply: ReplyWriter, origin: object | null = null): void {
+  execute(
+    request: Request,
+    db: number,
+    reply: ReplyWriter,
+    origin: object | null = null,
+    runTime: RunTime | null = null,
+  ): void {
     const spec = this.#table.find(request);
     assert(spec?.run, 'only commands that were classified are executed');
     const context = this.#context;
     // This may happen inside `submit` or `clusterWide`, after which handlers do not look at their context again.
     context.session = null;
     context.origin = origin;
+    context.runTime = runTime;
     context.current = spec;
     context.request = request;
     context.db = db;
@@ -294,15 +308,22 @@ export class Dispatcher implements Executor, StepCommands {
       return;
     }
     const { sink, token } = exit ?? { sink: client, token: client.deferReply() };
+    const kept = request.copy();
+    const ordered = client.order.begin(hashesOf(spec, request), sink);
+    const { slowLog } = this;
+    const timed = slowLog.times(spec)
+      ? new TimedCommand(slowLog, client, spec, kept, ordered)
+      : null;
     this.#router.submit({
-      request: request.copy(),
+      request: kept,
       traits: spec,
       ...keyPlaces(spec, request, client.db),
       db: client.db,
       proto: client.reply.proto,
-      sink: client.order.begin(hashesOf(spec, request), sink),
+      sink: timed ?? ordered,
       token,
       origin: client,
+      runTime: timed,
     });
   }
 

@@ -139,7 +139,7 @@ export class OpenValue implements ValueBytes {
       return;
     }
     if (isEmpty) return;
-    keyspace.setValue(
+    const ref = keyspace.setValue(
       this.#context.db,
       this.#request,
       this.#keyIndex,
@@ -150,6 +150,8 @@ export class OpenValue implements ValueBytes {
       this.length,
       expireAt,
     );
+    keyspace.attach(ref, this.#ownIndex ?? SOUND);
+    this.#ownIndex = null;
   }
 
   #spliceNew(at: number, removed: number, source: Buffer, from: number, to: number): void {
@@ -165,6 +167,7 @@ export class OpenValue implements ValueBytes {
     copyBytes(source, from, to, this.#new, at);
     this.length = length;
     this.isLarge = length > LARGE_BYTES;
+    if (!this.isLarge) this.#ownIndex = null;
   }
 
   #readPlace(): void {

@@ -2,7 +2,7 @@ import assert from 'node:assert';
 import type { Key } from '../cluster/key.js';
 import type { KeyList } from '../cluster/key-list.js';
 import type { Keyspace } from '../cluster/keyspace-contract.js';
-import type { ClusterWideCommand, CommandTraits, Router } from '../cluster/operation.js';
+import type { ClusterWideCommand, CommandTraits, Router, RunTime } from '../cluster/operation.js';
 import type { Step, WatchMark } from '../cluster/step.js';
 import { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
@@ -16,11 +16,8 @@ import type { NodeServices } from './services.js';
 import { SlowLog } from './slow-log.js';
 import type { CommandContext, CommandSpec, StepCommands } from './spec.js';
 import { type CommandTable, keyCount, keyIndex } from './table.js';
+import { TimedStep } from './timed-step.js';
 import type { BlockedClient } from './waiter.js';
-
-/** Commands of other nodes come on behalf of what is none of this node's clients. */
-const clientOf = (origin: object | null): ClientSession | null =>
-  origin !== null && 'localAddress' in origin ? (origin as ClientSession) : null;
 
 const OK = Buffer.from('+OK\r\n', 'latin1');
 
@@ -45,6 +42,8 @@ export class RunningCommand implements CommandContext {
   session: ClientSession | null = null;
   /** Of a command without a session: on whose behalf it runs. */
   origin: object | null = null;
+  /** The same: is told how long it has run. */
+  runTime: RunTime | null = null;
   current: CommandSpec | null = null;
   request: Request | null = null;
   db = 0;
@@ -53,6 +52,8 @@ export class RunningCommand implements CommandContext {
   isInStep = false;
   exit: Exit | null = null;
   readonly stepCommands: StepCommands;
+  /** What the command that runs has begun. */
+  #step: TimedStep | null = null;
 
   constructor(parts: ContextParts, gate: PauseGate, stepCommands: StepCommands) {
     this.stepCommands = stepCommands;
@@ -115,6 +116,8 @@ export class RunningCommand implements CommandContext {
   runStep(keys: KeyList, traits: CommandTraits, step: Step, changesClient: boolean): void {
     const { sink, token } = this.#takeExit();
     const { client, db } = this;
+    const timed = new TimedStep(step);
+    this.#step = timed;
     this.#router.submit({
       request: keys.request(),
       traits,
@@ -124,7 +127,7 @@ export class RunningCommand implements CommandContext {
       proto: client.reply.proto,
       sink: client.order.begin(hashesOfKeys(keys), sink, changesClient),
       token,
-      step,
+      step: timed,
       origin: client,
     });
   }
@@ -160,6 +163,9 @@ export class RunningCommand implements CommandContext {
       spec.run!(this, request, reply);
       return;
     }
+    const outer = this.#step;
+    this.#step = null;
+    const { session, runTime } = this;
     const before = performance.now();
     if (isSampled && before < hotKeys.wantedUntil && keyCount(spec, request) > 0) {
       const index = keyIndex(spec, request, 0);
@@ -167,16 +173,35 @@ export class RunningCommand implements CommandContext {
     }
     spec.run!(this, request, reply);
     const tookMs = performance.now() - before;
-    spec.use.took(tookMs);
+    const step = this.#step as TimedStep | null;
+    this.#step = outer;
+    if (step === null) this.#took(request, spec, tookMs, mayBeSlow, session, runTime);
+    else {
+      const kept = step.isOver ? request : request.copy();
+      step.whenOver((ranMs) => this.#took(kept, spec, ranMs, mayBeSlow, session, null));
+    }
+  }
+
+  #took(
+    request: Request,
+    spec: CommandSpec,
+    milliseconds: number,
+    mayBeSlow: boolean,
+    session: ClientSession | null,
+    runTime: RunTime | null,
+  ): void {
+    const { slowLog, latency } = this;
+    spec.use.took(milliseconds);
     if (!mayBeSlow) return;
-    latency.note(spec.isQuick ? 'fast-command' : 'command', tookMs, this.services.now());
-    slowLog.note(request, spec, tookMs, this.session ?? clientOf(this.origin));
+    latency.note(spec.isQuick ? 'fast-command' : 'command', milliseconds, this.services.now());
+    if (session !== null) slowLog.note(request, spec, milliseconds, session);
+    else runTime?.add(milliseconds, slowLog.isSlow(milliseconds));
   }
 
   /** Runs a command in the place of the one that `waiter` waits with, which is what is counted and kept. */
   attempt(request: Request, spec: CommandSpec, reply: ReplyWriter, waiter: BlockedClient): void {
     const before = performance.now();
     spec.run!(this, request, reply);
-    waiter.ranMs += performance.now() - before;
+    waiter.add(performance.now() - before, false);
   }
 }

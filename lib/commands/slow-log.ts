@@ -45,22 +45,26 @@ export class SlowLog {
     return !isQuick || this.#threshold < TIME_ALL_BELOW_MICROSECONDS;
   }
 
-  /** A command took so long. `client` null: that of another node. */
+  /** Whether what took so long is kept. */
+  isSlow(milliseconds: number): boolean {
+    return this.#threshold >= 0 && Math.round(milliseconds * 1000) >= this.#threshold;
+  }
+
+  /** A command of a client took so long. */
   note(
     request: Request,
     spec: CommandSpec,
     milliseconds: number,
-    client: Pick<ClientSession, 'address' | 'name'> | null,
+    client: Pick<ClientSession, 'address' | 'name'>,
   ): void {
-    const microseconds = Math.round(milliseconds * 1000);
-    if (microseconds < this.#threshold || this.#lengthMax === 0 || !this.times(spec)) return;
+    if (!this.isSlow(milliseconds) || this.#lengthMax === 0 || !this.times(spec)) return;
     this.entries.unshift({
       id: this.#nextId++,
       at: Math.floor(this.#now() / 1000),
-      microseconds,
+      microseconds: Math.round(milliseconds * 1000),
       args: keptArguments(request),
-      address: client?.address ?? '',
-      name: client?.name ?? '',
+      address: client.address,
+      name: client.name,
     });
     this.entries.length = Math.min(this.entries.length, this.#lengthMax);
   }

@@ -1,5 +1,5 @@
 import type { AwaitedKey } from '../cluster/awaited-keys.js';
-import type { ReplySink } from '../cluster/operation.js';
+import type { ReplySink, RunTime } from '../cluster/operation.js';
 import type { Request } from '../protocol/request.js';
 import type { BlockingForm } from './blocking-forms.js';
 import type { ClientSession } from './client-session.js';
@@ -7,13 +7,13 @@ import type { Expiring } from './deadlines.js';
 import type { CommandSpec } from './spec.js';
 
 /** A client whose command waits, as its connection and CLIENT UNBLOCK see it. */
-export interface BlockedClient {
+export interface BlockedClient extends RunTime {
   /** Where its reply goes, and which one it is there. */
   readonly sink: ReplySink;
   readonly token: number;
   readonly spec: CommandSpec;
-  /** How long its attempts have run at this node, milliseconds. */
-  ranMs: number;
+  /** How long its attempts have run, milliseconds. */
+  readonly ranMs: number;
   /** It has looked in vain, and waits: CLIENT LIST and INFO count it. */
   readonly isBlocked: boolean;
   /** An attempt of it is under way, and may bring something. */
@@ -127,6 +127,10 @@ export class Waiter implements ReplySink, BlockedClient, Expiring {
 
   get isInFirstRound(): boolean {
     return this.line === null;
+  }
+
+  add(milliseconds: number): void {
+    this.ranMs += milliseconds;
   }
 
   // --- ReplySink: what the attempt is answered with

@@ -59,6 +59,7 @@ t.test('INFO has the fields that clients and monitors read', async (t) => {
   has('Memory', 'used_memory_human', /^1\.50K$/);
   has('Memory', 'used_memory_peak_perc', /^75\.00%$/);
   has('Memory', 'maxmemory_policy', /^noeviction$/);
+  has('Memory', 'mem_not_counted_for_evict', /^0$/);
   has('Persistence', 'loading', /^0$/);
   has('Persistence', 'aof_enabled', /^0$/);
   has('Stats', 'total_commands_processed', /^3$/);

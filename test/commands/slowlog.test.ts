@@ -53,6 +53,30 @@ t.test('SLOWLOG and INFO show what a client has sent, also where it had to wait'
   t.end();
 });
 
+t.test('SLOWLOG has a script that could not run at once, with the time that it ran', (t) => {
+  const node = new TestNode();
+  const client = node.connect();
+  const other = node.connect();
+  node.run(client, 'CLIENT', 'SETNAME', 'app');
+  node.run(client, 'CONFIG', 'SET', 'slowlog-log-slower-than', '1000');
+  const script = 'local n = 0 for i = 1, 200000 do n = n + i end return n';
+  node.local.local = false;
+  t.equal(node.run(client, 'EVAL', script, '1', 'key'), '');
+  t.equal(node.run(other, 'SLOWLOG', 'LEN'), ':0\r\n', 'it has not run yet');
+  node.local.runSubmitted();
+  t.match(client.replies(), ':20000100000');
+  const slow = /^\*1\r\n\*6\r\n:0\r\n:\d+\r\n:(\d+)\r\n\*4\r\n\$4\r\nEVAL\r\n/;
+  const text = node.run(other, 'SLOWLOG', 'GET');
+  t.ok(Number(slow.exec(text)?.[1]) >= 1000, text);
+  t.match(text, `${script}\r\n$1\r\n1\r\n$3\r\nkey\r\n`);
+  t.match(text, '$3\r\napp\r\n');
+
+  node.local.local = true;
+  node.run(client, 'EVAL', script, '0');
+  t.equal(node.run(other, 'SLOWLOG', 'LEN'), ':2\r\n', 'once, where it runs at once');
+  t.end();
+});
+
 t.test('LATENCY keeps the longest time of each second in which a command was slow', (t) => {
   const node = new TestNode();
   const client = node.connect();

@@ -4,6 +4,7 @@ import {
   KeyedRecords,
   RecordKind,
 } from '../../lib/store/collections/keyed-records.js';
+import { ListBlocks } from '../../lib/store/collections/list-blocks.js';
 import { EMPTY_LIST, ListValue } from '../../lib/store/collections/list-value.js';
 import { SortedSet } from '../../lib/store/collections/sorted-set.js';
 import type { ValueBytes } from '../../lib/store/collections/value-bytes.js';
@@ -167,6 +168,75 @@ for (const seed of [1, 2, 3]) {
       if (!bytes.copy.equals(bytes.buffer)) t.fail('the splices make another value');
     }
     t.ok(wasLarge, 'the value was large');
+    t.end();
+  });
+
+  t.test(`elements of a long list, seed ${seed}`, (t) => {
+    const random = seededRandom(seed);
+    const below = (limit: number): number => Math.floor(random() * limit);
+    const bytes = new Bytes(EMPTY_LIST);
+    const list = new ListValue();
+    let expected: string[] = [];
+    // Long ones among them, so that there are blocks of one element.
+    const some = (count: number): string[] =>
+      Array.from({ length: count }, () => `e${below(5000)}`.padEnd(below(500) ? 0 : 20_000, '.'));
+    const block = (texts: readonly string[]): void => {
+      for (const text of texts) list.block.add(Buffer.from(text), 0, text.length);
+    };
+    const elementText = () => list.buffer.latin1Slice(list.elementStart, list.elementEnd);
+    for (let step = 0; step < 400; step++) {
+      list.open(bytes);
+      const choice = below(step % 200 < 100 ? 8 : 12);
+      const at = below(expected.length);
+      if (choice < 4 || expected.length < 500) {
+        const texts = some(below(4) === 0 ? 1000 : 20);
+        block(texts);
+        if (choice % 2 === 0) list.prependBlock();
+        else list.appendBlock();
+        expected = choice % 2 === 0 ? [...texts, ...expected] : [...expected, ...texts];
+      } else if (choice < 8) {
+        const texts = some(1);
+        block(texts);
+        list.seek(at);
+        if (elementText() !== expected[at]) t.fail(`step ${step}: another element at ${at}`);
+        if (choice < 6) list.replaceByBlock();
+        else list.insertBlock(choice === 6);
+        expected = expected.toSpliced(
+          choice === 7 ? at : at + (choice === 6 ? 1 : 0),
+          choice < 6 ? 1 : 0,
+          ...texts,
+        );
+      } else if (choice < 10) {
+        const text = expected[at]!;
+        const pattern = Buffer.from(text);
+        const limit = below(10) === 0 ? 20 : 2;
+        const removed = list.removeEqual(pattern, 0, pattern.length, limit, false);
+        for (let i = 0; i < removed; i++) {
+          expected = expected.toSpliced(expected.indexOf(text), 1);
+        }
+      } else {
+        const count = below(4) === 0 ? below(expected.length) : below(50);
+        if (choice === 10) list.removeFirst(count);
+        else list.removeLast(count);
+        expected =
+          choice === 10 ? expected.slice(count) : expected.slice(0, expected.length - count);
+      }
+      list.close();
+      if (below(100) === 0) bytes.moved();
+      list.open(bytes);
+      if (list.count !== expected.length) t.fail(`step ${step}: ${list.count} elements`);
+      for (let i = 0; i < 5; i++) {
+        const index = below(expected.length);
+        list.seek(index);
+        if (elementText() !== expected[index]) t.fail(`step ${step}: another element at ${index}`);
+      }
+      if (!bytes.copy.equals(bytes.buffer)) t.fail('the splices make another value');
+    }
+    for (const [index, text] of expected.entries()) {
+      list.seek(index);
+      if (elementText() !== text) t.fail(`another element at ${index}`);
+    }
+    t.ok(bytes.attached instanceof ListBlocks, 'there were blocks');
     t.end();
   });
 

@@ -140,7 +140,8 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
     }
     const reply = new ReplyWriter();
     reply.proto = operation.proto;
-    this.executor!.execute(operation.request, operation.db, reply);
+    const { request, db, origin = null, runTime = null } = operation;
+    this.executor!.execute(request, db, reply, origin, runTime);
     operation.sink.complete(operation.token, Buffer.from(reply.buffer.subarray(0, reply.length)));
   }
 
@@ -249,6 +250,10 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
       this.#countDelete(db, entry.key);
       return 0;
     }
+    return this.#refOf(db, entry);
+  }
+
+  #refOf(db: number, entry: Entry): Ref {
     this.#refDatabases.push(db);
     return this.#refs.push(entry) - 1;
   }
@@ -290,7 +295,7 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
   }
 
   attach(ref: Ref, attached: Attachment | null): void {
-    this.#refs[ref]!.attached = attached;
+    this.#refs[ref]!.attached = this.isLarge(ref) ? attached : null;
   }
 
   isLarge(ref: Ref): boolean {
@@ -311,13 +316,15 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
     start: number,
     end: number,
     expireAt: number,
-  ): void {
+  ): Ref {
     const key = request.latin1(keyIndex);
     if (this.databases[db]!.get(key)?.type !== type) {
       this.keyWaits.came(awaitedKey(type, keyOfArgument(db, request, keyIndex)).id);
     }
     this.set(db, key, Buffer.from(value.subarray(start, end)), expireAt, type);
-    this.databases[db]!.get(key)!.encoding = encoding;
+    const entry = this.databases[db]!.get(key)!;
+    entry.encoding = encoding;
+    return this.#refOf(db, entry);
   }
 
   splice(ref: Ref, at: number, removed: number, source: Buffer, start: number, end: number): Ref {

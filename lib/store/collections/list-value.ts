@@ -1,26 +1,21 @@
 import { copyBytes, putU16, putU32, u16At, u32At } from '../../protocol/bytes.js';
 import { sameBytes } from './keyed-records.js';
+import { ListBlocks } from './list-blocks.js';
+import { BACK_FOUR, BACK_TWO, LIST_HEADER_BYTES, listBackBytes } from './list-layout.js';
 import { numberAt, numberBytes, numberBytesOf, putNumber } from './numbers.js';
 import type { ValueBytes } from './value-bytes.js';
 
-/** Elements u32, offset of the first one u32. */
-export const LIST_HEADER_BYTES = 8;
 /** Larger lists have room in front of the first element, so that the others need not be moved. */
 const ROOM_FROM_BYTES = 4096;
 const ROOM_BYTES_MIN = 1024;
 const ROOM_SHARE = 8;
 /** More elements to be removed one by one: the list is packed anew. */
 const SINGLE_REMOVALS_MAX = 8;
-/** The last byte of an element's length, as read from behind: 128 for u16 before it, 192 for u32. */
-const TWO = 0x80;
-const FOUR = 0xc0;
+/** Elements nearer to an end are found without the blocks of a large list. */
+const STEPS_MAX = 64;
 
 /** What a new list begins as. */
 export const EMPTY_LIST: Buffer = Buffer.from([0, 0, 0, 0, LIST_HEADER_BYTES, 0, 0, 0]);
-
-/** Bytes of an element's length as it stands behind the element. */
-export const listBackBytes = (length: number): number =>
-  length < TWO ? 1 : length <= 0xffff ? 3 : 5;
 
 /** Elements to be put into a list, encoded one behind the other. */
 class Block {
@@ -41,14 +36,14 @@ class Block {
     let at = putNumber(this.buffer, this.length, data);
     copyBytes(source, start, end, this.buffer, at);
     at += data;
-    if (forward < TWO) this.buffer[at++] = forward;
+    if (forward < BACK_TWO) this.buffer[at++] = forward;
     else if (forward <= 0xffff) {
       putU16(this.buffer, at, forward);
-      this.buffer[at + 2] = TWO;
+      this.buffer[at + 2] = BACK_TWO;
       at += 3;
     } else {
       putU32(this.buffer, at, forward);
-      this.buffer[at + 4] = FOUR;
+      this.buffer[at + 4] = BACK_FOUR;
       at += 5;
     }
     this.length = at;
@@ -69,7 +64,8 @@ class Block {
  *     number: bytes | bytes | length of both, so that it can be read from behind
  *
  * Both ends are changed in place; elsewhere what lies behind is moved. `buffer[elementStart, elementEnd)` is the element
- * that `next`, `previous` or `seek` has found, until the value changes.
+ * that `next`, `previous` or `seek` has found, until the value changes. Beside a large list there are its ListBlocks: made when it
+ * is changed, or an element in the middle is looked for, and changed with it.
  */
 export class ListValue {
   count = 0;
@@ -83,12 +79,19 @@ export class ListValue {
   #at = 0;
   #next = 0;
   #isHeaderStale = false;
+  /** Null where there are none. */
+  #blocks: ListBlocks | null = null;
+  /** Memory of the blocks as the value has them counted. */
+  #blocksBytes = 0;
 
   open(value: ValueBytes): this {
     this.#value = value;
     this.count = u32At(value.buffer, value.start);
     this.#head = u32At(value.buffer, value.start + 4);
     this.#isHeaderStale = false;
+    const { attached } = value;
+    this.#blocks = attached instanceof ListBlocks ? attached : null;
+    this.#blocksBytes = this.#blocks?.bytes ?? 0;
     this.block.clear();
     return this;
   }
@@ -98,12 +101,15 @@ export class ListValue {
   }
 
   close(): void {
-    if (!this.#isHeaderStale || this.count === 0) return;
-    this.#isHeaderStale = false;
-    const header = Buffer.allocUnsafe(LIST_HEADER_BYTES);
-    putU32(header, 0, this.count);
-    putU32(header, 4, this.#head);
-    this.#value.splice(0, LIST_HEADER_BYTES, header, 0, LIST_HEADER_BYTES);
+    if (this.#isHeaderStale && this.count > 0) {
+      this.#isHeaderStale = false;
+      const header = Buffer.allocUnsafe(LIST_HEADER_BYTES);
+      putU32(header, 0, this.count);
+      putU32(header, 4, this.#head);
+      this.#value.splice(0, LIST_HEADER_BYTES, header, 0, LIST_HEADER_BYTES);
+      if (this.#value.isLarge && this.#blocks === null) this.#makeBlocks();
+    }
+    if (this.#blocks !== null && this.#blocks.bytes !== this.#blocksBytes) this.#keepBlocks();
   }
 
   // --- looking
@@ -130,19 +136,25 @@ export class ListValue {
     const end = start + this.#at;
     const last = buffer[end - 1]!;
     const forward =
-      last < TWO ? last : last < FOUR ? u16At(buffer, end - 3) : u32At(buffer, end - 5);
+      last < BACK_TWO ? last : last < BACK_FOUR ? u16At(buffer, end - 3) : u32At(buffer, end - 5);
     this.#read(this.#at - listBackBytes(forward) - forward);
     return true;
   }
 
-  /** Finds an element by its index, which there must be, from the nearer end. */
+  /** Finds an element by its index, which there must be. */
   seek(index: number): void {
-    if (index < this.count / 2) {
+    const fromEnd = this.count - 1 - index;
+    if (Math.min(index, fromEnd) > STEPS_MAX && this.#value.isLarge) {
+      const blocks = this.#blocks ?? this.#makeBlocks();
+      blocks.find(index);
+      this.#next = this.#head + blocks.offset;
+      for (let i = blocks.index; i <= index; i++) this.next();
+    } else if (index < fromEnd) {
       this.rewind();
       for (let i = 0; i <= index; i++) this.next();
     } else {
       this.rewindToEnd();
-      for (let i = this.count - 1; i >= index; i--) this.previous();
+      for (let i = 0; i <= fromEnd; i++) this.previous();
     }
   }
 
@@ -157,7 +169,7 @@ export class ListValue {
 
   /** Appends the elements of `block`, and empties it. */
   appendBlock(): void {
-    this.#insert(this.#value.length);
+    this.#replace(this.#value.length, 0);
   }
 
   /** Puts the elements of `block` before all others. */
@@ -168,13 +180,13 @@ export class ListValue {
     if (length <= room) {
       this.#value.splice(this.#head - length, length, block.buffer, 0, length);
       this.#head -= length;
-      this.#added();
+      this.#added(this.#head, 0);
       return;
     }
     if (this.#value.length < ROOM_FROM_BYTES) {
       this.#head = LIST_HEADER_BYTES;
       this.#value.splice(LIST_HEADER_BYTES, room, block.buffer, 0, length);
-      this.#added();
+      this.#added(this.#head, 0);
       return;
     }
     const left = Math.max(ROOM_BYTES_MIN, Math.floor(this.#value.length / ROOM_SHARE));
@@ -182,19 +194,17 @@ export class ListValue {
     block.buffer.copy(front, left, 0, length);
     this.#value.splice(LIST_HEADER_BYTES, room, front, 0, front.length);
     this.#head = LIST_HEADER_BYTES + left;
-    this.#added();
+    this.#added(this.#head, 0);
   }
 
   /** Puts the elements of `block` before or behind the element found. */
   insertBlock(isBehind: boolean): void {
-    this.#insert(isBehind ? this.#next : this.#at);
+    this.#replace(isBehind ? this.#next : this.#at, 0);
   }
 
   /** Puts the one element of `block` in the place of the element found. */
   replaceByBlock(): void {
-    const { block } = this;
-    this.#value.splice(this.#at, this.#next - this.#at, block.buffer, 0, block.length);
-    block.clear();
+    this.#replace(this.#at, this.#next - this.#at);
   }
 
   /** Removes so many elements in front, fewer than there are. */
@@ -204,13 +214,15 @@ export class ListValue {
     this.count -= count;
     this.#isHeaderStale = true;
     const until = this.#next;
+    const bytes = until - this.#head;
     const isKept = this.#value.length >= ROOM_FROM_BYTES && until * 2 <= this.#value.length;
-    if (isKept) {
-      this.#head = until;
-      return;
+    if (isKept) this.#head = until;
+    else {
+      this.#head = LIST_HEADER_BYTES;
+      this.#value.splice(LIST_HEADER_BYTES, until - LIST_HEADER_BYTES, EMPTY_LIST, 0, 0);
+      this.#dropIfSmall();
     }
-    this.#head = LIST_HEADER_BYTES;
-    this.#value.splice(LIST_HEADER_BYTES, until - LIST_HEADER_BYTES, EMPTY_LIST, 0, 0);
+    this.#blocks?.removedFirst(count, bytes);
   }
 
   /** Removes so many elements at the end, fewer than there are. */
@@ -219,7 +231,10 @@ export class ListValue {
     this.seek(this.count - count);
     this.count -= count;
     this.#isHeaderStale = true;
-    this.#value.splice(this.#at, this.#value.length - this.#at, EMPTY_LIST, 0, 0);
+    const bytes = this.#value.length - this.#at;
+    this.#value.splice(this.#at, bytes, EMPTY_LIST, 0, 0);
+    this.#dropIfSmall();
+    this.#blocks?.removedLast(count, bytes);
   }
 
   /** Removes up to `limit` elements that are these bytes, from one end on; returns how many. */
@@ -237,7 +252,7 @@ export class ListValue {
       // From behind, so that the others stay where they are.
       for (const at of found.sort((a, b) => b - a)) {
         this.#read(at);
-        this.#value.splice(at, this.#next - at, EMPTY_LIST, 0, 0);
+        this.#replace(at, this.#next - at);
       }
     } else {
       this.#value.splice(0, 0, EMPTY_LIST, 0, 0);
@@ -257,19 +272,55 @@ export class ListValue {
       copyBytes(buffer, start + this.#at, start + this.#next, packed, bytes);
       bytes += this.#next - this.#at;
     }
+    this.#dropBlocks();
     this.#head = LIST_HEADER_BYTES;
     this.#value.splice(LIST_HEADER_BYTES, length - LIST_HEADER_BYTES, packed, 0, bytes);
   }
 
-  #insert(at: number): void {
-    this.#value.splice(at, 0, this.block.buffer, 0, this.block.length);
-    this.#added();
+  /** The elements of `block`, if any, come in the place of the one element of so many bytes at `at`, or of none. */
+  #replace(at: number, removedBytes: number): void {
+    this.#value.splice(at, removedBytes, this.block.buffer, 0, this.block.length);
+    this.#added(at, removedBytes);
   }
 
-  #added(): void {
-    this.count += this.block.count;
-    this.#isHeaderStale = true;
-    this.block.clear();
+  #added(at: number, removedBytes: number): void {
+    const { block } = this;
+    const { count, length } = block;
+    const removed = removedBytes === 0 ? 0 : 1;
+    if (count !== removed) {
+      this.count += count - removed;
+      this.#isHeaderStale = true;
+    }
+    block.clear();
+    this.#dropIfSmall();
+    if (this.#blocks === null) return;
+    const { buffer, start } = this.#value;
+    const first = start + this.#head;
+    this.#blocks.changed(at - this.#head, removed, removedBytes, count, length, buffer, first);
+  }
+
+  #makeBlocks(): ListBlocks {
+    const { buffer, start, length } = this.#value;
+    const blocks = new ListBlocks(buffer, start + this.#head, start + length, this.count);
+    this.#blocks = blocks;
+    this.#keepBlocks();
+    return blocks;
+  }
+
+  #keepBlocks(): void {
+    this.#blocksBytes = this.#blocks!.bytes;
+    this.#value.attach(this.#blocks);
+  }
+
+  /** A value that is no longer large has lost its blocks. */
+  #dropIfSmall(): void {
+    if (this.#blocks !== null && !this.#value.isLarge) this.#dropBlocks();
+  }
+
+  #dropBlocks(): void {
+    if (this.#blocks === null) return;
+    this.#blocks = null;
+    this.#value.attach(null);
   }
 
   #read(at: number): void {

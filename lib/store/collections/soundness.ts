@@ -2,7 +2,7 @@ import { f64At, u16At, u32At } from '../../protocol/bytes.js';
 import { ValueType } from '../entry.js';
 import type { Attachment } from '../large-payloads.js';
 import { HEADER_BYTES, RecordKind } from './keyed-records.js';
-import { LIST_HEADER_BYTES, listBackBytes } from './list-value.js';
+import { BACK_FOUR, BACK_TWO, LIST_HEADER_BYTES, listBackBytes } from './list-layout.js';
 import { numberAt, numberBytes, numberBytesOf } from './numbers.js';
 
 /** Kept with a large value whose bytes were found sound, until they change. */
@@ -140,6 +140,6 @@ function isList(buffer: Buffer, start: number, end: number): boolean {
 function backLengthBefore(buffer: Buffer, at: number, bytes: number): number {
   const last = buffer[at - 1]!;
   if (bytes === 1) return last;
-  if (bytes === 3) return last === 0x80 ? u16At(buffer, at - 3) : -1;
-  return last === 0xc0 ? u32At(buffer, at - 5) : -1;
+  if (bytes === 3) return last === BACK_TWO ? u16At(buffer, at - 3) : -1;
+  return last === BACK_FOUR ? u32At(buffer, at - 5) : -1;
 }
