@@ -20,6 +20,7 @@ import { TimedStep } from './timed-step.js';
 import type { BlockedClient } from './waiter.js';
 
 const OK = Buffer.from('+OK\r\n', 'latin1');
+const FAULT = 'ERR this command has met a fault of the server, which its log tells more of';
 
 /** What a context is made of. */
 export interface ContextParts {
@@ -160,7 +161,7 @@ export class RunningCommand implements CommandContext {
     const mayBeSlow = !this.isInStep && (slowLog.times(spec) || latency.times(spec.isQuick));
     const isSampled = spec.use.begin();
     if (!isSampled && !mayBeSlow) {
-      spec.run!(this, request, reply);
+      this.#handle(request, spec, reply);
       return;
     }
     const outer = this.#step;
@@ -171,7 +172,7 @@ export class RunningCommand implements CommandContext {
       const index = keyIndex(spec, request, 0);
       hotKeys.note(request.buffer, request.start[index]!, request.end[index]!);
     }
-    spec.run!(this, request, reply);
+    this.#handle(request, spec, reply);
     const tookMs = performance.now() - before;
     const step = this.#step as TimedStep | null;
     this.#step = outer;
@@ -179,6 +180,22 @@ export class RunningCommand implements CommandContext {
     else {
       const kept = step.isOver ? request : request.copy();
       step.whenOver((ranMs) => this.#took(kept, spec, ranMs, mayBeSlow, session, null));
+    }
+  }
+
+  /**
+   * A fault in a command that changes nothing costs the client an error, and no node: whoever sends it again would end one
+   * after the other. One that changes something may have left half of that: this node ends, and the backups go on.
+   */
+  #handle(request: Request, spec: CommandSpec, reply: ReplyWriter): void {
+    const from = reply.length;
+    try {
+      spec.run!(this, request, reply);
+    } catch (error) {
+      if (spec.write || this.deferred || !(error instanceof Error)) throw error;
+      reply.length = from;
+      reply.error(FAULT);
+      this.services.log('warn', 'command-fault', { command: spec.name, error: error.stack });
     }
   }
 
@@ -201,7 +218,7 @@ export class RunningCommand implements CommandContext {
   /** Runs a command in the place of the one that `waiter` waits with, which is what is counted and kept. */
   attempt(request: Request, spec: CommandSpec, reply: ReplyWriter, waiter: BlockedClient): void {
     const before = performance.now();
-    spec.run!(this, request, reply);
+    this.#handle(request, spec, reply);
     waiter.add(performance.now() - before, false);
   }
 }

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { Handler } from '../../lib/commands/spec.js';
 import { ReplyWriter } from '../../lib/protocol/reply-writer.js';
 import { Request } from '../../lib/protocol/request.js';
 import { self, TestNode } from '../support/local-services.js';
@@ -121,6 +122,35 @@ t.test('checks come in order: existence, arity, authentication, memory, state', 
   t.equal(node.statistics.errorsByKind.get('WRONGPASS'), 2);
   t.equal(node.statistics.errorsByKind.get('LOADING'), 2);
 });
+
+t.test(
+  'a fault in what only reads is an error, one in what changes something ends the node',
+  async (t) => {
+    const node = new TestNode();
+    const client = node.connect();
+    const breaks = (name: string): void => {
+      const run: Handler = (_context, _request, reply) => {
+        reply.array(2);
+        reply.integer(1);
+        throw new TypeError(`${name} is broken`);
+      };
+      Object.assign(node.table.byName(name)!, { run });
+    };
+    breaks('get');
+    breaks('set');
+    t.match(
+      node.run(client, 'GET', 'k'),
+      /^-ERR this command has met a fault of the server[^\r]*\r\n$/,
+    );
+    t.match(node.logged, [['command-fault', { command: 'get', error: /get is broken/ }]]);
+    t.equal(node.run(client, 'PING'), '+PONG\r\n');
+    node.run(client, 'MULTI');
+    node.run(client, 'GET', 'k');
+    node.run(client, 'STRLEN', 'k');
+    t.match(node.run(client, 'EXEC'), /^\*2\r\n-ERR this command [^\r]*\r\n:0\r\n$/);
+    t.throws(() => node.run(client, 'SET', 'k', 'v'), { message: 'set is broken' });
+  },
+);
 
 t.test('HELLO authenticates, names and switches the protocol', async (t) => {
   const node = new TestNode();

@@ -175,6 +175,7 @@ export class TestNode {
   readonly tracking: Tracking;
   readonly monitors = new Monitors(() => this.time);
   readonly shutdowns: ShutdownRequest[] = [];
+  readonly logged: [event: string, facts: Record<string, unknown>][] = [];
   /** Given by SHUTDOWN: ends it with an error. */
   shutdownEnded: ShutdownEnded | null = null;
   members: Member[] = [self];
@@ -370,7 +371,7 @@ export class TestNode {
         node.shutdownEnded = null;
         return open;
       },
-      log: () => undefined,
+      log: (_level, event, facts) => void this.logged.push([event, facts]),
     };
     return services;
   }
