@@ -14,6 +14,7 @@ import { Coordination } from './coordination.js';
 import { Departed, type Proof } from './departed.js';
 import { Exclusion } from './exclusion.js';
 import { type ForgetOutcome, Forgetting } from './forgetting.js';
+import { Goodbye } from './goodbye.js';
 import { Handshakes, type Meeting, type Outcome } from './handshakes.js';
 import { Leases } from './leases.js';
 import { LoneFounder } from './lone-founder.js';
@@ -56,6 +57,7 @@ export class Membership implements MembershipView {
   readonly #answers: Answers;
   readonly #exclusion: Exclusion;
   readonly #forgetting: Forgetting;
+  readonly #goodbye: Goodbye;
   #clock: ClockWatch;
 
   constructor(
@@ -76,6 +78,7 @@ export class Membership implements MembershipView {
       if (asker !== undefined) this.#send(link, asker.id, { kind: 'probed', target, result });
     });
     this.#serving = new Serving(state);
+    this.#goodbye = new Goodbye(state);
     this.#forgetting = new Forgetting(state, () => this.#coordination.lost);
     this.#reporting = new Reporting(state, {
       status: () => listener.status(),
@@ -249,12 +252,7 @@ export class Membership implements MembershipView {
   }
 
   nobodyStays(isKept: boolean): boolean {
-    const { view } = this;
-    if (view === null) return false;
-    const isWholeStop = isKept && view.members.length > 1;
-    if (this.#participation.othersDied && !isWholeStop) return false;
-    // Before they know that this node leaves as well the others still hand over to it.
-    return view.members.length === 1 || view.members.every(({ leaving }) => leaving);
+    return this.#goodbye.nobodyStays(isKept, this.#participation.othersDied);
   }
 
   proofOf(id: Incarnation): Proof | undefined {
@@ -265,26 +263,8 @@ export class Membership implements MembershipView {
     return this.#state.saidGoodbye;
   }
 
-  /**
-   * Where all leave, the others may end before they could tell:
-   *
-   *     1. A has handed over everything, and says goodbye. B and C are told to leave, too.
-   *     2. They install a view without A in which both leave: nobody stays, and they end at once.
-   *     3. A has not pinged them since. It finds nobody where they were, and there is nothing to wait for.
-   *
-   * Where majorities count they have to know of its goodbye: without it they would go on counting this node, too.
-   */
   hasLeft(now: number): boolean {
-    if (!this.#state.saidGoodbye) return false;
-    const { config, departed, peers, self } = this.#state;
-    return (this.view?.members ?? []).every(({ id }) => {
-      if (id === self.id || departed.has(id) || isGone(this.#state, id)) return true;
-      const peer = peers.get(id);
-      if (peer === undefined) return false;
-      if (peer.heard?.includes === false) return true;
-      const mayGo = config.partitionPolicy === 'available' || peer.knowsGoodbye;
-      return mayGo && (peer.isRefused || peer.isLost(now));
-    });
+    return this.#goodbye.hasLeft(now);
   }
 
   leave(now: number): void {
@@ -305,7 +285,7 @@ export class Membership implements MembershipView {
     this.#state.saidGoodbye = true;
     this.#serving.changed();
     this.#coordination.proposer.abandon();
-    this.#sayGoodbye(now);
+    this.#goodbye.say(now);
   }
 
   isSilent(id: Incarnation): boolean {
@@ -352,7 +332,7 @@ export class Membership implements MembershipView {
       this.#coordination.tick(now);
       this.#loneFounder.tick(this.view, now);
     }
-    if (this.#state.saidGoodbye && !this.hasLeft(now)) this.#sayGoodbye(now);
+    if (this.#state.saidGoodbye && !this.hasLeft(now)) this.#goodbye.say(now);
     this.#state.needsReview = true;
     this.#review(now);
   }
@@ -491,16 +471,6 @@ export class Membership implements MembershipView {
     for (const peer of peers.byId.values()) if (peer.link !== NO_LINK) peers.ping(peer, now);
     this.#state.needsReview = true;
     this.#review(now);
-  }
-
-  /** Their pongs tell when they have installed a view without this node. */
-  #sayGoodbye(now: number): void {
-    const { peers } = this.#state;
-    for (const [id, peer] of peers.byId) {
-      if (!peers.send(id, { kind: 'goodbye' })) continue;
-      peers.ping(peer, now);
-      peer.toldGoodbye();
-    }
   }
 
   #newcomerTick(now: number): void {

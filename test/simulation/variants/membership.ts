@@ -141,7 +141,7 @@ export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
     breaks: 'a node that has said goodbye waits for others that have ended since',
     invariant: '0031',
     edits: [
-      edit('membership/membership.js', 'mayGo && (peer.isRefused || peer.isLost(now))', 'false'),
+      edit('membership/goodbye.js', 'mayGo && (peer.isRefused || peer.isLost(now))', 'false'),
     ],
     profile: 'drain',
     seed: 24,
