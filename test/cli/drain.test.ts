@@ -21,6 +21,16 @@ t.test(
   },
 );
 
+t.test('drain of one of two: it goes, and the other one is said to be alone', async (t) => {
+  const { nodes } = await TestCluster.start(t, 2);
+  const [first, second] = nodes;
+  await first!.client.set('key', 'value');
+  const run = tandis(t, 'drain', '-p', String(first!.port));
+  t.equal(await run.ended, 0, run.err);
+  t.match(run.out, /\n127\.0\.0\.1:\d+ is alone now: its keys have one copy each\n$/);
+  t.equal(await second!.client.get('key'), 'value');
+});
+
 t.test('drain of the only member: refused, and it stays', async (t) => {
   const { port } = await startNode(t);
   const client = await serves(t, port);

@@ -16,7 +16,7 @@ export interface DrainOptions extends Access {
 
 /**
  * `tandis drain`: the node hands everything over, answering all the while, and ends. Prints what it still holds, and at the end
- * whether every key has its two copies on the others. Exit status 1 when it stays, or cannot be reached.
+ * whether every key has its two copies on the others, or that only one is left. Exit status 1 when it stays, or cannot be reached.
  */
 export async function drainNode(options: DrainOptions): Promise<number> {
   const { host, port } = options;
@@ -96,6 +96,10 @@ async function untilWhole(access: Access, member: NodeLine): Promise<number> {
     const members = facts?.get('members');
     if (missing === '0') {
       process.stdout.write(`${host}:${port} says: members ${members}, keys without backup 0\n`);
+      return 0;
+    }
+    if (members === '1') {
+      process.stdout.write(`${host}:${port} is alone now: its keys have one copy each\n`);
       return 0;
     }
     if (performance.now() > giveUpAt) {
