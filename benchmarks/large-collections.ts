@@ -35,45 +35,49 @@ const FILLED: readonly (readonly [
 ];
 
 /** What is measured, one after the other; what is deleted was copied there before. */
-const MEASURED: readonly string[] = [
-  'SMEMBERS set',
-  'HGETALL hash',
-  'HKEYS hash',
-  'ZRANGE zset 0 -1',
-  'ZRANGE zset 0 -1 WITHSCORES',
-  'LRANGE list 0 -1',
-  'SUNION set set2',
-  'SINTER set set2',
-  'SDIFF set set2',
-  'SUNIONSTORE made set set2',
-  'ZUNIONSTORE made 2 zset zset2',
-  'ZINTERSTORE made 2 zset zset2',
-  'ZRANGESTORE made zset 0 -1',
-  'SORT list',
-  'SORT list ALPHA LIMIT 0 10',
-  'SORT list BY none LIMIT 0 10',
-  'SORT list STORE made',
-  'SMEMBERS made-nothing',
-  'LPOS list none',
-  'LINSERT list BEFORE none x',
-  'LINDEX list 500000',
-  'LRANGE list 500000 500100',
-  'LSET list 500000 another-element',
-  'LREM list 1 another-element',
-  'LPOS list another-element',
-  'ZCOUNT zset 1000 900000',
-  'ZLEXCOUNT zset - +',
-  'SRANDMEMBER set 500000',
-  'DUMP zset',
-  'COPY set copied',
-  'COPY hash copied-hash',
-  'COPY zset copied-zset',
-  'COPY list copied-list',
-  'ZREMRANGEBYRANK copied-zset 0 499999',
-  'LTRIM copied-list 250000 750000',
-  'SPOP copied 500000',
-  'DEL copied copied-hash copied-zset copied-list made',
-];
+function measuredOf(elements: number): readonly string[] {
+  const half = elements / 2;
+  const quarter = elements / 4;
+  return [
+    'SMEMBERS set',
+    'HGETALL hash',
+    'HKEYS hash',
+    'ZRANGE zset 0 -1',
+    'ZRANGE zset 0 -1 WITHSCORES',
+    'LRANGE list 0 -1',
+    'SUNION set set2',
+    'SINTER set set2',
+    'SDIFF set set2',
+    'SUNIONSTORE made set set2',
+    'ZUNIONSTORE made 2 zset zset2',
+    'ZINTERSTORE made 2 zset zset2',
+    'ZRANGESTORE made zset 0 -1',
+    'SORT list',
+    'SORT list ALPHA LIMIT 0 10',
+    'SORT list BY none LIMIT 0 10',
+    'SORT list STORE made',
+    'SMEMBERS made-nothing',
+    'LPOS list none',
+    'LINSERT list BEFORE none x',
+    `LINDEX list ${half}`,
+    `LRANGE list ${half} ${half + 100}`,
+    `LSET list ${half} another-element`,
+    'LREM list 1 another-element',
+    'LPOS list another-element',
+    'ZCOUNT zset 1000 900000',
+    'ZLEXCOUNT zset - +',
+    `SRANDMEMBER set ${half}`,
+    'DUMP zset',
+    'COPY set copied',
+    'COPY hash copied-hash',
+    'COPY zset copied-zset',
+    'COPY list copied-list',
+    `ZREMRANGEBYRANK copied-zset 0 ${half - 1}`,
+    `LTRIM copied-list ${quarter} ${half + quarter}`,
+    `SPOP copied ${half}`,
+    'DEL copied copied-hash copied-zset copied-list made',
+  ];
+}
 
 interface Options {
   readonly elements: string;
@@ -122,14 +126,15 @@ async function fill(client: AdminClient, elements: number): Promise<void> {
 async function measure(
   { endpoints, children }: RunningServers,
   { elements, rounds, only }: Options,
+  measured: readonly string[],
   held: (child: Child, run: () => Promise<void>) => Promise<number>,
 ): Promise<number[]> {
   const client = new AdminClient(endpoints[0]!);
-  const least = MEASURED.map(() => Number.POSITIVE_INFINITY);
+  const least = measured.map(() => Number.POSITIVE_INFINITY);
   try {
     await fill(client, Number(elements));
     for (let round = 0; round < Number(rounds); round++) {
-      for (const [i, command] of MEASURED.entries()) {
+      for (const [i, command] of measured.entries()) {
         if (!only.some((text) => command.startsWith(text))) continue;
         const ms = await held(children[0]!, () => ask(client, ...command.split(' ')));
         least[i] = Math.min(least[i]!, ms);
@@ -144,20 +149,21 @@ async function measure(
 
 async function main(): Promise<void> {
   const options = parseOptions();
+  const measured = measuredOf(Number(options.elements));
   endChildrenOnExit();
   const launcher = tandisLauncher({ nodeArgs: ['--import', PROBE], serverArgs: [] });
-  const ours = await measure(await launcher.start(1), options, async (child, run) => {
+  const ours = await measure(await launcher.start(1), options, measured, async (child, run) => {
     await standStillOf(child);
     await run();
     return standStillOf(child);
   });
   const redis = await redisLauncher('redis', 'redis-server').start(1);
-  const theirs = await measure(redis, options, async (child, run) => {
+  const theirs = await measure(redis, options, measured, async (child, run) => {
     const before = workedMs(child);
     await run();
     return workedMs(child) - before;
   });
-  const rows = MEASURED.flatMap((command, i) =>
+  const rows = measured.flatMap((command, i) =>
     Number.isFinite(ours[i])
       ? [[command, number(ours[i]!), number(theirs[i]!), number(ours[i]! / theirs[i]!)]]
       : [],

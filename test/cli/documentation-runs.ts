@@ -40,7 +40,7 @@ export const RUN_BY: readonly (readonly [command: RegExp, by: RunBy])[] = [
   ],
   [/^npm run fuzz -- --target requests --inputs 1 --seed 7$/, [HERE, "'fuzz'"]],
   [/^npm run fuzz\b/, short('--minutes 0.02')],
-  [/^npm run simulate:variants\b/, short('waits-for-the-ended')],
+  [/^npm run simulate:variants\b/, short('two-winners')],
   [/^npm run simulate\b.*--nodes/, short('--seeds 1 --nodes 5 --until 300')],
   [/^npm run simulate\b.*--profile/, short('--profile crash --seed 7 --until 300')],
   [/^npm run simulate\b/, short('--seeds 1 --until 300 --profile calm,crash')],
