@@ -2,10 +2,9 @@ import t from 'tap';
 import { TestNode } from '../support/local-services.js';
 
 t.test('SLOWLOG keeps what takes long, latest first, and no more than it may', (t) => {
-  const node = new TestNode();
+  const node = new TestNode({ 'slowlog-log-slower-than': '60000000' });
   const client = node.connect();
   node.run(client, 'CLIENT', 'SETNAME', 'me');
-  node.run(client, 'CONFIG', 'SET', 'slowlog-log-slower-than', '60000000');
   node.run(client, 'KEYS', '*');
   t.equal(node.run(client, 'SLOWLOG', 'LEN'), ':0\r\n', 'nothing takes a minute');
   node.run(client, 'CONFIG', 'SET', 'slowlog-log-slower-than', '0', 'slowlog-max-len', '3');
@@ -60,29 +59,31 @@ t.test('SLOWLOG has a script that could not run at once, with the time that it r
   node.run(client, 'CLIENT', 'SETNAME', 'app');
   node.run(client, 'CONFIG', 'SET', 'slowlog-log-slower-than', '1000');
   const script = 'local n = 0 for i = 1, 200000 do n = n + i end return n';
+  // Other commands may be slow, too, where the machine is.
+  const slow = /:(\d+)\r\n\*\d\r\n\$4\r\nEVAL\r\n/g;
+  const kept = (): RegExpExecArray[] => [...node.run(other, 'SLOWLOG', 'GET').matchAll(slow)];
   node.local.local = false;
   t.equal(node.run(client, 'EVAL', script, '1', 'key'), '');
-  t.equal(node.run(other, 'SLOWLOG', 'LEN'), ':0\r\n', 'it has not run yet');
+  t.equal(kept().length, 0, 'it has not run yet');
   node.local.runSubmitted();
   t.match(client.replies(), ':20000100000');
-  const slow = /^\*1\r\n\*6\r\n:0\r\n:\d+\r\n:(\d+)\r\n\*4\r\n\$4\r\nEVAL\r\n/;
+  t.equal(kept().length, 1);
+  t.ok(Number(kept()[0]![1]) >= 1000, `${kept()[0]![1]} us`);
   const text = node.run(other, 'SLOWLOG', 'GET');
-  t.ok(Number(slow.exec(text)?.[1]) >= 1000, text);
   t.match(text, `${script}\r\n$1\r\n1\r\n$3\r\nkey\r\n`);
   t.match(text, '$3\r\napp\r\n');
 
   node.local.local = true;
   node.run(client, 'EVAL', script, '0');
-  t.equal(node.run(other, 'SLOWLOG', 'LEN'), ':2\r\n', 'once, where it runs at once');
+  t.equal(kept().length, 2, 'once, where it runs at once');
   t.end();
 });
 
 t.test('LATENCY keeps the longest time of each second in which a command was slow', (t) => {
-  const node = new TestNode();
+  const node = new TestNode({ 'slowlog-log-slower-than': '-1' });
   const client = node.connect();
   const latency = (...args: string[]): string => node.run(client, 'LATENCY', ...args);
   t.match(latency('DOCTOR'), 'not monitored');
-  node.run(client, 'CONFIG', 'SET', 'slowlog-log-slower-than', '-1');
   node.run(client, 'CONFIG', 'SET', 'latency-monitor-threshold', '60000');
   node.run(client, 'KEYS', '*');
   t.equal(latency('LATEST'), '*0\r\n', 'nothing takes a minute');
