@@ -53,8 +53,6 @@ const MENDED: readonly (readonly [profile: string, seed: number])[] = [
   ['collections-roam', 5000053],
   ['large', 6000019],
   ['messages', 8000021],
-  ['prompt', 5000024],
-  ['prompt', 5000060],
 ];
 
 /** All of it runs in half a minute on an idle machine. */
