@@ -4,12 +4,9 @@ import type { Documented } from './documented-commands.js';
 
 /**
  * What runs the commands of the documentation: a file that has this text in it; or documented-programs.test.ts, which runs
- * the program with these words in place of the same options, or added; or nobody but whoever works on Tandis, and why.
+ * the program with these words in place of the same options, or added.
  */
-export type RunBy =
-  | readonly [file: string, text: string]
-  | { readonly short: readonly string[] }
-  | { readonly byHand: string };
+export type RunBy = readonly [file: string, text: string] | { readonly short: readonly string[] };
 
 const CI = '.ci/run';
 /** The test that reads this table. */
@@ -48,7 +45,6 @@ export const RUN_BY: readonly (readonly [command: RegExp, by: RunBy])[] = [
   [/^npm run soak\b/, short('--minutes 0.05 --nodes 3')],
   [/^npm run abuse\b/, short('--share 0.01 --attack garbage')],
   [/^npm run differential\b/, short('--commands 200 --target 2')],
-  [/^npm audit\b/, { byHand: 'it asks the registry, whose answer changes by itself' }],
   [/^node dist\/benchmarks\/stand-still/, short('--nodes 1 --pairs 2000 --rounds 1')],
   [/^node dist\/benchmarks\/large-collections/, short('--elements 1000')],
   [/^node dist\/benchmarks\/profile/, short('--seconds 0.3 --directory profiles')],
@@ -84,7 +80,6 @@ export const RUN_BY: readonly (readonly [command: RegExp, by: RunBy])[] = [
   [/^kill -9\b/, ['test/cli/cluster.test.ts', "Number(pid), 'SIGKILL'"]],
   [/^kill -HUP$/, ['test/server/tls.test.ts', "kill('SIGHUP')"]],
   [/^export TANDIS_CONFIG_/, [HERE, 'TANDIS_CONFIG_CLUSTER_SECRET']],
-  [/^\.\/runtest /, { byHand: "Redis's own tests, which are not of this repository" }],
   [/^ssh -N -L /, ['test/console/ssh-tunnel.test.ts', "words[0] === 'ssh'"]],
   [/^tandis \S+ --help$/, ['test/cli/help.test.ts', "'locate', '--help'"]],
   [/^tandis server --port 7001 --bind 10\.0\.0\.\d( --join \S+)+$/, [HERE, "'tandis server'"]],

@@ -18,7 +18,7 @@ export interface Documented {
 
 /** What a command begins with. A block that has one has nothing else, so a program that is missing here is noticed. */
 const PROGRAMS =
-  /^(tandis|npm|npx|node|redis-cli|redis-benchmark|curl|haproxy|nginx|apache2|python3|php|apt-get|kill|export|ssh|git|\.\/runtest)( |$)/;
+  /^(tandis|npm|npx|node|redis-cli|redis-benchmark|curl|haproxy|nginx|apache2|python3|php|apt-get|kill|export|ssh|git)( |$)/;
 const SETTING = /^[A-Z_]+=\S*$/;
 
 /** README.md, SECURITY.md, the pages below docs/ but decisions, and what explains examples, deployment and benchmarks. */
