@@ -128,6 +128,13 @@ export const OPTIONS = {
     summary:
       'names that browsers may reach the console by, spaces between; addresses and localhost always may',
   },
+  'admin-show-values': {
+    type: 'choice',
+    default: 'no',
+    choices: ['no', 'yes'],
+    summary:
+      'yes lets the console of this node show the value of a key to who has logged in as a user that may GET it',
+  },
   'cluster-secret': {
     type: 'string',
     default: '',

@@ -14,6 +14,7 @@ import {
   type Operation,
   type Router,
 } from './operation.js';
+import { Peeking, type PeekQuestion } from './peeking.js';
 import type { Queries } from './queries.js';
 import type { Routing } from './routing.js';
 import { CLUSTER_DOWN, errorReply, NO_REPLICAS, NOT_RUN, OUTCOME_UNKNOWN } from './runner.js';
@@ -35,6 +36,7 @@ type Question =
   | ScanQuestion
   | FlushQuestion
   | LocateQuestion
+  | PeekQuestion
   | CountQuestion
   | AbsenceQuestion
   | ScriptQuestion;
@@ -54,6 +56,7 @@ export interface RouterHost {
 /** The cluster as the dispatcher sees it: single keys, several keys, and questions to the whole keyspace. */
 export class ClusterRouter implements Router {
   readonly locating: Locating;
+  readonly peeking: Peeking;
   readonly scripts: ScriptSharing;
   readonly gathering: Gathering;
   readonly scattering: Scattering;
@@ -88,6 +91,7 @@ export class ClusterRouter implements Router {
     this.gathering = gathering;
     this.keyWaits = host.keyWaits;
     this.locating = new Locating(state, queries);
+    this.peeking = new Peeking(state, queries);
     this.scripts = new ScriptSharing(queries, () => host.wantGathering());
     this.scattering = new Scattering(
       {
@@ -152,6 +156,8 @@ export class ClusterRouter implements Router {
         return this.#counting.evaluate(question);
       case 'locate':
         return this.locating.evaluate(question);
+      case 'peek':
+        return this.peeking.evaluate(question);
       case 'script-find':
       case 'script-share':
       case 'script-flush':
@@ -285,6 +291,7 @@ function isQuestion(value: unknown): value is Question {
     case 'count':
       return isDb(fields['db']) && typeof fields['byAnchors'] === 'boolean';
     case 'locate':
+    case 'peek':
     case 'absence':
       return isDb(fields['db']) && typeof fields['key'] === 'string';
     case 'flush':

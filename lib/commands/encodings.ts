@@ -14,6 +14,18 @@ const NAMES: Readonly<Record<number, readonly string[]>> = {
   [ValueType.Hash]: ['listpack', 'hashtable'],
 };
 
+const TYPE_NAMES: Readonly<Record<number, string>> = {
+  [ValueType.None]: 'none',
+  [ValueType.String]: 'string',
+  [ValueType.List]: 'list',
+  [ValueType.Set]: 'set',
+  [ValueType.ZSet]: 'zset',
+  [ValueType.Hash]: 'hash',
+};
+
+/** What TYPE says. */
+export const typeName = (type: number): string => TYPE_NAMES[type]!;
+
 /** What OBJECT ENCODING says of a collection: the first bit of its encoding. */
 export function encodingName(type: number, encoding: number): string {
   return NAMES[type]![encoding & 1]!;

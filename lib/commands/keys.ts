@@ -4,7 +4,7 @@ import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { type Ref, ValueType } from '../store/entry.js';
 import { expiryOf, integerOrReply } from './arguments.js';
-import { encodingName } from './encodings.js';
+import { encodingName, typeName } from './encodings.js';
 import { cString, Errors, invalidExpireTime } from './errors.js';
 import { helpHandler } from './help.js';
 import { findForRead, peekForRead } from './lookup.js';
@@ -18,15 +18,6 @@ const INTEGER_BYTES_MAX = 20;
 /** Redis shares one object for each integer below, and shows this as its reference count. */
 const SHARED_INTEGERS = 10_000;
 const SHARED_REFERENCES = 2 ** 31 - 1;
-
-const TYPE_NAMES: Readonly<Record<number, string>> = {
-  [ValueType.None]: 'none',
-  [ValueType.String]: 'string',
-  [ValueType.List]: 'list',
-  [ValueType.Set]: 'set',
-  [ValueType.ZSet]: 'zset',
-  [ValueType.Hash]: 'hash',
-};
 
 function del(context: CommandContext, request: Request, reply: ReplyWriter): void {
   const { keyspace, db } = context;
@@ -62,7 +53,7 @@ function touch(context: CommandContext, request: Request, reply: ReplyWriter): v
 
 function type(context: CommandContext, request: Request, reply: ReplyWriter): void {
   const ref = peekForRead(context, request, 1);
-  reply.simple(TYPE_NAMES[ref === 0 ? ValueType.None : context.keyspace.typeOf(ref)]!);
+  reply.simple(typeName(ref === 0 ? ValueType.None : context.keyspace.typeOf(ref)));
 }
 
 const Condition = { Nx: 1, Xx: 2, Gt: 4, Lt: 8 } as const;

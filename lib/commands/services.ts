@@ -3,6 +3,7 @@ import type { OptionName } from '../base/options.js';
 import type { ClusterEvent } from '../cluster/cluster-events.js';
 import type { Member, ViewId } from '../cluster/member.js';
 import type { ForgetOutcome } from '../cluster/membership/forgetting.js';
+import type { PeekedValue } from '../cluster/peeking.js';
 import type { Users } from './acl/users.js';
 import type { ClientSession } from './client-session.js';
 import type { Monitors } from './monitors.js';
@@ -124,6 +125,8 @@ export interface ClusterFacts {
   keysInSlot(slot: number): number;
   /** May ask the key's anchor; `answer` is called once, with an error text (its code included) when that failed. */
   locate(db: number, key: Buffer, answer: (location: KeyLocation | string) => void): void;
+  /** What a key holds, at its primary; null where nobody is that. It does not count as a use. Otherwise as locate. */
+  peek(db: number, key: Buffer, answer: (value: PeekedValue | string | null) => void): void;
   tandis(): TandisFacts;
   /** The last of what has happened in the cluster, oldest first. */
   events(count: number): readonly ClusterEvent[];

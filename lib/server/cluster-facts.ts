@@ -3,6 +3,7 @@ import { FrameType } from '../cluster/frames.js';
 import type { Incarnation, Member } from '../cluster/member.js';
 import type { ForgetOutcome } from '../cluster/membership/forgetting.js';
 import type { ClusterNode } from '../cluster/node.js';
+import type { PeekedValue } from '../cluster/peeking.js';
 import { TOMBSTONES_MAX } from '../cluster/tombstone-keeping.js';
 import type {
   ClusterFacts,
@@ -18,6 +19,8 @@ import { Role, type Store } from '../store/store.js';
 const FRAME_NAMES = Object.entries(FrameType).map(
   ([name, type]) => [name.toLowerCase(), type] as const,
 );
+
+const NOT_ASKED = 'TRYAGAIN the node is in no view, or too many questions are open';
 
 /** The cluster as INFO and CLUSTER show it. */
 export class NodeClusterFacts implements ClusterFacts {
@@ -108,7 +111,11 @@ export class NodeClusterFacts implements ClusterFacts {
         settled: copies?.settled ?? true,
       });
     });
-    if (!asked) answer('TRYAGAIN the node is in no view, or too many questions are open');
+    if (!asked) answer(NOT_ASKED);
+  }
+
+  peek(db: number, key: Buffer, answer: (value: PeekedValue | string | null) => void): void {
+    if (!this.#node.router.peeking.peek(db, key, answer)) answer(NOT_ASKED);
   }
 
   events(count: number): readonly ClusterEvent[] {

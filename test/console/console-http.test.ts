@@ -58,9 +58,14 @@ async function listen(
 
 t.test('the console over plain HTTP', async (t) => {
   const [port, other] = (await freePorts(2)) as [number, number];
-  const users = ['--user', 'default on >right ~* &* +@all', '--user', 'looks on >looks +info'];
+  const users = [
+    ['--user', 'default on >right ~* &* +@all'],
+    ['--user', 'looks on >looks +info'],
+    ['--user', 'reads on >reads ~user:* +get'],
+  ].flat();
+  const showing = ['--admin-show-values', 'yes'];
   const cluster = await TestCluster.prepare(t, [
-    ['--admin-port', String(port), '--admin-host', 'console.example', ...users],
+    ['--admin-port', String(port), '--admin-host', 'console.example', ...showing, ...users],
     ['--admin-port', String(other)],
   ]);
   const [node, second] = cluster.nodes as [(typeof cluster.nodes)[0], (typeof cluster.nodes)[0]];
@@ -162,9 +167,83 @@ t.test('the console over plain HTTP', async (t) => {
     t.ok(Math.abs(place.changedAt - Date.now()) < 60_000);
     const none = JSON.parse((await post(port, 'locate', { key: 'none' })).text);
     t.same([none.primary, none.changedAt], [null, null]);
+    t.equal(place.mayShow, false, 'to nobody who is not logged in');
     t.equal((await post(port, 'locate', { key: 7 })).status, 400);
     t.equal((await post(port, 'locate', { key: 'x', db: 99 })).status, 400);
     t.equal((await post(port, 'locate', { key: 'x'.repeat(5000) })).status, 400);
+  });
+
+  await t.test('what a key is, for who may read it', async (t) => {
+    const key = 'user:42:secret';
+    const of = async (user: string): Promise<string> =>
+      cookieOf(await post(port, 'login', { user, password: user }));
+    const reads = await of('reads');
+    const refusals = [
+      [port, key, '', 'without a login'],
+      [port, key, await of('looks'), 'a user that may not GET'],
+      [port, 'other', reads, 'a user that may not GET that key'],
+      [other, key, cookieOf(await post(other, 'login', { password: '' })), 'without the option'],
+    ] as const;
+    for (const [at, name, cookie, what] of refusals) {
+      const { status, text } = await post(at, 'value', { key: name }, cookie);
+      t.equal(status, 403, what);
+      t.notMatch(text, /the value/);
+      t.match(JSON.parse((await post(at, 'locate', { key: name }, cookie)).text), {
+        mayShow: false,
+      });
+    }
+    const evil = {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Origin: 'http://evil.example', Cookie: reads },
+      body: JSON.stringify({ key }),
+    };
+    t.equal((await ask(port, '/console/value', evil)).status, 403, 'from another page');
+
+    const { text } = await post(port, 'locate', { key }, reads);
+    t.equal(JSON.parse(text).mayShow, true);
+    const shown = async (name: string): Promise<unknown> =>
+      JSON.parse((await post(port, 'value', { key: name }, reads)).text);
+    const whole = { type: 'string', length: 9, text: 'the value', isCut: false };
+    t.same(await shown(key), whole);
+    t.equal((await post(port, 'value', { key: 'user:none' }, reads)).status, 404);
+    t.equal((await post(port, 'value', { key: 7 }, reads)).status, 400);
+
+    const { client } = second;
+    await client.set('user:text', 'Zoë\n<b>\\\u202e');
+    t.match(await shown('user:text'), { text: 'Zoë\\x0a<b>\\\\\\xe2\\x80\\xae', length: 12 });
+    await client.set('user:bytes', Buffer.from([0x41, 0, 0xe9, 0xff]));
+    t.match(await shown('user:bytes'), { text: 'A\\x00\\xe9\\xff', length: 4 });
+    await client.set('user:long', `${'x'.repeat(1023)}ë${'x'.repeat(100_000)}`);
+    t.same(await shown('user:long'), {
+      type: 'string',
+      length: 101_025,
+      text: 'x'.repeat(1023),
+      isCut: true,
+    });
+    await client.hset('user:hash', 'field', 'the value');
+    const hash = (await shown('user:hash')) as Record<string, unknown>;
+    t.match(hash, { type: 'hash', text: null });
+    t.notMatch(JSON.stringify(hash), /the value/);
+    await post(port, 'logout', {}, reads);
+    t.equal((await post(port, 'value', { key }, reads)).status, 403, 'after the log-out');
+  });
+
+  await t.test('to be shown is no use of a key', async (t) => {
+    const key = 'user:idle';
+    await second.client.set(key, 'the value', 'EX', 1000);
+    const cookie = cookieOf(await post(port, 'login', { user: 'reads', password: 'reads' }));
+    const facts = async (): Promise<unknown[]> => {
+      const { primary, version, expireAt } = JSON.parse((await post(port, 'locate', { key })).text);
+      return [primary, version, expireAt];
+    };
+    const before = await facts();
+    t.equal(before[0], `127.0.0.1:${second.port}`, 'it is at the other node');
+    await cluster.until(async () => Number(await second.client.object('IDLETIME', key)) >= 1);
+    for (let i = 0; i < 10; i++) {
+      t.equal((await post(port, 'value', { key }, cookie)).status, 200);
+    }
+    t.same(await facts(), before, 'it stays where it is, as it is');
+    t.ok(Number(await second.client.object('IDLETIME', key)) >= 1, 'nor is it younger');
   });
 
   await t.test('every node tells of all members', async (t) => {

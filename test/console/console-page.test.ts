@@ -174,7 +174,10 @@ t.test('the console in a browser', { skip: withoutChromium, timeout: 240_000 }, 
   const zones = ['east', 'west', 'north'];
   const cluster = await TestCluster.prepare(
     t,
-    admin.map((port, i) => ['--admin-port', String(port), '--zone', zones[i]!]),
+    admin.map((port, i) => {
+      const showing = i === 0 ? ['--admin-show-values', 'yes'] : [];
+      return ['--admin-port', String(port), '--zone', zones[i]!, ...showing];
+    }),
   );
   const [first, second, third] = cluster.nodes as [NodeProcess, NodeProcess, NodeProcess];
   first.start();
@@ -235,6 +238,7 @@ t.test('the console in a browser', { skip: withoutChromium, timeout: 240_000 }, 
     t.match(text, `127.0.0.1:${primary}`);
     t.match(text, `127.0.0.1:${backup}`);
     t.match(text, /in 59 min/);
+    t.equal(await page.locator('#lookup-value').count(), 0, 'nobody is logged in');
     t.notMatch(await page.content(), VALUE);
   });
 
@@ -275,6 +279,38 @@ t.test('the console in a browser', { skip: withoutChromium, timeout: 240_000 }, 
     await usedUntil(cluster, page.locator('#hot .key', { hasText: /^sess:\d+$/ }));
     t.notMatch(await page.content(), VALUE, 'nor for them a value');
     await picture('light');
+  });
+
+  await t.test('what a key is, by keyboard, until the log-out', async (t) => {
+    await first.client.set('sess:9', `<b id="bold">${VALUE}</b>`, 'EX', 3600);
+    const find = async (key: string): Promise<void> => {
+      await page.locator('#lookup-key').fill(key);
+      await page.keyboard.press('Enter');
+      await page.locator('#lookup-value button').focus();
+    };
+    const value = page.locator('#lookup-value pre');
+    await find('sess:9');
+    t.notMatch(await page.content(), VALUE, 'only when asked for');
+    await page.keyboard.press('Enter');
+    await value.waitFor();
+    t.equal(await value.textContent(), `<b id="bold">${VALUE}</b>`);
+    t.equal(await page.locator('#bold').count(), 0, 'as text');
+    await page.locator('#lookup-key').fill('sess:10');
+    await page.keyboard.press('Enter');
+    await page.locator('#lookup-value button').waitFor();
+    t.notMatch(await page.content(), VALUE, 'another key was looked up');
+    await find('sess:9');
+    await page.keyboard.press('Enter');
+    await value.waitFor();
+    await page.locator('#log-out').click();
+    await page.locator('#log-in:visible').waitFor();
+    await page.locator('#lookup-answer dl').waitFor();
+    t.equal(await page.locator('#lookup-value').count(), 0);
+    t.notMatch(await page.content(), VALUE);
+    await page.locator('#log-in').click();
+    await page.locator('#login-form button[type=submit]').click();
+    await page.locator('#lookup-value button').waitFor();
+    t.notMatch(await page.content(), VALUE, 'nor with the next login');
   });
 
   await t.test('who is frozen', async (t) => {

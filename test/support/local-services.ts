@@ -288,6 +288,7 @@ export class TestNode {
           const copies = { anchor: self, primary: self, backup: null, version: 1, expireAt: 0 };
           services.after(0, () => answer({ slot, ...copies, settled: true }));
         },
+        peek: (_db, _key, answer) => services.after(0, () => answer(null)),
         events: (count) => node.events.slice(-count),
         copies: () => new Map(),
         tandis: () => ({

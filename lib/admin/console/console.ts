@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import type { MemberQuestions } from '../../cluster/member-questions.js';
+import type { PeekedValue } from '../../cluster/peeking.js';
 import { versionMs } from '../../cluster/version-clock.js';
 import { forgetError } from '../../commands/cluster.js';
 import type { KeyLocation, NodeServices } from '../../commands/services.js';
@@ -22,7 +23,8 @@ import {
   tokenOf,
 } from './http.js';
 import { Logins } from './logins.js';
-import { addressOf } from './names.js';
+import { addressOf, maskKey } from './names.js';
+import { valueFrame } from './value.js';
 
 /** "Precondition Required": CLUSTER FORGET would be done with FORCE only. */
 const FORCE_NEEDED = 428;
@@ -109,7 +111,9 @@ export class Console {
         this.#logins.end(token);
         return json(200, {}, { 'Set-Cookie': tokenCookie(null) });
       case 'locate':
-        return this.#locate(body);
+        return this.#locate(body, token);
+      case 'value':
+        return this.#value(body, token);
       case 'drain':
         return this.#drain(body, token);
       case 'forget':
@@ -142,30 +146,72 @@ export class Console {
     }
   }
 
-  /** Where a key is; never what it is. Looking moves and touches nothing. */
-  async #locate({ key, db = 0 }: Body): Promise<Answer> {
+  /** Where a key is. Looking moves and touches nothing. */
+  async #locate(body: Body, token: string | null): Promise<Answer> {
+    const { cluster } = this.#parts.services;
+    const key = this.#keyOf(body);
+    if (typeof key === 'string') return text(400, key);
+    return this.#look<KeyLocation>(
+      (found) => cluster.locate(key.db, key.bytes, found),
+      (location) => json(200, placeOf(location, this.#mayShow(key.bytes, token))),
+    );
+  }
+
+  /** What a key is, for those who could read it as a client; no use of it either. */
+  async #value(body: Body, token: string | null): Promise<Answer> {
     const { services } = this.#parts;
-    if (typeof key !== 'string' || typeof db !== 'number') return text(400, 'key is text');
+    const key = this.#keyOf(body);
+    if (typeof key === 'string') return text(400, key);
+    if (!this.#mayShow(key.bytes, token)) {
+      return text(
+        403,
+        'values are for who is logged in and may GET the key: see admin-show-values',
+      );
+    }
+    const user = this.#logins.user(token)?.name;
+    services.log('info', 'console: value', { user, key: maskKey(key.bytes.toString('utf8')) });
+    return this.#look<PeekedValue | null>(
+      (found) => services.cluster.peek(key.db, key.bytes, found),
+      (value) => (value === null ? text(404, 'no such key') : json(200, valueFrame(value))),
+    );
+  }
+
+  #mayShow(key: Buffer, token: string | null): boolean {
+    const isOn = this.#parts.services.config.get('admin-show-values') === 'yes';
+    return isOn && this.#logins.mayRead(this.#logins.user(token), key);
+  }
+
+  /** What is wrong with it, as a text, where it is none. */
+  #keyOf({ key, db = 0 }: Body): { readonly db: number; readonly bytes: Buffer } | string {
+    if (typeof key !== 'string' || typeof db !== 'number') return 'key is text';
     const bytes = Buffer.from(key, 'utf8');
-    const isDb = Number.isInteger(db) && db >= 0 && db < services.config.get('databases');
-    if (!isDb || bytes.length > KEY_BYTES_MAX) return text(400, 'no such database or key');
+    const { config } = this.#parts.services;
+    const isDb = Number.isInteger(db) && db >= 0 && db < config.get('databases');
+    return isDb && bytes.length <= KEY_BYTES_MAX ? { db, bytes } : 'no such database or key';
+  }
+
+  /** `ask` is answered by the members; by a text when that failed. */
+  async #look<Found>(
+    ask: (found: (answer: Found | string) => void) => void,
+    tell: (found: Found) => Answer,
+  ): Promise<Answer> {
     if (this.#lookups >= LOOKUPS_MAX) return text(429, 'too many lookups', { 'Retry-After': '1' });
     this.#lookups++;
     try {
-      const found = await this.#find(db, bytes);
-      return typeof found === 'string' ? text(503, found) : json(200, placeOf(found));
+      const found = await this.#asked(ask);
+      return typeof found === 'string' ? text(503, found) : tell(found);
     } finally {
       this.#lookups--;
     }
   }
 
-  #find(db: number, key: Buffer): Promise<KeyLocation | string> {
+  #asked<Found>(ask: (found: (answer: Found | string) => void) => void): Promise<Found | string> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve('a member did not answer'), LOOKUP_MS_MAX);
       this.#parts.beginTurn();
-      this.#parts.services.cluster.locate(db, key, (location) => {
+      ask((found) => {
         clearTimeout(timer);
-        resolve(location);
+        resolve(found);
       });
     });
   }
@@ -209,7 +255,8 @@ const FORCE_HINT = / Make sure that.*/;
 const isLoopback = (address: string): boolean =>
   /^(::ffff:)?127\./.test(address) || (isIP(address) === 6 && address === '::1');
 
-function placeOf({ slot, anchor, primary, backup, ...facts }: KeyLocation): PlaceFrame {
+function placeOf(location: KeyLocation, mayShow: boolean): PlaceFrame {
+  const { slot, anchor, primary, backup, ...facts } = location;
   const name = (member: KeyLocation['anchor']) => (member === null ? null : addressOf(member));
   return {
     slot,
@@ -220,5 +267,6 @@ function placeOf({ slot, anchor, primary, backup, ...facts }: KeyLocation): Plac
     changedAt: primary === null && backup === null ? null : versionMs(facts.version),
     expireAt: facts.expireAt,
     settled: facts.settled,
+    mayShow,
   };
 }

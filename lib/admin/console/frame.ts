@@ -103,4 +103,17 @@ export interface PlaceFrame {
   /** Unix milliseconds, 0 for never. */
   readonly expireAt: number;
   readonly settled: boolean;
+  /** Whether who asks may be shown the value. */
+  readonly mayShow: boolean;
+}
+
+export interface ValueFrame {
+  /** As TYPE says it. */
+  readonly type: string;
+  /** Of the whole value, in bytes. */
+  readonly length: number;
+  /** A string, what is not printable of it escaped; null for other types. */
+  readonly text: string | null;
+  /** There is more of it than the text says. */
+  readonly isCut: boolean;
 }

@@ -107,10 +107,15 @@ export class Logins {
   }
 
   may(user: AclUser | null, right: Right): boolean {
-    if (user === null) return false;
-    return RIGHTS[right].every((request) => {
-      const spec = this.#table.find(request);
-      return spec !== null && user.refusal(spec, request) === null;
-    });
+    return user !== null && RIGHTS[right].every((request) => this.#allows(user, request));
+  }
+
+  mayRead(user: AclUser | null, key: Buffer): boolean {
+    return user !== null && this.#allows(user, Request.of('GET', key));
+  }
+
+  #allows(user: AclUser, request: Request): boolean {
+    const spec = this.#table.find(request);
+    return spec !== null && user.refusal(spec, request) === null;
   }
 }

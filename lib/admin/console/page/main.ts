@@ -2,7 +2,7 @@ import { chartsPanel } from './charts-panel.js';
 import { showCopies } from './copies-panel.js';
 import { Feed } from './feed.js';
 import { showHotKeys } from './hot-panel.js';
-import { lookupPanel } from './lookup-panel.js';
+import { LookupPanel } from './lookup-panel.js';
 import { learn } from './marks.js';
 import { MembersPanel } from './members-panel.js';
 import { Operator } from './operator.js';
@@ -12,7 +12,11 @@ import { timelinePanel } from './timeline-panel.js';
 
 // One module for each panel: each is told every frame (../frame.ts), and shows its part of it.
 const feed = new Feed();
-const operator = new Operator(() => feed.open());
+const lookup = new LookupPanel();
+const operator = new Operator(() => {
+  lookup.forget();
+  feed.open();
+});
 const members = new MembersPanel((action, member) => operator.askTo(action, member));
 
 feed.add(
@@ -24,8 +28,8 @@ feed.add(
   timelinePanel(),
   showHotKeys,
   showSlowLog,
+  (frame) => lookup.show(frame),
   (frame) => operator.show(frame),
 );
-lookupPanel();
 feed.open();
 feed.watch();
