@@ -14,7 +14,7 @@ const HERE = 'test/cli/documentation.test.ts';
 const EXAMPLES = 'test/stores/examples.test.ts';
 const BALANCERS = 'test/scenarios/balancers.test.ts';
 
-const BENCH = '--only set-1 --pairs 1 --seconds 0.1 --busy --without redis valkey';
+const BENCH = '--only set-1 --pairs 1 --seconds 1 --busy --without redis valkey';
 
 const short = (text: string): RunBy => ({ short: text.split(' ') });
 
@@ -30,7 +30,7 @@ export const RUN_BY: readonly (readonly [command: RegExp, by: RunBy])[] = [
   [/^npm run bench .*--node /, short(`${BENCH} --node node`)],
   [/^npm run bench .*--json /, short(`${BENCH} --json bench.json --charts charts`)],
   [/^npm run bench( |$)/, short(BENCH)],
-  [/^npm run bench:in-process/, short('--rounds 1 --seconds 0.2')],
+  [/^npm run bench:in-process/, short('--rounds 1 --seconds 0.5')],
   [
     /^(npm run bench:traffic|node dist\/benchmarks\/traffic\.js)/,
     short('--processes 2 --simulated 4 --sessions 10 --charts charts --json traffic.json'),
@@ -47,11 +47,11 @@ export const RUN_BY: readonly (readonly [command: RegExp, by: RunBy])[] = [
   [/^npm run differential\b/, short('--commands 200 --target 2')],
   [/^node dist\/benchmarks\/stand-still/, short('--nodes 1 --pairs 2000 --rounds 1')],
   [/^node dist\/benchmarks\/large-collections/, short('--elements 1000')],
-  [/^node dist\/benchmarks\/profile/, short('--seconds 0.3 --directory profiles')],
+  [/^node dist\/benchmarks\/profile/, short('--seconds 0.5 --directory profiles')],
   [/^node dist\/benchmarks\/cluster\.js failover/, short('--rounds 1 --without-redis')],
   [/^node dist\/benchmarks\/cluster\.js join/, short('--sessions 1000')],
-  [/^node dist\/benchmarks\/cluster\.js \.\.\./, short('forwarded --seconds 0.1')],
-  [/^node dist\/benchmarks\/cluster\.js/, short('--seconds 0.1')],
+  [/^node dist\/benchmarks\/cluster\.js \.\.\./, short('forwarded --seconds 0.5')],
+  [/^node dist\/benchmarks\/cluster\.js/, short('--seconds 0.5')],
   [/^node dist\/test\/store\/expiry\.test\.js$/, ['scripts/run-tests.js', 'file], {']],
   [/^(SEED=7 )?node scripts\/run-tests\.js (WORD|differential)$/, ['package.json', 'run-tests.js']],
   [/^PICTURES=1 /, ['test/demo/demo-page.test.ts', 'PICTURES !== null']],

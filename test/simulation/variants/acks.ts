@@ -9,7 +9,7 @@ export const ACK_VARIANTS: readonly Variant[] = [
     edits: [edit('keyspace.js', 'return this.#waits.count;', 'this.#waits.clear(); return 0;')],
     profile: 'crash',
     options: { durationMs: 2500 },
-    seed: 3,
+    seed: 10,
   },
   {
     name: 'ack-before-apply',
@@ -50,7 +50,7 @@ export const ACK_VARIANTS: readonly Variant[] = [
     ],
     profile: 'slow',
     options: { clients: 12, keys: 2, faultEveryMs: 300, kinds: 'rc', durationMs: 5000 },
-    seed: 1,
+    seed: 2,
   },
   {
     name: 'blind-retry',

@@ -15,7 +15,7 @@ export const ANCHOR_VARIANTS: readonly Variant[] = [
     ],
     profile: 'crash',
     options: { durationMs: 2000 },
-    seed: 2,
+    seed: 4,
   },
   {
     name: 'certain-too-early',
@@ -26,7 +26,7 @@ export const ANCHOR_VARIANTS: readonly Variant[] = [
     ],
     profile: 'alone',
     options: { durationMs: 4000 },
-    seed: 4,
+    seed: 7,
   },
   {
     name: 'two-winners',
@@ -52,7 +52,7 @@ export const ANCHOR_VARIANTS: readonly Variant[] = [
     ],
     profile: 'mixed',
     options: { delayMsMax: 15 },
-    seed: 310020,
+    seed: 310078,
     isRare: true,
   },
 ];

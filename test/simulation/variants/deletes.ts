@@ -26,7 +26,7 @@ export const DELETE_VARIANTS: readonly Variant[] = [
     ],
     profile: 'slow',
     options: { durationMs: 3000 },
-    seed: 3,
+    seed: 9,
   },
   {
     name: 'copy-without-expiry',
@@ -86,7 +86,7 @@ export const DELETE_VARIANTS: readonly Variant[] = [
     ],
     profile: 'collections-split',
     options: { splits: 2 },
-    seed: 2,
+    seed: 3,
   },
   {
     name: 'snapshot-of-anybody',

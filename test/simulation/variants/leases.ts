@@ -31,7 +31,7 @@ export const LEASE_VARIANTS: readonly Variant[] = [
     ],
     profile: 'alone',
     options: { durationMs: 10000 },
-    seed: 5,
+    seed: 16,
   },
   {
     name: 'lease-from-ping',
@@ -76,7 +76,7 @@ export const LEASE_VARIANTS: readonly Variant[] = [
     ],
     profile: 'links',
     options: { durationMs: 4000 },
-    seed: 2,
+    seed: 3,
   },
   {
     name: 'read-without-grant',

@@ -23,7 +23,7 @@ export const MOVE_VARIANTS: readonly Variant[] = [
     ],
     profile: 'joins',
     options: { durationMs: 4000 },
-    seed: 1,
+    seed: 2,
   },
   {
     name: 'early-swap',
@@ -48,7 +48,7 @@ export const MOVE_VARIANTS: readonly Variant[] = [
     ],
     profile: 'roam',
     options: { durationMs: 4000 },
-    seed: 3,
+    seed: 5,
   },
   {
     name: 'zones-ignored',
@@ -96,7 +96,7 @@ export const MOVE_VARIANTS: readonly Variant[] = [
     edits: [edit('changes.js', 'const hasCopy = move.copyOffset !== 0;', 'const hasCopy = true;')],
     profile: 'collections-roam',
     options: { partBytes: 200_000, faults: { crash: 1 }, faultEveryMs: 500, spares: 1 },
-    seed: 25,
+    seed: 66,
     isRare: true,
   },
 ];

@@ -15,7 +15,7 @@ export const WAITING_VARIANTS: readonly Variant[] = [
     ],
     profile: 'queues',
     options: { durationMs: 4000 },
-    seed: 1,
+    seed: 2,
   },
   {
     name: 'confirmed-too-soon',
@@ -30,7 +30,7 @@ export const WAITING_VARIANTS: readonly Variant[] = [
     ],
     profile: 'messages',
     options: { durationMs: 4000 },
-    seed: 3,
+    seed: 4,
   },
   {
     name: 'messages-sent-again',
