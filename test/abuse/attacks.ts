@@ -23,6 +23,12 @@ const GREEDY_BYTES = 100;
 /** Whoever asks for one thing at a time waits for one turn of each of them: milliseconds, with room for a busy machine. */
 const POLITE_MS_MAX = 200;
 
+/** Who reads nothing asks for so many values of so many bytes. */
+const SLOW_VALUES = 100;
+const SLOW_BYTES = 100_000;
+/** Most that a node keeps for one of them: what it stops at, and one more reply. */
+const KEPT_BYTES_MAX = 2 * 1024 * 1024;
+
 /** Something that a client may try. `node` is attacked; what another client notices is measured meanwhile. */
 export interface Attack {
   readonly name: string;
@@ -217,12 +223,61 @@ async function greedyPipelines(node: NodeProcess, amount: number): Promise<strin
   );
 }
 
+/** Asks for far more than the node keeps for it, and reads nothing until it is told to; resolves to the bytes read. */
+function slowReader(node: NodeProcess): { readAll(): Promise<number> } {
+  const socket = connect(node.port, '127.0.0.1').pause();
+  socket.write('GET slow\r\n'.repeat(SLOW_VALUES));
+  return {
+    readAll: async () => {
+      let bytes = 0;
+      socket.end();
+      for await (const chunk of socket) bytes += (chunk as Buffer).length;
+      return bytes;
+    },
+  };
+}
+
+/** Sends a command byte by byte; resolves to the reply. */
+async function slowWriter(node: NodeProcess, number: number): Promise<string> {
+  const socket = connect(node.port, '127.0.0.1').setNoDelay(true);
+  for (const byte of Buffer.from(`SET slow:${number} value\r\n`)) {
+    socket.write(Buffer.of(byte));
+    await new Promise(setImmediate);
+  }
+  const [reply] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  return reply.toString();
+}
+
+/** Clients that read nothing of what they have asked for, and as many that send a byte at a time. */
+async function slowPeers(node: NodeProcess, amount: number): Promise<string> {
+  const reply = `$${SLOW_BYTES}\r\n${'x'.repeat(SLOW_BYTES)}\r\n`;
+  await node.client.set('slow', 'x'.repeat(SLOW_BYTES));
+  const readers = Array.from({ length: amount }, () => slowReader(node));
+  const replies = await Promise.all(readers.map((_, i) => slowWriter(node, i)));
+  mustBe(
+    'a slow command had no answer',
+    replies.every((reply) => reply === '+OK\r\n'),
+  );
+  const info = await node.client.info('clients');
+  const kept = Number(/client_recent_max_output_buffer:(\d+)/.exec(info)![1]);
+  mustBe(`${kept} bytes are kept for one that reads nothing`, kept < KEPT_BYTES_MAX);
+  const read = await Promise.all(readers.map((reader) => reader.readAll()));
+  const whole = SLOW_VALUES * reply.length;
+  mustBe(
+    'a slow reader had not all in the end',
+    read.every((bytes) => bytes === whole),
+  );
+  return `${amount} readers of ${(whole / 1e6).toFixed(0)} MB each, for which at most ${kept} bytes were kept; ${amount} writers were answered`;
+}
+
 export const ATTACKS: readonly Attack[] = [
   { name: 'idle and half-open connections', short: 500, long: 7000, run: idle },
   { name: 'ids that nobody has', short: 10_000, long: 10_000_000, run: unknownIds },
   { name: 'script bombs', short: 1, long: 20, run: scriptBombs },
   { name: 'compressed-looking garbage', short: 20, long: 2000, run: compressed },
   { name: 'keys chosen to collide', short: 2000, long: 200_000, run: collidingKeys },
+  { name: 'slow readers and writers', short: 5, long: 100, run: slowPeers },
   { name: 'greedy pipelines', short: 200_000, long: 20_000_000, run: greedyPipelines },
 ];
 
