@@ -174,6 +174,7 @@ export class NodeParts {
       forgets: this.forgets,
       streams: this.streams,
     });
+    this.routing.mayServe = () => this.snapshots.mayServe();
     this.settling = new Settling(state, this.moves, this.failover, this.headroom);
     this.redundancy = new Redundancy(state, this.records, this.settling, this.headroom);
     this.departure = new Departure(state, this.settling);

@@ -320,6 +320,7 @@ export class ClusterNode implements MembershipListener {
     for (const answer of answers) answer([]);
     this.#parts.routing.dropForwarded();
     this.#parts.queries.excluded();
+    this.snapshots.excluded();
     this.#parts.departure.end();
   }
 
