@@ -329,6 +329,7 @@ export class ClusterNode implements MembershipListener {
       ...this.#parts.redundancy.status(this.operationsPerSecond),
       ...this.#parts.tombstones.status(),
       ...this.snapshots.status(),
+      ...this.#parts.quiescence.status(),
     };
   }
 

@@ -55,6 +55,10 @@ const MENDED: readonly (readonly [profile: string, seed: number])[] = [
   ['messages', 8000021],
   ['prompt', 5000024],
   ['prompt', 5000060],
+  ['operations-majority', 9000005],
+  ['operations-majority', 138],
+  ['operations', 131],
+  ['operations', 213],
 ];
 
 /** All of it runs in half a minute on an idle machine. */
