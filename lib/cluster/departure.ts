@@ -1,7 +1,6 @@
 import { Role, type Store } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import type { View } from './member.js';
-import type { Quiescence } from './quiescence.js';
 import type { Settling } from './settling.js';
 
 /** What becomes of a node that leaves. */
@@ -32,7 +31,6 @@ export class Departure {
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #settling: Settling;
-  readonly #quiescence: Quiescence;
   #phase: Phase = Phase.Staying;
   #hooks: DepartureHooks | null = null;
   /** From its end on a node only waits for its process to exit. */
@@ -44,11 +42,10 @@ export class Departure {
    */
   finalView: View | null = null;
 
-  constructor(state: ClusterState, settling: Settling, quiescence: Quiescence) {
+  constructor(state: ClusterState, settling: Settling) {
     this.#state = state;
     this.#store = state.store;
     this.#settling = settling;
-    this.#quiescence = quiescence;
   }
 
   begin(hooks: DepartureHooks): void {
@@ -66,17 +63,13 @@ export class Departure {
     if (this.#phase !== Phase.HandingOver || this.isOver) return false;
     this.#phase = Phase.Staying;
     this.#hooks = null;
-    this.#quiescence.withdraw();
     this.#state.membership.stay(this.#state.now);
     return true;
   }
 
   prepared(view: View): void {
-    if (view.members.every((member) => member.leaving)) this.finalView ??= view;
-    else {
-      this.finalView = null;
-      this.#quiescence.withdraw();
-    }
+    if (view.members.some((member) => !member.leaving)) this.finalView = null;
+    else this.finalView ??= view;
   }
 
   /** Ends where the others go on without this node, or nobody stays; true when it is over. */
@@ -84,25 +77,16 @@ export class Departure {
     const { membership, now } = this.#state;
     if (this.#hooks === null) return this.isOver;
     const isGone = this.#phase === Phase.Gone;
-    if (!(isGone ? membership.hasLeft(now) : this.#mayStop(this.#hooks.isKept()))) return false;
+    if (!(isGone ? membership.hasLeft(now) : membership.nobodyStays(this.#hooks.isKept())))
+      return false;
     if (!isGone) this.finalView ??= this.#state.view;
     this.end();
     return true;
   }
 
-  /** Nobody stays; where that is kept in files they are not at odds. */
-  #mayStop(isKept: boolean): boolean {
-    const { membership, view, now } = this.#state;
-    if (!membership.nobodyStays(isKept)) return false;
-    if (!isKept || this.#quiescence.isReached(this.finalView ?? view!)) return true;
-    // Leaving was withdrawn where others have died: those who are left stop all the same.
-    membership.leave(now);
-    return false;
-  }
-
   /** Goes on where it can; called with every tick. */
   step(): void {
-    if (this.#hooks === null || this.tryEnd() || this.#state.isEnding) return;
+    if (this.#hooks === null || this.tryEnd()) return;
     const { membership, now } = this.#state;
     // Leaving was withdrawn as the others died, and now somebody has come.
     const isWithdrawn = !membership.self.leaving && !this.#state.isAlone;

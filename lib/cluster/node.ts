@@ -320,7 +320,6 @@ export class ClusterNode implements MembershipListener {
     for (const answer of answers) answer([]);
     this.#parts.routing.dropForwarded();
     this.#parts.queries.excluded();
-    this.snapshots.excluded();
     this.#parts.departure.end();
   }
 
@@ -329,7 +328,6 @@ export class ClusterNode implements MembershipListener {
       ...this.#parts.redundancy.status(this.operationsPerSecond),
       ...this.#parts.tombstones.status(),
       ...this.snapshots.status(),
-      ...this.#parts.quiescence.status(),
     };
   }
 

@@ -41,8 +41,6 @@ export interface GatheredKeys {
  */
 export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
   gathering!: GatheredKeys;
-  /** Whether commands of this node's clients that have waited may be served, as far as a snapshot is concerned. */
-  mayServe!: () => boolean;
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #keyspace: LiveKeyspace;
@@ -244,9 +242,7 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
 
   #retry(task: Task): void {
     task.awaitsKey = false;
-    const { deadline, from, operation } = task;
-    if (deadline <= this.#state.now) this.#refuse(task);
-    else if (from === null && operation.isOver === undefined && !this.mayServe()) this.park(task);
+    if (task.deadline <= this.#state.now) this.#refuse(task);
     else this.route(task);
   }
 
