@@ -111,7 +111,11 @@ export class ClusterRouter implements Router {
 
   submit(operation: Operation): void {
     const { keyMode } = operation.traits;
+    const { snapshots } = this.#host;
+    const mustWait = operation.isOver === undefined && operation.keys.length > 0;
     if (this.#state.isDown) operation.sink.complete(operation.token, errorReply(CLUSTER_DOWN));
+    else if (mustWait && !snapshots.mayServe())
+      operation.sink.complete(operation.token, errorReply(NOT_RUN));
     else if (operation.step !== undefined) this.gathering.run(operation);
     else if (operation.keys.length === 0) this.#host.run(operation);
     else if (operation.keys.length === 1 || keyMode === KeyMode.Single) this.#route(operation);

@@ -36,6 +36,8 @@ export class ClusterState {
   /** Too few members are reached to go on with (`partition-policy majority`). */
   isDown = false;
   view: View | null = null;
+  /** All members stop, and this node waits for what is under way: it begins no command on several keys any more. */
+  isEnding = false;
   /** A view is prepared and not installed yet: who is left out is cut off, but nothing is done about it so far. */
   isChanging = false;
   placement: Placement | null = null;
@@ -289,6 +291,7 @@ export class ClusterState {
     this.isDown = false;
     this.placement = null;
     this.isChanging = false;
+    this.isEnding = false;
     this.flushing = false;
     this.awaitsFloors = false;
     // The members know what was flushed; databases may have been swapped there since.

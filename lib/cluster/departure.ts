@@ -1,6 +1,7 @@
 import { Role, type Store } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import type { View } from './member.js';
+import type { Quiescence } from './quiescence.js';
 import type { Settling } from './settling.js';
 
 /** What becomes of a node that leaves. */
@@ -31,6 +32,7 @@ export class Departure {
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #settling: Settling;
+  readonly #quiescence: Quiescence;
   #phase: Phase = Phase.Staying;
   #hooks: DepartureHooks | null = null;
   /** From its end on a node only waits for its process to exit. */
@@ -42,10 +44,11 @@ export class Departure {
    */
   finalView: View | null = null;
 
-  constructor(state: ClusterState, settling: Settling) {
+  constructor(state: ClusterState, settling: Settling, quiescence: Quiescence) {
     this.#state = state;
     this.#store = state.store;
     this.#settling = settling;
+    this.#quiescence = quiescence;
   }
 
   begin(hooks: DepartureHooks): void {
@@ -63,13 +66,17 @@ export class Departure {
     if (this.#phase !== Phase.HandingOver || this.isOver) return false;
     this.#phase = Phase.Staying;
     this.#hooks = null;
+    this.#quiescence.withdraw();
     this.#state.membership.stay(this.#state.now);
     return true;
   }
 
   prepared(view: View): void {
-    if (view.members.some((member) => !member.leaving)) this.finalView = null;
-    else this.finalView ??= view;
+    if (view.members.every((member) => member.leaving)) this.finalView ??= view;
+    else {
+      this.finalView = null;
+      this.#quiescence.withdraw();
+    }
   }
 
   /** Ends where the others go on without this node, or nobody stays; true when it is over. */
@@ -77,16 +84,27 @@ export class Departure {
     const { membership, now } = this.#state;
     if (this.#hooks === null) return this.isOver;
     const isGone = this.#phase === Phase.Gone;
-    if (!(isGone ? membership.hasLeft(now) : membership.nobodyStays(this.#hooks.isKept())))
-      return false;
+    if (!(isGone ? membership.hasLeft(now) : this.#mayStop(this.#hooks.isKept()))) return false;
     if (!isGone) this.finalView ??= this.#state.view;
     this.end();
     return true;
   }
 
+  /** Nobody stays; where that is kept in files they are not at odds. */
+  #mayStop(isKept: boolean): boolean {
+    const { membership, view, now } = this.#state;
+    // Also for the last one of them, when the others have gone: it is to write its part now.
+    const isWholeStop = isKept && this.finalView !== null && this.finalView.members.length > 1;
+    if (!membership.nobodyStays(isWholeStop)) return false;
+    if (!isKept || this.#quiescence.isReached(this.finalView ?? view!)) return true;
+    // Leaving was withdrawn where others have died: those who are left stop all the same.
+    membership.leave(now);
+    return false;
+  }
+
   /** Goes on where it can; called with every tick. */
   step(): void {
-    if (this.#hooks === null || this.tryEnd()) return;
+    if (this.#hooks === null || this.tryEnd() || this.#state.isEnding) return;
     const { membership, now } = this.#state;
     // Leaving was withdrawn as the others died, and now somebody has come.
     const isWithdrawn = !membership.self.leaving && !this.#state.isAlone;

@@ -101,6 +101,14 @@ export class Gathering implements ReplySink {
     return this.#gathers.size + this.#returning.size + this.#asks.size + handovers.open;
   }
 
+  /** Commands of which a part may be at this node only: they run, or what they have changed is not acked yet. */
+  get unacked(): number {
+    let count = this.#returning.size;
+    for (const { phase, acksMissing } of this.#gathers.values())
+      if (phase === Phase.Running || phase === Phase.Sending || acksMissing > 0) count++;
+    return count;
+  }
+
   run(operation: Operation): void {
     const isAlone = this.#state.isAlone && !this.#state.isChanging && this.#state.isServing;
     const isWrite = operation.traits.write;
@@ -241,6 +249,7 @@ export class Gathering implements ReplySink {
 
   #goOn(gather: Gather): void {
     if (gather.isGoingOn || !this.#gathers.has(gather.token)) return;
+    if (this.#state.isEnding && gather.phase < Phase.Running) return;
     gather.isGoingOn = true;
     const hasMore = this.#proceed(gather);
     gather.isGoingOn = false;

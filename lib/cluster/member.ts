@@ -90,6 +90,8 @@ export interface NodeStatus {
   readonly deletesForgotten: number;
   /** 1 when it has served commands on keys. */
   readonly opened?: number;
+  /** Number of the view, the last one, in which it waits for nothing but the others to stop. */
+  readonly quietView?: number;
   readonly snapshot?: SnapshotOffer;
   /** Parts of others that are waited for before anything is served, and for how many milliseconds still. */
   readonly awaited?: readonly AwaitedPart[];

@@ -40,6 +40,7 @@ import { type Executor, lateExecutor } from './operation.js';
 import type { Place } from './placement.js';
 import { Publishing } from './publishing.js';
 import { Queries } from './queries.js';
+import { Quiescence } from './quiescence.js';
 import { Reclaiming } from './reclaiming.js';
 import { Records } from './records.js';
 import { Redundancy } from './redundancy.js';
@@ -110,6 +111,7 @@ export class NodeParts {
   readonly clockWarning: ClockWarning;
   readonly largeSender: LargeSender;
   readonly largeReceiver: LargeReceiver;
+  readonly quiescence: Quiescence;
   readonly departure: Departure;
   readonly awaitedKeys: AwaitedKeys;
   readonly locations = new Locations();
@@ -174,9 +176,9 @@ export class NodeParts {
       forgets: this.forgets,
       streams: this.streams,
     });
+    this.routing.mayServe = () => this.snapshots.mayServe();
     this.settling = new Settling(state, this.moves, this.failover, this.headroom);
     this.redundancy = new Redundancy(state, this.records, this.settling, this.headroom);
-    this.departure = new Departure(state, this.settling);
     this.queries = new Queries(state, this.streams, this.largeSender);
     this.memberQuestions = new MemberQuestions(state, this.queries);
     this.flushing = this.#makeFlushing();
@@ -184,6 +186,8 @@ export class NodeParts {
     this.handovers = new Handovers(state, this.moves, this.routing, this.keyspace, this.headroom);
     this.watching = new Watching(state, this.keyspace, this.routing, this.queries);
     this.gathering = this.#makeGathering();
+    this.quiescence = new Quiescence(state, this.gathering);
+    this.departure = new Departure(state, this.settling, this.quiescence);
     this.router = this.#makeRouter();
     this.digests = new Digests(state, this.streams, this.mirrorSender, host);
     this.reclaiming = new Reclaiming(state, this.streams, this.keyspace, () => host.random());

@@ -279,6 +279,11 @@ export class ClusterNode implements MembershipListener {
     if (this.#parts.departure.finalView !== null) this.#parts.departure.step();
   }
 
+  /** Where all stop, this node does so in the same turn: the other one waits for its goodbye, to vouch for it in its file. */
+  saidGoodbye(): void {
+    if (this.#parts.departure.finalView !== null) this.#parts.departure.tryEnd();
+  }
+
   /** What is half done or half applied is whole. */
   #finishSteps(): void {
     this.#parts.gathering.finishSteps();
@@ -320,6 +325,7 @@ export class ClusterNode implements MembershipListener {
     for (const answer of answers) answer([]);
     this.#parts.routing.dropForwarded();
     this.#parts.queries.excluded();
+    this.snapshots.excluded();
     this.#parts.departure.end();
   }
 
@@ -328,6 +334,7 @@ export class ClusterNode implements MembershipListener {
       ...this.#parts.redundancy.status(this.operationsPerSecond),
       ...this.#parts.tombstones.status(),
       ...this.snapshots.status(),
+      ...this.#parts.quiescence.status(),
     };
   }
 

@@ -41,6 +41,8 @@ export interface GatheredKeys {
  */
 export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
   gathering!: GatheredKeys;
+  /** Whether commands of this node's clients that have waited may be served, as far as a snapshot is concerned. */
+  mayServe!: () => boolean;
   readonly #state: ClusterState;
   readonly #store: Store;
   readonly #keyspace: LiveKeyspace;
@@ -242,7 +244,9 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
 
   #retry(task: Task): void {
     task.awaitsKey = false;
-    if (task.deadline <= this.#state.now) this.#refuse(task);
+    const { deadline, from, operation } = task;
+    if (deadline <= this.#state.now) this.#refuse(task);
+    else if (from === null && operation.isOver === undefined && !this.mayServe()) this.park(task);
     else this.route(task);
   }
 

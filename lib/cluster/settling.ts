@@ -183,7 +183,7 @@ export class Settling {
       if (backup === null) store.setPeer(ref, NOBODY);
       return;
     }
-    if (this.#isUrgent && backup !== null) return;
+    if ((this.#isUrgent || state.isEnding) && backup !== null) return;
     if (backup !== ranked && !this.#hasRoom(ref, backup, ranked)) {
       // With two copies it is as well where it is; with one, any member is better than none.
       if (backup !== null) return;

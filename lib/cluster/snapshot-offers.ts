@@ -146,6 +146,24 @@ export class SnapshotOffers {
     this.isOpen = true;
   }
 
+  /** Whether a command may run that has waited since this node was another incarnation: no snapshot is to be loaded first. */
+  mayServe(): boolean {
+    this.isOpen ||= this.#state.view !== null && this.refusal() === null;
+    return this.isOpen;
+  }
+
+  /**
+   * This node holds nothing any more, as one whose process has just begun. What it has served or loaded speaks against no
+   * other snapshot:
+   *
+   *     1. Q is left out. The others stop as a whole, and come again, each with its part.
+   *     2. Q joins them. If it said that it has served, or loaded another one, they would set their parts aside.
+   */
+  excluded(): void {
+    this.isOpen = false;
+    if (!this.isPending) this.own = null;
+  }
+
   entered(phase: SnapshotPhase): void {
     if (this.own !== null) this.own = { ...this.own, phase };
     this.#waitsSince = Number.NaN;

@@ -234,6 +234,7 @@ class Bench {
       status: () => STATUS,
       heard: () => {},
       isKnown: () => true,
+      saidGoodbye: () => undefined,
       isMerging: () => false,
       mayMerge: () => true,
     };

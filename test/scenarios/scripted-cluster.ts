@@ -11,13 +11,16 @@ import { Network } from '../simulation/network.js';
 import { Placements } from '../simulation/placements.js';
 import { type Machine, Process, type ProcessOptions, type World } from '../simulation/process.js';
 import { Scheduler } from '../simulation/scheduler.js';
+import type { Disk } from '../simulation/snapshots.js';
 import { Trace } from '../simulation/trace.js';
 
-export interface ClusterOptions extends Partial<Omit<ProcessOptions, 'join'>> {
+export interface ClusterOptions extends Partial<Omit<ProcessOptions, 'join' | 'disk'>> {
   readonly nodes: number;
   /** Machines that run nothing at first; nodes know their addresses. */
   readonly spares?: number;
   readonly delayMsMax?: number;
+  /** Every machine has a disk for snapshots. */
+  readonly disks?: boolean;
   /** Limits of memory of single machines, in their order; `maxMemoryBytes` for the others. */
   readonly memoryLimits?: readonly number[];
   /** The cluster will be cut in two: each side may have a primary, and what one acknowledged may lose to the other. */
@@ -72,6 +75,7 @@ export class ScriptedCluster implements World {
   readonly calls: Call[] = [];
   readonly #options: ClusterOptions;
   readonly #lives: number[] = [];
+  readonly #disks: Disk[] = [];
   readonly #keys = new Set<string>();
   readonly #unmodelled = new Set<string>();
   #violation: Error | null = null;
@@ -91,6 +95,7 @@ export class ScriptedCluster implements World {
       const address = { host: `10.0.0.${index + 1}`, port: 6379, busPort: 16379 };
       this.network.addMachine(address);
       this.#lives.push(0);
+      this.#disks.push({ snapshot: null, old: null, did: () => undefined });
       this.machines.push({
         index,
         address,
@@ -116,7 +121,12 @@ export class ScriptedCluster implements World {
     const life = ++this.#lives[machine]!;
     const options = { ...DEFAULTS, ...this.#options };
     const maxMemoryBytes = this.#options.memoryLimits?.[machine] ?? options.maxMemoryBytes;
-    const process = new Process(this, place, life, { ...options, maxMemoryBytes, join });
+    const process = new Process(this, place, life, {
+      ...options,
+      maxMemoryBytes,
+      join,
+      ...(this.#options.disks ? { disk: this.#disks[machine]! } : {}),
+    });
     place.process = process;
     this.network.listen(machine, process);
     return process;
@@ -132,6 +142,24 @@ export class ScriptedCluster implements World {
 
   kill(machine: number): void {
     this.process(machine).kill();
+  }
+
+  /** All who run leave at one moment, each writes what it holds, and is started again: what they had is loaded. */
+  stopAndStart(whileStopped: () => void = () => undefined): void {
+    const machines = this.running.map(({ machine }) => machine);
+    this.stop(machines);
+    whileStopped();
+    for (const machine of machines) this.start(machine);
+    this.until('loaded', () => machines.every((machine) => this.#hasLoaded(this.process(machine))));
+  }
+
+  stop(machines: readonly number[]): void {
+    for (const machine of machines) this.process(machine).leave();
+    this.until('stopped', () => machines.every((one) => this.machines[one]!.process === null));
+  }
+
+  #hasLoaded({ node, hasLoaded }: Process): boolean {
+    return node.state.view !== null && hasLoaded;
   }
 
   /** The process is gone, and so is the machine: nothing refuses a connection. */

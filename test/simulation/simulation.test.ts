@@ -53,6 +53,10 @@ const MENDED: readonly (readonly [profile: string, seed: number])[] = [
   ['collections-roam', 5000053],
   ['large', 6000019],
   ['messages', 8000021],
+  ['operations-majority', 9000005],
+  ['operations-majority', 138],
+  ['operations', 131],
+  ['operations', 213],
 ];
 
 /** All of it runs in half a minute on an idle machine. */

@@ -596,6 +596,7 @@ export class ControlNetwork {
       status: () => ({ ...STATUS, primaries: node.keys }),
       heard: () => {},
       isKnown: () => node.known,
+      saidGoodbye: () => undefined,
       isMerging: () => false,
       mayMerge: () => true,
     };

@@ -44,6 +44,8 @@ export interface MembershipListener {
   /** From now on, nothing of members that are not in `view` is accepted: their data streams are closed. */
   prepared(view: View): void;
   installed(install: Install): void;
+  /** A member has said goodbye. It hears this node until this returns. */
+  saidGoodbye(): void;
   /**
    * The others went on without this incarnation. The listener discards every copy; the machine has already taken the
    * new incarnation `self` and joins anew with it.
@@ -106,9 +108,9 @@ export interface MembershipView {
   /**
    * Whether there is nobody to leave anything to: every other member is leaving itself, or has said
    * goodbye. When the others died `leaving` was withdrawn, as a joiner is worth a wait: false. Unless
-   * `isKept`, what is held here is kept in a file, and others leave as well: then all are being stopped.
+   * all are being stopped, and what is held here is kept in a file (`isWholeStop`).
    */
-  nobodyStays(isKept: boolean): boolean;
+  nobodyStays(isWholeStop: boolean): boolean;
   /** How the death of that incarnation was proven; undefined when it was not. */
   proofOf(id: Incarnation): Proof | undefined;
   /** The median of the members' wall clocks, Unix milliseconds, given our own. */

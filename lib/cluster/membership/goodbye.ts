@@ -9,10 +9,9 @@ export class Goodbye {
   }
 
   /** See MembershipView. `othersDied`: this node is alone as all others have died. */
-  nobodyStays(isKept: boolean, othersDied: boolean): boolean {
+  nobodyStays(isWholeStop: boolean, othersDied: boolean): boolean {
     const view = this.#state.participant.installed;
     if (view === null) return false;
-    const isWholeStop = isKept && view.members.length > 1;
     if (othersDied && !isWholeStop) return false;
     // Before they know that this node leaves as well the others still hand over to it.
     return view.members.length === 1 || view.members.every(({ leaving }) => leaving);

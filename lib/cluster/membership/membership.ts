@@ -251,8 +251,8 @@ export class Membership implements MembershipView {
     return this.#reporting.medianClockMs(wall);
   }
 
-  nobodyStays(isKept: boolean): boolean {
-    return this.#goodbye.nobodyStays(isKept, this.#participation.othersDied);
+  nobodyStays(isWholeStop: boolean): boolean {
+    return this.#goodbye.nobodyStays(isWholeStop, this.#participation.othersDied);
   }
 
   proofOf(id: Incarnation): Proof | undefined {
@@ -426,6 +426,7 @@ export class Membership implements MembershipView {
     host.log('info', 'member-dead', { id, proof });
     leases.dropGranted(id);
     this.#coordination.candidates.remove(id);
+    if (proof === 'goodbye') this.#listener.saidGoodbye();
     peers.remove(id);
     this.#state.needsReview = true;
   }

@@ -307,9 +307,10 @@ const isAwaited = listOf(
 );
 const isStatus: Check = (value) => {
   if (!hasStatusShape(value)) return false;
-  const { opened, snapshot, awaited } = value as Partial<NodeStatus>;
+  const { opened, quietView, snapshot, awaited } = value as Partial<NodeStatus>;
   return (
     (opened === undefined || isNumber(opened)) &&
+    (quietView === undefined || isNumber(quietView)) &&
     (snapshot === undefined || isOffer(snapshot)) &&
     (awaited === undefined || isAwaited(awaited))
   );

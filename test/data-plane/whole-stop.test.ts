@@ -1,0 +1,176 @@
+import t, { type Test } from 'tap';
+import { Flag } from '../../lib/cluster/entry-flags.js';
+import { Role } from '../../lib/store/store.js';
+import { ScriptedCluster } from '../scenarios/scripted-cluster.js';
+import type { Process } from '../simulation/process.js';
+
+/** All nodes stop, each writes a file, and they begin again with these (docs/decisions/0031-snapshots.md, from 21 on). */
+
+const SEEDS = 6;
+const NODE_TIMEOUT_MS = 2000;
+const KEYS = Array.from({ length: 60 }, (_, i) => `key:${i}`);
+const LINKS = [0, 1, 2].flatMap((from) => [0, 1, 2].map((to) => [from, to] as const));
+const OPTIONS = { disks: true, loses: true, longHistories: true, lateShare: 0 } as const;
+
+function withEachSeed(
+  what: string,
+  options: { nodes: number; spares?: number },
+  play: (t: Test, cluster: ScriptedCluster, seed: number) => void,
+): void {
+  t.test(what, (t) => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const cluster = new ScriptedCluster(seed, { ...OPTIONS, expect: options.nodes, ...options });
+      cluster.form();
+      play(t, cluster, seed);
+      t.same(cluster.finish(), [], `seed ${seed}`);
+    }
+    t.end();
+  });
+}
+
+const roleOf = (cluster: ScriptedCluster, process: Process, key: string): Role | null => {
+  const ref = cluster.refOf(process, key);
+  return ref === 0 ? null : (process.store.role(ref) as Role);
+};
+
+withEachSeed(
+  'what a command on several keys has changed is kept as a whole',
+  { nodes: 3 },
+  (t, cluster, seed) => {
+    cluster.ask(0, 'SET', 'old', 'x');
+    cluster.ask(0, 'RENAME', 'old', 'between');
+    cluster.settled();
+    const [at, backup] = cluster.pair('between');
+    // What it tells the others about keys is later than what is said about who stops.
+    cluster.network.lagData(at, backup, 400);
+    const call = cluster.send(at, 'RENAME', 'between', 'new');
+    const primary = cluster.process(at);
+    cluster.until('run', () => roleOf(cluster, primary, 'between') === Role.Tombstone);
+    cluster.stopAndStart(() => cluster.network.heal());
+    const values = cluster.askEach(0, ['between', 'new'], 'GET');
+    t.equal(values.filter((value) => value === 'x').length, 1, `seed ${seed}: ${values.join(' ')}`);
+    if (call.outcome === 'replied') t.same(values, [null, 'x']);
+  },
+);
+
+withEachSeed(
+  'clients that go on with such commands keep nobody from stopping',
+  { nodes: 3 },
+  (t, cluster) => {
+    const numbers = Array.from({ length: 30 }, (_, i) => i);
+    for (const number of numbers) cluster.ask(0, 'SET', `one:${number}`, 'x');
+    for (const [from, to] of LINKS) cluster.network.lagData(from, to, 20);
+    const stop = cluster.repeat(1, (round) => {
+      const number = round % numbers.length;
+      const [from, to] =
+        Math.floor(round / numbers.length) % 2 === 0 ? ['one', 'other'] : ['other', 'one'];
+      for (const { machine } of cluster.running)
+        cluster.send(machine, 'RENAME', `${from}:${number}`, `${to}:${number}`);
+    });
+    cluster.run(200);
+    const from = cluster.now;
+    cluster.stop([0, 1, 2]);
+    stop();
+    t.ok(cluster.now - from < NODE_TIMEOUT_MS / 2, `stopped after ${cluster.now - from} ms`);
+    cluster.network.heal();
+    for (const machine of [0, 1, 2]) cluster.start(machine);
+    const all = cluster.running;
+    cluster.until('loaded', () => cluster.isSettled && all.every((one) => one.hasLoaded));
+    for (const number of numbers) {
+      const values = cluster.askEach(0, [`one:${number}`, `other:${number}`], 'GET');
+      t.equal(values.filter((value) => value === 'x').length, 1, values.join(' '));
+    }
+  },
+);
+
+withEachSeed(
+  'a copy that was to be told that it is full is kept, where its primary has just died',
+  { nodes: 3, spares: 1 },
+  (t, cluster, seed) => {
+    const keys = Array.from({ length: 300 }, (_, i) => `key:${i}`);
+    cluster.askEach(0, keys, 'SET', 'value');
+    cluster.settled();
+    const joiner = cluster.start(3);
+    const holders = (key: string) => cluster.holders(key);
+    const isInTheMaking = (key: string): boolean => {
+      const { primary, backup } = holders(key);
+      if (primary.length !== 1 || backup.length !== 1 || backup[0] !== 3) return false;
+      return (joiner.store.flags(cluster.refOf(joiner, key)) & Flag.Full) === 0;
+    };
+    let key: string | undefined;
+    cluster.until('a backup moves', () => {
+      key = keys.find(isInTheMaking);
+      return key !== undefined;
+    });
+    const gone = holders(key!).primary[0]!;
+    cluster.kill(gone);
+    // It takes long to ask the others what they know of its keys.
+    for (const { machine } of cluster.running) cluster.network.lagData(3, machine, 300);
+    cluster.stopAndStart(() => cluster.network.heal());
+    const values = cluster.askEach(3, keys, 'GET');
+    const lost = keys.filter((_, i) => values[i] !== 'value');
+    t.same(lost, [], `seed ${seed}`);
+  },
+);
+
+withEachSeed(
+  'who was left out before, and has served, is no reason against loading',
+  { nodes: 4 },
+  (t, cluster, seed) => {
+    cluster.ask(0, 'SET', 'key', 'first');
+    // What it has loaded is none either.
+    if (seed % 2 === 0) cluster.stopAndStart();
+    const lost = cluster.process(3);
+    t.equal(cluster.ask(3, 'GET', 'key'), 'first');
+    cluster.ask(0, 'SET', 'key', 'second');
+    cluster.pause(3);
+    const others = [0, 1, 2];
+    const areOne = (): boolean =>
+      others.every((one) => cluster.process(one).node.state.view?.members.length === 3);
+    cluster.until('left out', areOne);
+    const before = lost.incarnation;
+    cluster.resume(3);
+    cluster.until('it is another incarnation', () => lost.incarnation !== before);
+    cluster.split([3], others);
+    cluster.stop(others);
+    cluster.network.heal();
+    for (const one of others) cluster.start(one);
+    cluster.until('all are there', () =>
+      cluster.running.every(({ node, hasLoaded }) => {
+        return node.state.view?.members.length === 4 && hasLoaded;
+      }),
+    );
+    t.equal(cluster.ask(3, 'GET', 'key'), 'second', `seed ${seed}`);
+  },
+);
+
+withEachSeed(
+  'of three one dies as the others are told to stop: the last one waits for nobody',
+  { nodes: 3 },
+  (t, cluster, seed) => {
+    for (const gapMs of [0, 10, 20, 30, 40, 50]) {
+      cluster.askEach(0, KEYS, 'SET', 'value');
+      cluster.settled();
+      const told = cluster.now;
+      cluster.kill(0);
+      for (const machine of seed % 2 === 0 ? [1, 2] : [2, 1]) {
+        cluster.run(gapMs);
+        cluster.process(machine).leave();
+      }
+      cluster.until('stopped', () => cluster.running.length === 0);
+      const tookMs = cluster.now - told;
+      t.ok(tookMs < 2 * NODE_TIMEOUT_MS, `seed ${seed}, ${gapMs} ms: stopped after ${tookMs} ms`);
+      for (const { index } of cluster.machines) cluster.start(index);
+      cluster.until(
+        'loaded',
+        () => cluster.isSettled && cluster.running.every((one) => one.hasLoaded),
+      );
+      const values = cluster.askEach(1, KEYS, 'GET');
+      t.same(
+        KEYS.filter((_, i) => values[i] !== 'value'),
+        [],
+        `seed ${seed}, ${gapMs} ms`,
+      );
+    }
+  },
+);
