@@ -3,6 +3,7 @@ import { clientBuffers } from '../commands/client-buffers.js';
 import { REDIS_VERSION } from '../commands/connection.js';
 import type { NodeServices } from '../commands/services.js';
 import { limitsReached } from './limits-reached.js';
+import { operatorLogs } from './operator-logs.js';
 
 type Value = string | number;
 type Fields = readonly (readonly [name: string, value: Value])[];
@@ -176,6 +177,10 @@ function stats(services: NodeServices): Fields {
     ['tracking_total_keys', services.tracking.keyCount],
     ['tracking_total_items', services.tracking.itemCount],
     ['tracking_total_prefixes', services.tracking.prefixCount],
+    ['acl_access_denied_auth', services.users.log.refused.auth],
+    ['acl_access_denied_cmd', services.users.log.refused.command],
+    ['acl_access_denied_key', services.users.log.refused.key],
+    ['acl_access_denied_channel', services.users.log.refused.channel],
     ['unexpected_error_replies', 0],
     ['total_error_replies', statistics.errorReplies],
   ];
@@ -270,6 +275,10 @@ function tandis(services: NodeServices): Fields {
     ['bus_output_bytes', facts.busOutputBytes],
     ...[...facts.busMessages].map(([kind, count]) => [`bus_messages_${kind}`, count] as const),
     ...[...facts.workOpen].map(([kind, count]) => [`work_open_${kind}`, count] as const),
+    ...operatorLogs(services).flatMap(({ name, kept, recorded }) => [
+      [`log_${name}_entries`, kept] as const,
+      [`log_${name}_recorded`, recorded] as const,
+    ]),
     ...limitsReached(services).map(
       ([name, count]) => [`limit_${name.replaceAll('-', '_')}`, count] as const,
     ),

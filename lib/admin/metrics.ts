@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { clientBuffers } from '../commands/client-buffers.js';
 import type { NodeServices } from '../commands/services.js';
 import { limitsReached } from './limits-reached.js';
+import { operatorLogs } from './operator-logs.js';
 
 type Samples = number | readonly (readonly [label: string, value: number])[];
 
@@ -220,6 +221,18 @@ const METRICS: readonly Metric[] = [
     'How often a bound was reached, by its name in docs/limits.md',
     (services) => limitsReached(services),
     'limit',
+  ),
+  gauge(
+    'log_entries',
+    'Entries that are kept for operators: SLOWLOG, LATENCY, ACL LOG, CLUSTER EVENTS',
+    (services) => operatorLogs(services).map(({ name, kept }) => [name, kept] as const),
+    'log',
+  ),
+  counter(
+    'log_entries_recorded',
+    'Entries of these logs since the start, those that were forgotten too',
+    (services) => operatorLogs(services).map(({ name, recorded }) => [name, recorded] as const),
+    'log',
   ),
   gauge('bus_backlog_bytes', 'For members, and not acknowledged by them', ({ cluster }) => {
     return cluster.tandis().busBacklogBytes;
