@@ -269,6 +269,7 @@ function tandis(services: NodeServices): Fields {
     ['wait_hints', facts.waitHints],
     ['wait_hints_refused', facts.waitHintsRefused],
     ['locations', facts.locations],
+    ['bus_connections', services.statistics.busConnections],
     ['bus_strangers', services.statistics.busStrangers],
     ['bus_backlog_bytes', facts.busBacklogBytes],
     ['bus_input_bytes', facts.busInputBytes],

@@ -201,6 +201,9 @@ const METRICS: readonly Metric[] = [
     'Keys of other nodes whose primary is remembered',
     ({ cluster }) => cluster.tandis().locations,
   ),
+  gauge('bus_connections', 'Connections with members and strangers', ({ statistics }) => {
+    return statistics.busConnections;
+  }),
   gauge(
     'bus_strangers',
     'Connections to the bus port of nobody knows whom',

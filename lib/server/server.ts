@@ -1,6 +1,7 @@
 import { busSecrets, guardBusSecrets } from '../base/bus-secrecy.js';
 import { type Clock, systemClock } from '../base/clock.js';
 import { busPortOf, type Config } from '../base/config.js';
+import { BUS_CONNECTIONS } from '../base/limits.js';
 import type { Logger } from '../base/logger.js';
 import { OptionError } from '../base/option-values.js';
 import { randomId, randomSeed } from '../base/random.js';
@@ -135,6 +136,7 @@ export class TandisServer {
       {
         host: config.get('bind'),
         port: busPortOf(config),
+        connectionsMax: BUS_CONNECTIONS,
         dialTimeoutMs: config.get('node-timeout'),
         readMode,
         secrets: () => busSecrets(config),
