@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { clientBuffers } from '../commands/client-buffers.js';
+import { countedMemory } from '../commands/counted-memory.js';
 import type { NodeServices } from '../commands/services.js';
 import { limitsReached } from './limits-reached.js';
 import { operatorLogs } from './operator-logs.js';
@@ -71,18 +72,16 @@ const METRICS: readonly Metric[] = [
   gauge('memory_max_bytes', 'maxmemory; 0 for no limit', ({ config }) => config.get('maxmemory')),
   gauge(
     'memory_counted_bytes',
-    'What is compared with maxmemory, by part; large values that are coming in count for the others only',
+    'What is compared with maxmemory, by part',
     (services) => {
-      const { primaryBytes, backupBytes, tombstoneBytes } = services.store();
-      const { busBacklogBytes, assemblyBytes } = services.cluster.tandis();
-      const { query, output } = clientBuffers(services.clients.all());
+      const counted = countedMemory(services);
       return [
-        ['primaries', primaryBytes],
-        ['backups', backupBytes],
-        ['tombstones', tombstoneBytes],
-        ['client_buffers', query + output],
-        ['bus_backlog', busBacklogBytes],
-        ['assembly', assemblyBytes],
+        ['primaries', counted.primaries],
+        ['backups', counted.backups],
+        ['tombstones', counted.tombstones],
+        ['client_buffers', counted.clientBuffers],
+        ['bus_backlog', counted.busBacklog],
+        ['assembly', counted.assembly],
       ];
     },
     'part',
