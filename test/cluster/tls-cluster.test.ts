@@ -39,17 +39,15 @@ t.test('who speaks no TLS, or shows no certificate of the CA, is no member', asy
     NodeProcess,
     NodeProcess,
   ];
-  const logs = (node: NodeProcess, pattern: RegExp): Promise<void> =>
-    cluster.until(async () => pattern.test(node.log));
   first.start();
-  await logs(first, /cluster-founded/);
+  await first.logged(/cluster-founded/);
   plain.start();
   stranger.start();
   const noTls = / # bus connection dropped from=\S+ reason="no TLS, on a port for it"\n/;
   const noMember = / # bus connection dropped from=\S+ reason="a certificate of the CA is needed/;
-  await logs(first, noTls);
-  await logs(first, noMember);
-  await logs(plain, /reason="the other end speaks TLS: it has tls-cluster, this node has not"/);
+  await first.logged(noTls);
+  await first.logged(noMember);
+  await plain.logged(/reason="the other end speaks TLS: it has tls-cluster, this node has not"/);
   second.start();
   await cluster.until(async () => (await first.facts())['members'] === '2');
   for (const pattern of [noTls, noMember]) {
