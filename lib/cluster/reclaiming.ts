@@ -61,9 +61,9 @@ export class Reclaiming {
     return this.#evictableBytes() > maxMemoryBytes;
   }
 
-  /** What keys are evicted for. */
+  /** What keys are evicted for: not for the backlog, as each eviction adds to it. */
   #evictableBytes(): number {
-    return this.#store.usedBytes + this.#state.clientBytes;
+    return this.#state.countedBytes - this.#state.backlogBytes;
   }
 
   /** Evicts keys whose backup is the peer, until that has room for `bytes` more; true when it has not. */
