@@ -107,3 +107,25 @@ for (const [policy, outcome] of [
     },
   );
 }
+
+t.test(
+  'room for something large is made by several commands, and none of them is refused',
+  async (t) => {
+    const limit = 8 * MIB;
+    const cluster = new ScriptedCluster(1, {
+      nodes: 2,
+      memoryLimits: [limit, 4 * limit],
+      maxMemoryPolicy: 'allkeys-lru',
+      longHistories: true,
+      loses: true,
+    });
+    cluster.form();
+    const { store } = cluster.process(0);
+    cluster.askEach(0, keysOf(25_000), 'SET', 'x'.repeat(300));
+    t.ok(store.usedBytes > 0.99 * limit, 'it is full');
+    t.equal(cluster.ask(0, 'SET', 'large', 'x'.repeat(limit / 20)), 'OK');
+    const answers = cluster.askEach(0, keysOf(20), 'SET', 'small');
+    t.same(new Set(answers), new Set(['OK']));
+    t.ok(store.usedBytes <= limit, `${store.usedBytes} bytes`);
+  },
+);
