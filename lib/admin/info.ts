@@ -1,8 +1,10 @@
 import { arch, release, totalmem, type } from 'node:os';
 import { clientBuffers } from '../commands/client-buffers.js';
 import { REDIS_VERSION } from '../commands/connection.js';
+import { countedMemory } from '../commands/counted-memory.js';
 import type { NodeServices } from '../commands/services.js';
 import { limitsReached } from './limits-reached.js';
+import { operatorLogs } from './operator-logs.js';
 
 type Value = string | number;
 type Fields = readonly (readonly [name: string, value: Value])[];
@@ -80,9 +82,9 @@ function clients(services: NodeServices): Fields {
 }
 
 function memory(services: NodeServices): Fields {
-  const { usedBytes, peakBytes, reservedBytes, ...parts } = services.store();
-  const { busBacklogBytes, assemblyBytes, headroomBytes } = services.cluster.tandis();
-  const { query, output } = clientBuffers(services.clients.all());
+  const { usedBytes, peakBytes, reservedBytes } = services.store();
+  const { headroomBytes } = services.cluster.tandis();
+  const counted = countedMemory(services);
   const { rss, heapTotal, heapUsed } = process.memoryUsage();
   const maxmemory = services.config.get('maxmemory');
   return [
@@ -94,9 +96,9 @@ function memory(services: NodeServices): Fields {
     ['used_memory_peak_human', human(peakBytes)],
     ['used_memory_peak_perc', `${((usedBytes * 100) / Math.max(peakBytes, 1)).toFixed(2)}%`],
     ['used_memory_dataset', usedBytes],
-    ['used_memory_primaries', parts.primaryBytes],
-    ['used_memory_backups', parts.backupBytes],
-    ['used_memory_tombstones', parts.tombstoneBytes],
+    ['used_memory_primaries', counted.primaries],
+    ['used_memory_backups', counted.backups],
+    ['used_memory_tombstones', counted.tombstones],
     ['used_memory_reserved', reservedBytes],
     ['used_memory_heap', heapUsed],
     ['allocator_allocated', usedBytes + heapUsed],
@@ -108,10 +110,10 @@ function memory(services: NodeServices): Fields {
     ['used_memory_scripts', services.scripts.knownBytes],
     ['number_of_cached_scripts', services.scripts.count],
     ['scripts_running', services.scripts.runningCount],
-    ['mem_clients_normal', query + output],
-    ['mem_cluster_links', busBacklogBytes],
-    ['mem_cluster_assembly', assemblyBytes],
-    ['maxmemory_counted', usedBytes + query + output + busBacklogBytes + assemblyBytes],
+    ['mem_clients_normal', counted.clientBuffers],
+    ['mem_cluster_links', counted.busBacklog],
+    ['mem_cluster_assembly', counted.assembly],
+    ['maxmemory_counted', counted.total],
     ['maxmemory_headroom', headroomBytes ?? -1],
     ['maxmemory', maxmemory],
     ['maxmemory_human', human(maxmemory)],
@@ -176,6 +178,10 @@ function stats(services: NodeServices): Fields {
     ['tracking_total_keys', services.tracking.keyCount],
     ['tracking_total_items', services.tracking.itemCount],
     ['tracking_total_prefixes', services.tracking.prefixCount],
+    ['acl_access_denied_auth', services.users.log.refused.auth],
+    ['acl_access_denied_cmd', services.users.log.refused.command],
+    ['acl_access_denied_key', services.users.log.refused.key],
+    ['acl_access_denied_channel', services.users.log.refused.channel],
     ['unexpected_error_replies', 0],
     ['total_error_replies', statistics.errorReplies],
   ];
@@ -264,12 +270,17 @@ function tandis(services: NodeServices): Fields {
     ['wait_hints', facts.waitHints],
     ['wait_hints_refused', facts.waitHintsRefused],
     ['locations', facts.locations],
+    ['bus_connections', services.statistics.busConnections],
     ['bus_strangers', services.statistics.busStrangers],
     ['bus_backlog_bytes', facts.busBacklogBytes],
     ['bus_input_bytes', facts.busInputBytes],
     ['bus_output_bytes', facts.busOutputBytes],
     ...[...facts.busMessages].map(([kind, count]) => [`bus_messages_${kind}`, count] as const),
     ...[...facts.workOpen].map(([kind, count]) => [`work_open_${kind}`, count] as const),
+    ...operatorLogs(services).flatMap(({ name, kept, recorded }) => [
+      [`log_${name}_entries`, kept] as const,
+      [`log_${name}_recorded`, recorded] as const,
+    ]),
     ...limitsReached(services).map(
       ([name, count]) => [`limit_${name.replaceAll('-', '_')}`, count] as const,
     ),

@@ -1,7 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { clientBuffers } from '../commands/client-buffers.js';
+import { countedMemory } from '../commands/counted-memory.js';
 import type { NodeServices } from '../commands/services.js';
 import { limitsReached } from './limits-reached.js';
+import { operatorLogs } from './operator-logs.js';
 
 type Samples = number | readonly (readonly [label: string, value: number])[];
 
@@ -70,18 +72,16 @@ const METRICS: readonly Metric[] = [
   gauge('memory_max_bytes', 'maxmemory; 0 for no limit', ({ config }) => config.get('maxmemory')),
   gauge(
     'memory_counted_bytes',
-    'What is compared with maxmemory, by part; large values that are coming in count for the others only',
+    'What is compared with maxmemory, by part',
     (services) => {
-      const { primaryBytes, backupBytes, tombstoneBytes } = services.store();
-      const { busBacklogBytes, assemblyBytes } = services.cluster.tandis();
-      const { query, output } = clientBuffers(services.clients.all());
+      const counted = countedMemory(services);
       return [
-        ['primaries', primaryBytes],
-        ['backups', backupBytes],
-        ['tombstones', tombstoneBytes],
-        ['client_buffers', query + output],
-        ['bus_backlog', busBacklogBytes],
-        ['assembly', assemblyBytes],
+        ['primaries', counted.primaries],
+        ['backups', counted.backups],
+        ['tombstones', counted.tombstones],
+        ['client_buffers', counted.clientBuffers],
+        ['bus_backlog', counted.busBacklog],
+        ['assembly', counted.assembly],
       ];
     },
     'part',
@@ -200,6 +200,9 @@ const METRICS: readonly Metric[] = [
     'Keys of other nodes whose primary is remembered',
     ({ cluster }) => cluster.tandis().locations,
   ),
+  gauge('bus_connections', 'Connections with members and strangers', ({ statistics }) => {
+    return statistics.busConnections;
+  }),
   gauge(
     'bus_strangers',
     'Connections to the bus port of nobody knows whom',
@@ -220,6 +223,18 @@ const METRICS: readonly Metric[] = [
     'How often a bound was reached, by its name in docs/limits.md',
     (services) => limitsReached(services),
     'limit',
+  ),
+  gauge(
+    'log_entries',
+    'Entries that are kept for operators: SLOWLOG, LATENCY, ACL LOG, CLUSTER EVENTS',
+    (services) => operatorLogs(services).map(({ name, kept }) => [name, kept] as const),
+    'log',
+  ),
+  counter(
+    'log_entries_recorded',
+    'Entries of these logs since the start, those that were forgotten too',
+    (services) => operatorLogs(services).map(({ name, recorded }) => [name, recorded] as const),
+    'log',
   ),
   gauge('bus_backlog_bytes', 'For members, and not acknowledged by them', ({ cluster }) => {
     return cluster.tandis().busBacklogBytes;

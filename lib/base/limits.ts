@@ -66,7 +66,7 @@ export const CONTROL_FRAME_BYTES = 1024 * 1024;
 /** Unsent bytes of a control link past which it counts as broken: heartbeats must not queue up. */
 export const CONTROL_BACKLOG_BYTES = 4 * 1024 * 1024;
 
-/** Bus connections that are open at the same time, those of strangers included. */
+/** Bus connections that are open at the same time, those of strangers included; with one more a stranger goes. */
 export const BUS_CONNECTIONS = 4096;
 
 /** Of these, the ones whose other end is not known yet; with one more the oldest is closed of the address with the most. */

@@ -140,6 +140,11 @@ export class ClusterEvents {
     return this.#lastId;
   }
 
+  /** Of them, those that are kept. */
+  get size(): number {
+    return this.#ring.length;
+  }
+
   /** The last `count`, oldest first. */
   last(count: number): readonly ClusterEvent[] {
     return count === 0 ? [] : this.#ring.slice(-count);

@@ -57,8 +57,8 @@ export class ClusterState {
   /** Before this monotonic time a new anchor says neither "none" nor grants. */
   certainFrom = 0;
   /**
-   * What maxmemory counts besides the store, as last measured by whoever has the sockets: bytes of clients' requests and
-   * replies, and bytes for members. No key is evicted for the latter, since each eviction adds to them.
+   * What maxmemory counts besides the store and what comes in from members in parts, as last measured by whoever has the
+   * sockets: bytes of clients' requests and replies, and bytes for members.
    */
   clientBytes = 0;
   backlogBytes = 0;
@@ -117,6 +117,12 @@ export class ClusterState {
 
   get isServing(): boolean {
     return this.now < this.servesUntil;
+  }
+
+  /** What is compared with maxmemory. */
+  get countedBytes(): number {
+    const { usedBytes } = this.store;
+    return usedBytes + this.clientBytes + this.backlogBytes + this.statistics.assemblyBytes;
   }
 
   /** The installed view has no other member. */

@@ -32,10 +32,9 @@ export class Headroom {
 
   /** Bytes that this node may still take; a number that JSON can carry where there is no limit. */
   get own(): number {
-    const { config, store, statistics, clientBytes, backlogBytes } = this.#state;
+    const { config } = this.#state;
     if (config.maxMemoryBytes === 0) return Number.MAX_SAFE_INTEGER;
-    const buffers = clientBytes + backlogBytes + statistics.assemblyBytes;
-    return Math.max(0, config.maxMemoryBytes - store.usedBytes - buffers);
+    return Math.max(0, config.maxMemoryBytes - this.#state.countedBytes);
   }
 
   /** A view with new members, whose reports came before they were members: none is taken for one without a limit. */

@@ -99,9 +99,8 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   }
 
   outOfMemory(): boolean {
-    const { config, clientBytes, backlogBytes } = this.#state;
-    const limit = config.maxMemoryBytes;
-    const isOver = limit > 0 && this.#store.usedBytes + clientBytes + backlogBytes > limit;
+    const limit = this.#state.config.maxMemoryBytes;
+    const isOver = limit > 0 && this.#state.countedBytes > limit;
     if (isOver && this.#hooks.makeRoom()) return true;
     if (!this.#state.isMemoryLimited) return false;
     const backup = this.#backupToBe();

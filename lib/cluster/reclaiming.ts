@@ -12,7 +12,9 @@ import type { Peer } from './peer.js';
 import type { Streams } from './streams.js';
 
 /** Keys that one command may evict. */
-const EVICTIONS_PER_COMMAND = 16;
+const EVICTIONS_PER_COMMAND = 256;
+/** How far above its limit memory may be while keys are evicted, as a share of it: something large takes several commands. */
+const EVICTION_SLACK = 1 / 16;
 /** Keys looked at to relieve a member that is full. */
 const DRAWS_MAX = 64;
 
@@ -46,7 +48,7 @@ export class Reclaiming {
     });
   }
 
-  /** Evicts by policy until memory is below its limit; true when it is still full. */
+  /** Evicts by policy until memory is below its limit, a bounded piece per call; true when the command may not run. */
   makeRoom(): boolean {
     const { maxMemoryBytes, maxMemoryPolicy, maxMemorySamples } = this.#state.config;
     if (maxMemoryPolicy === 'noeviction') return true;
@@ -58,12 +60,12 @@ export class Reclaiming {
       this.#state.statistics.evicted++;
       this.#keyspace.reclaim(ref, Reclaimed.Evicted);
     }
-    return this.#evictableBytes() > maxMemoryBytes;
+    return this.#evictableBytes() > maxMemoryBytes * (1 + EVICTION_SLACK);
   }
 
-  /** What keys are evicted for. */
+  /** What keys are evicted for: not for the backlog, as each eviction adds to it. */
   #evictableBytes(): number {
-    return this.#store.usedBytes + this.#state.clientBytes;
+    return this.#state.countedBytes - this.#state.backlogBytes;
   }
 
   /** Evicts keys whose backup is the peer, until that has room for `bytes` more; true when it has not. */

@@ -17,6 +17,8 @@ export interface LatencySample {
 export class LatencyMonitor {
   readonly #samples = new Map<LatencyEvent, LatencySample[]>();
   readonly #longest = new Map<LatencyEvent, number>();
+  /** Seconds with something slow since the start, of all events. */
+  recorded = 0;
   /** Milliseconds; 0 watches nothing. */
   #threshold = 0;
 
@@ -47,6 +49,7 @@ export class LatencyMonitor {
       if (took > last.milliseconds) samples[samples.length - 1] = { at, milliseconds: took };
     } else {
       samples.push({ at, milliseconds: took });
+      this.recorded++;
       if (samples.length > SAMPLES_MAX) samples.shift();
     }
     this.#longest.set(event, Math.max(this.longest(event), took));
@@ -55,6 +58,13 @@ export class LatencyMonitor {
   /** Oldest first; empty where nothing was slow. */
   history(event: string): readonly LatencySample[] {
     return this.#samples.get(event as LatencyEvent) ?? [];
+  }
+
+  /** Seconds that are kept. */
+  get size(): number {
+    let size = 0;
+    for (const samples of this.#samples.values()) size += samples.length;
+    return size;
   }
 
   /** Since the start, or the last RESET; milliseconds. */

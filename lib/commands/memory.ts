@@ -2,7 +2,7 @@ import { ENTRY_OVERHEAD_BYTES } from '../cluster/headroom.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { integerOrReply } from './arguments.js';
-import { clientBuffers } from './client-buffers.js';
+import { countedMemory } from './counted-memory.js';
 import { Errors } from './errors.js';
 import { helpHandler } from './help.js';
 import { peekForRead } from './lookup.js';
@@ -57,9 +57,9 @@ function writeFigures(figures: readonly Figure[], reply: ReplyWriter): void {
 /** Of this node; names are those of Redis, as far as they mean something here. */
 function stats(context: CommandContext, _request: Request, reply: ReplyWriter): void {
   const { services } = context;
-  const { clients, cluster, scripts } = services;
+  const { scripts } = services;
   const { usedBytes, peakBytes, reservedBytes, databases } = services.store();
-  const { query, output } = clientBuffers(clients.all());
+  const counted = countedMemory(services);
   const keys = databases.reduce((sum, one) => sum + one.keys, 0);
   const overhead = keys * ENTRY_OVERHEAD_BYTES;
   const dataset = Math.max(usedBytes - overhead, 0);
@@ -70,8 +70,9 @@ function stats(context: CommandContext, _request: Request, reply: ReplyWriter): 
     ['startup.allocated', 0],
     ['replication.backlog', 0],
     ['clients.slaves', 0],
-    ['clients.normal', query + output],
-    ['cluster.links', cluster.tandis().busBacklogBytes],
+    ['clients.normal', counted.clientBuffers],
+    ['cluster.links', counted.busBacklog],
+    ['cluster.assembly', counted.assembly],
     ['aof.buffer', 0],
     ['lua.caches', scripts.knownBytes],
     ['functions.caches', 0],
@@ -103,24 +104,25 @@ function stats(context: CommandContext, _request: Request, reply: ReplyWriter): 
 
 /** What an operator may want to know of the memory of this node, one sentence each. */
 function* findings(services: NodeServices): Generator<string> {
-  const { clients, cluster, config } = services;
+  const { config } = services;
   const { usedBytes, reservedBytes, evictedKeys } = services.store();
-  const { busBacklogBytes } = cluster.tandis();
-  const { query, output } = clientBuffers(clients.all());
+  const { clientBuffers, busBacklog, assembly, total } = countedMemory(services);
   const percent = (share: number): string => `${Math.round(share * 100)} %`;
   const free = (reservedBytes - usedBytes) / Math.max(reservedBytes, 1);
   if (usedBytes > TALK_BYTES_MIN && free > FREE_SHARE_MAX)
     yield `${percent(free)} of the memory that is reserved is free. It is given back step by step when keys have gone.`;
   const limit = config.get('maxmemory');
-  const share = (usedBytes + query + output + busBacklogBytes) / limit;
+  const share = total / limit;
   if (limit > 0 && share > FULL_SHARE)
     yield `${percent(share)} of maxmemory is taken. Above it new sessions are refused, or others evicted: maxmemory-policy is ${config.get('maxmemory-policy')}.`;
   if (evictedKeys > 0)
     yield `${evictedKeys} keys were evicted since the start, and who owned them was logged out.`;
-  if (query + output > BUFFER_BYTES_MAX)
-    yield `Clients have ${megabytes(query + output)} MB in buffers: CLIENT LIST shows who (qbuf, omem).`;
-  if (busBacklogBytes > BUFFER_BYTES_MAX)
-    yield `${megabytes(busBacklogBytes)} MB wait for other members: their machines, or the network, are too slow.`;
+  if (clientBuffers > BUFFER_BYTES_MAX)
+    yield `Clients have ${megabytes(clientBuffers)} MB in buffers: CLIENT LIST shows who (qbuf, omem).`;
+  if (busBacklog > BUFFER_BYTES_MAX)
+    yield `${megabytes(busBacklog)} MB wait for other members: their machines, or the network, are too slow.`;
+  if (assembly > BUFFER_BYTES_MAX)
+    yield `Large values that are coming in from other members take ${megabytes(assembly)} MB until they are here.`;
 }
 
 function doctor(context: CommandContext, _request: Request, reply: ReplyWriter): void {

@@ -10,10 +10,10 @@ import type { ClientSession } from './client-session.js';
 import { hashesOf, hashesOfKeys } from './command-order.js';
 import { type Exit, SILENCE } from './exit.js';
 import { HotKeys } from './hot-keys.js';
-import { LatencyMonitor } from './latency-monitor.js';
+import type { LatencyMonitor } from './latency-monitor.js';
 import type { PauseGate } from './pause-gate.js';
 import type { NodeServices } from './services.js';
-import { SlowLog } from './slow-log.js';
+import type { SlowLog } from './slow-log.js';
 import type { CommandContext, CommandSpec, StepCommands } from './spec.js';
 import { type CommandTable, keyCount, keyIndex } from './table.js';
 import { TimedStep } from './timed-step.js';
@@ -61,8 +61,8 @@ export class RunningCommand implements CommandContext {
     this.keyspace = parts.keyspace;
     this.services = parts.services;
     this.table = parts.table;
-    this.slowLog = new SlowLog(parts.services.config, () => parts.services.now());
-    this.latency = new LatencyMonitor(parts.services.config);
+    this.slowLog = parts.services.slowLog;
+    this.latency = parts.services.latency;
     this.#router = parts.router;
     this.#gate = gate;
   }

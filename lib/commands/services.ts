@@ -6,8 +6,10 @@ import type { ForgetOutcome } from '../cluster/membership/forgetting.js';
 import type { PeekedValue } from '../cluster/peeking.js';
 import type { Users } from './acl/users.js';
 import type { ClientSession } from './client-session.js';
+import type { LatencyMonitor } from './latency-monitor.js';
 import type { Monitors } from './monitors.js';
 import type { ScriptEngine } from './scripting/script-engine.js';
+import type { SlowLog } from './slow-log.js';
 import type { Statistics } from './statistics.js';
 import type { Subscriptions } from './subscriptions.js';
 import type { Tracking } from './tracking.js';
@@ -80,6 +82,9 @@ export interface TandisFacts {
   readonly mergingSlots: number;
   /** Copies given up here since another side had a newer change. */
   readonly mergeDropped: number;
+  /** Events of the cluster since the start, and how many of them are kept. */
+  readonly eventsRecorded: number;
+  readonly eventsKept: number;
   /** Published messages that a member was not sent, as too much for it was waiting. */
   readonly messagesDropped: number;
   /** Keys that clients of this node wait for. */
@@ -180,6 +185,8 @@ export interface NodeServices {
   readonly subscriptions: Subscriptions;
   readonly tracking: Tracking;
   readonly monitors: Monitors;
+  readonly slowLog: SlowLog;
+  readonly latency: LatencyMonitor;
   readonly scripts: ScriptEngine;
   readonly sharing: Sharing;
   /** Version of Tandis. */

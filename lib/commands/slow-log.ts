@@ -39,6 +39,11 @@ export class SlowLog {
     });
   }
 
+  /** Entries since the start. */
+  get recorded(): number {
+    return this.#nextId;
+  }
+
   /** Whether to time a command: not one that may bring a password, nor one that takes no longer than any other of its kind. */
   times({ noAuth, isQuick }: CommandSpec): boolean {
     if (noAuth || this.#threshold < 0) return false;

@@ -72,7 +72,9 @@ export class Statistics {
   /** TLS handshakes under way now, and those of clients and members that came to nothing. */
   tlsHandshakes = 0;
   tlsHandshakesFailed = 0;
-  /** Connections to the bus port of which nobody knows yet who is at the other end. */
+  /** Connections of the bus that are open, dialled and accepted. */
+  busConnections = 0;
+  /** Those that were accepted and of which nobody knows yet who is at the other end. */
   busStrangers = 0;
   /** When the certificate of this node ends, Unix seconds; 0 where there is none. */
   tlsCertificateEndsAt = 0;

@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { BUS_CONNECTIONS, BUS_HELLO_MS, BUS_STRANGERS, READ_BUFFER_BYTES } from '../base/limits.js';
+import { BUS_HELLO_MS, BUS_STRANGERS, READ_BUFFER_BYTES } from '../base/limits.js';
 import type { Logger } from '../base/logger.js';
 import type { Address, Incarnation, Member } from '../cluster/member.js';
 import type { LinkEnd } from '../cluster/membership/contract.js';
@@ -33,6 +33,8 @@ export interface BusHandler {
 export interface BusOptions {
   readonly host: string;
   readonly port: number;
+  /** Connections that are open at the same time, dialled and accepted. */
+  readonly connectionsMax: number;
   /** A dialled connection that is not open by then has failed, milliseconds. */
   readonly dialTimeoutMs: number;
   readonly readMode: ReadMode;
@@ -138,7 +140,7 @@ export class BusTransport implements BusLinkEvents, TurnStep {
   /** Closes it without telling the handler. */
   closeLink(number: number): void {
     this.#links.get(number)?.close();
-    this.#links.delete(number);
+    this.#forget(number);
   }
 
   /** Asks for one flush when the sockets of this turn have been read. */
@@ -188,17 +190,17 @@ export class BusTransport implements BusLinkEvents, TurnStep {
   #add(kind: BusLinkKind | null): BusLink {
     const link = new BusLink(this.#nextLink++, kind, this, this.#options.secrets());
     this.#links.set(link.number, link);
+    this.#options.statistics.busConnections = this.#links.size;
     return link;
+  }
+
+  #forget(number: number): void {
+    this.#links.delete(number);
+    this.#options.statistics.busConnections = this.#links.size;
   }
 
   #accept(accepted: Socket): void {
     if (!this.#isOpen) {
-      accepted.destroy();
-      return;
-    }
-    if (this.#links.size >= BUS_CONNECTIONS) {
-      this.#options.statistics.limits.add('bus-connections');
-      this.#options.logger.warn('bus connection refused: too many', { limit: BUS_CONNECTIONS });
       accepted.destroy();
       return;
     }
@@ -208,13 +210,18 @@ export class BusTransport implements BusLinkEvents, TurnStep {
 
   /** Whoever it is has to say hello now. */
   #greet(accepted: Socket, mode: ReadMode): void {
+    const from = `${accepted.remoteAddress ?? '?'}:${accepted.remotePort ?? 0}`;
+    if (!this.#hasRoom()) {
+      this.#warn(from, 'too many bus connections');
+      accepted.destroy();
+      return;
+    }
     const link = this.#add(null);
     this.#welcome(link, accepted.remoteAddress ?? '');
     const receive = (chunk: Buffer, length: number) => {
       this.#handler.beginTurn();
       link.received(chunk, length);
     };
-    const from = `${accepted.remoteAddress ?? '?'}:${accepted.remotePort ?? 0}`;
     const socket = openAccepted(accepted, mode, this.#shared, receive);
     link.attach(socket, from);
     const timeout = setTimeout(() => {
@@ -224,12 +231,28 @@ export class BusTransport implements BusLinkEvents, TurnStep {
     socket.resume();
   }
 
+  /** Whether there is a place for one more: a stranger gives his, so that none of them keeps a member out. */
+  #hasRoom(): boolean {
+    const { connectionsMax, statistics } = this.#options;
+    if (this.#links.size < connectionsMax) return true;
+    statistics.limits.add('bus-connections');
+    const leaving = this.#strangers.makeRoom();
+    if (leaving !== null) this.#sendAway(leaving);
+    return leaving !== null;
+  }
+
   #welcome(link: BusLink, host: string): void {
     const leaving = this.#strangers.enter(link, host);
     this.#options.statistics.busStrangers = this.#strangers.size;
     if (leaving === null) return;
     this.#options.statistics.limits.add('bus-strangers');
-    leaving.fail('closed');
+    this.#sendAway(leaving);
+  }
+
+  /** Its place is free at once, and not only when its socket has closed. */
+  #sendAway(stranger: BusLink): void {
+    this.#forget(stranger.number);
+    stranger.fail('closed');
   }
 
   #noStranger(link: BusLink): void {
@@ -258,7 +281,7 @@ export class BusTransport implements BusLinkEvents, TurnStep {
   }
 
   closed(link: BusLink, end: LinkEnd): void {
-    this.#links.delete(link.number);
+    this.#forget(link.number);
     this.#noStranger(link);
     if (link.isStrange) return;
     this.#handler.beginTurn();

@@ -152,6 +152,8 @@ export class NodeClusterFacts implements ClusterFacts {
       deletesForgotten: !this.#node.mayMerge(),
       mergingSlots: this.#node.state.mergingSlots,
       mergeDropped: statistics.mergeDropped,
+      eventsRecorded: this.#node.events.lastId,
+      eventsKept: this.#node.events.size,
       messagesDropped: statistics.messagesDropped,
       awaitedKeys: this.#node.router.keyWaits.awaited,
       waitHints: this.#node.router.keyWaits.hints,

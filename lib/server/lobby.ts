@@ -18,11 +18,17 @@ export class Lobby<Guest> {
 
   /** Returns who has to go, and is no guest any more; null for nobody. */
   enter(guest: Guest, host: string): Guest | null {
-    const leaving = this.#hosts.size < this.#max ? null : this.#oldestOfMost();
-    if (leaving !== null) this.leave(leaving);
+    const leaving = this.#hosts.size < this.#max ? null : this.makeRoom();
     const neighbours = this.#byHost.get(host) ?? new Set();
     this.#byHost.set(host, neighbours.add(guest));
     this.#hosts.set(guest, host);
+    return leaving;
+  }
+
+  /** One goes before the lobby is full, as for one more; null where there is nobody. */
+  makeRoom(): Guest | null {
+    const leaving = this.#oldestOfMost();
+    if (leaving !== null) this.leave(leaving);
     return leaving;
   }
 
@@ -35,10 +41,10 @@ export class Lobby<Guest> {
     if (neighbours.size === 0) this.#byHost.delete(host);
   }
 
-  #oldestOfMost(): Guest {
+  #oldestOfMost(): Guest | null {
     let most = new Set<Guest>();
     for (const guests of this.#byHost.values()) if (guests.size > most.size) most = guests;
     const [oldest] = most;
-    return oldest!;
+    return oldest ?? null;
   }
 }

@@ -8,6 +8,7 @@ import type { ScriptSharing } from '../cluster/script-sharing.js';
 import type { SharedSettings } from '../cluster/shared-settings.js';
 import { userLines } from '../commands/acl/acl-file.js';
 import type { Users } from '../commands/acl/users.js';
+import { LatencyMonitor } from '../commands/latency-monitor.js';
 import { Monitors } from '../commands/monitors.js';
 import { ScriptEngine } from '../commands/scripting/script-engine.js';
 import type {
@@ -19,6 +20,7 @@ import type {
   ShutdownRequest,
   StoreFacts,
 } from '../commands/services.js';
+import { SlowLog } from '../commands/slow-log.js';
 import type { Statistics } from '../commands/statistics.js';
 import type { Subscriptions } from '../commands/subscriptions.js';
 import type { Tracking } from '../commands/tracking.js';
@@ -84,6 +86,8 @@ export class ServerServices implements NodeServices {
   readonly subscriptions: Subscriptions;
   readonly tracking: Tracking;
   readonly monitors = new Monitors(() => this.now());
+  readonly slowLog: SlowLog;
+  readonly latency: LatencyMonitor;
   readonly sharing: ScriptSharing;
   readonly scripts = new ScriptEngine(() => Date.now());
   readonly version = VERSION;
@@ -95,6 +99,8 @@ export class ServerServices implements NodeServices {
   constructor(parts: ServicesParts) {
     this.#parts = parts;
     this.config = parts.config;
+    this.slowLog = new SlowLog(parts.config, () => this.now());
+    this.latency = new LatencyMonitor(parts.config);
     this.statistics = parts.statistics;
     this.clients = parts.clients;
     this.users = parts.users;

@@ -1,44 +1,43 @@
 import { busSecrets, guardBusSecrets } from '../base/bus-secrecy.js';
 import { type Clock, systemClock } from '../base/clock.js';
 import { busPortOf, type Config } from '../base/config.js';
+import { BUS_CONNECTIONS } from '../base/limits.js';
 import type { Logger } from '../base/logger.js';
-import { OptionError } from '../base/option-values.js';
 import { randomId, randomSeed } from '../base/random.js';
 import { VERSION } from '../base/version.js';
-import type { Member, View } from '../cluster/member.js';
+import type { Member } from '../cluster/member.js';
 import { ClusterNode } from '../cluster/node.js';
-import type { ClusterHost } from '../cluster/node-parts.js';
-import { CLUSTER_DOWN, OUTCOME_UNKNOWN } from '../cluster/runner.js';
-import { inConfiguration, inFile, parseAclText } from '../commands/acl/acl-file.js';
-import { NOBODY, Users } from '../commands/acl/users.js';
+import { Users } from '../commands/acl/users.js';
 import { createCommandTable } from '../commands/all-commands.js';
 import { Dispatcher } from '../commands/dispatcher.js';
 import type { Monitors } from '../commands/monitors.js';
-import type { ShutdownEnded, ShutdownRequest } from '../commands/services.js';
 import { Statistics } from '../commands/statistics.js';
 import { Subscriptions } from '../commands/subscriptions.js';
 import { Tracking } from '../commands/tracking.js';
 import { Store } from '../store/store.js';
 import { AclFileStore } from './acl-file-store.js';
 import { AdminPort } from './admin-port.js';
-import { announcedHost, showBusAddress } from './bus-addresses.js';
-import { type BusHandler, BusTransport } from './bus-transport.js';
+import { announcedHost } from './bus-addresses.js';
+import { BusTransport } from './bus-transport.js';
 import { ClientListener } from './client-listener.js';
 import { ClusterConfigFile } from './cluster-config-file.js';
 import { NodeClusterFacts } from './cluster-facts.js';
 import { clusterSettings, shareSettings } from './cluster-settings.js';
+import { Ending } from './ending.js';
 import { logEvent } from './event-log.js';
 import { Farewell } from './farewell.js';
 import { Housekeeping } from './housekeeping.js';
 import { JoinResolver } from './join-resolver.js';
 import type { LocalSockets } from './local-sockets.js';
-import { LonelyWatch } from './lonely-watch.js';
+import { busHandler, clusterHost } from './node-bus.js';
 import { ServerServices } from './node-services.js';
 import { openToOperators } from './operator-access.js';
 import type { ListeningPorts, ServerOptions } from './server-options.js';
 import { checkSnapshot, SnapshotKeeper } from './snapshot-keeper.js';
+import { loadUsers } from './starting-users.js';
 import { openTlsFiles, type TlsFiles } from './tls-files.js';
 import { TurnEnd } from './turn-end.js';
+import { ViewWatch } from './view-watch.js';
 
 /** Names of join addresses are resolved again each so many milliseconds. */
 const RESOLVE_MS = 1000;
@@ -70,22 +69,10 @@ export class TandisServer {
   #monitors!: Monitors;
   #housekeeping!: Housekeeping;
   #snapshots!: SnapshotKeeper;
-  /** leave-timeout has passed before everything was handed over. */
-  #isOverdue = false;
+  #ending!: Ending;
+  #views!: ViewWatch;
   #resolving: NodeJS.Timeout | undefined;
-  /** The view that was installed at the last tick. */
-  #shownView: View | null = null;
-  readonly #lonely: LonelyWatch;
   readonly #farewell: Farewell;
-  /** The leaving under way, with those who asked for it and wait to be told. */
-  #leaving: {
-    readonly timer: NodeJS.Timeout;
-    readonly ended: ShutdownEnded[];
-    mustGo: boolean;
-  } | null = null;
-  #isStopped = false;
-  /** Whether too few members were reached at the last tick. */
-  #wasDown = false;
 
   /** Throws OptionError for certificates that cannot be used. */
   constructor(options: ServerOptions) {
@@ -99,7 +86,6 @@ export class TandisServer {
     this.#file = path === '' ? null : new ClusterConfigFile(path, logger);
     const names = [...config.get('join'), ...(this.#file?.read() ?? [])];
     this.#joinListGiven = names.length > 0;
-    this.#lonely = new LonelyWatch(config.get('node-timeout'));
     this.#join = new JoinResolver(names, logger);
     this.#users = new Users(config, this.#table);
     this.#aclFile = new AclFileStore(config.get('aclfile'), logger);
@@ -135,6 +121,7 @@ export class TandisServer {
       {
         host: config.get('bind'),
         port: busPortOf(config),
+        connectionsMax: BUS_CONNECTIONS,
         dialTimeoutMs: config.get('node-timeout'),
         readMode,
         secrets: () => busSecrets(config),
@@ -143,29 +130,16 @@ export class TandisServer {
         statistics: this.#statistics,
         self: () => this.#node.membership.self.id,
       },
-      this.#busHandler(),
+      busHandler(
+        () => this.#node,
+        () => void this.#beginTurn(),
+      ),
       turnEnd,
     );
     this.#admin = config.get('admin-port') === 0 ? null : new AdminPort();
-    this.#loadUsers();
+    loadUsers(config, this.#users, this.#aclFile);
     const { locals, inputs, flushList } = this.#clients;
     turnEnd.steps.push(locals, inputs, this.#bus, flushList);
-  }
-
-  /** The users of the ACL file, or those of the configuration. Throws OptionError where these are not right. */
-  #loadUsers(): void {
-    const path = this.#config.get('aclfile');
-    const lines = this.#config.get('user');
-    if (path === '' && lines.length === 0) return;
-    if (path !== '' && lines.length > 0)
-      throw new OptionError('give users or an aclfile, not both');
-    const content = lines.map((line) => `user ${Buffer.from(line).toString('latin1')}\n`).join('');
-    const text = path === '' ? { content } : this.#aclFile.read();
-    const placeOf = path === '' ? inConfiguration(lines) : inFile(path);
-    const found =
-      typeof text === 'string' ? text : parseAclText(text.content, placeOf, this.#users);
-    if (typeof found === 'string') throw new OptionError(found);
-    this.#users.replaceAll(found, NOBODY);
   }
 
   /** Resolves when both ports listen; the node joins or founds its cluster after that. Rejects with the system's error. */
@@ -178,8 +152,14 @@ export class TandisServer {
     services.scripts.prepare();
     const own = { config: this.#config, logger: this.#logger, store: this.#store };
     const parts = { ...own, node: this.#node, beginTurn: () => this.#beginTurn() };
-    const isStopped = (): boolean => this.#isStopped;
+    const isStopped = (): boolean => this.#ending.isStopped;
     this.#snapshots = new SnapshotKeeper({ ...parts, isStopped }, snapshot);
+    this.#ending = new Ending({
+      ...parts,
+      snapshots: this.#snapshots,
+      farewell: this.#farewell,
+      closed: (status) => this.#stopped(status),
+    });
     openToOperators({
       admin: this.#admin,
       node: this.#node,
@@ -187,7 +167,7 @@ export class TandisServer {
       services,
       table: this.#table,
       beginTurn: () => this.#beginTurn(),
-      drain: () => this.#leave(false),
+      drain: () => this.#ending.leave(false),
     });
     this.#bus.open();
     this.#logger.info('listening', {
@@ -251,7 +231,7 @@ export class TandisServer {
         expect: config.get('expect'),
       },
       self,
-      this.#clusterHost(),
+      clusterHost(this.#bus, this.#join, this.#logger),
       this.#clock.monotonicMs(),
     );
     this.#node = node;
@@ -276,8 +256,8 @@ export class TandisServer {
       runId: self.id,
       beginTurn: () => void this.#beginTurn(),
       counts: () => node.state.statistics,
-      shutdown: (request, ended) => this.#shutdown(request, ended),
-      abortShutdown: () => this.#abortLeaving(),
+      shutdown: (request, ended) => this.#ending.shutdown(request, ended),
+      abortShutdown: () => this.#ending.abort(),
     });
     this.#monitors = services.monitors;
     this.#dispatcher = new Dispatcher({
@@ -291,6 +271,7 @@ export class TandisServer {
     node.keyspace.events.running = () => this.#dispatcher.events;
     node.keyspace.events.origin = () => this.#dispatcher.origin;
     shareSettings(config, node, this.#logger);
+    this.#views = this.#makeViewWatch(node);
     this.#housekeeping = new Housekeeping({
       node,
       store: this.#store,
@@ -324,36 +305,18 @@ export class TandisServer {
     return tracking;
   }
 
-  #clusterHost(): ClusterHost {
-    const bus = this.#bus;
-    return {
-      dial: (address) => bus.dialControl(address),
-      send: (link, message) => bus.sendControl(link, message),
-      close: (link) => bus.closeLink(link),
-      joinAddresses: () => this.#join.current,
-      randomId,
-      log: (level, event, facts) => this.#logger[level](event, facts),
-      dialData: (member) => bus.dialData(member),
-      sendData: (link, buffer, start, end) => bus.sendData(link, buffer, start, end),
-      closeData: (link) => bus.closeLink(link),
-      wantFlush: () => bus.wantFlush(),
-      random: () => Math.random(),
-    };
-  }
-
-  #busHandler(): BusHandler {
-    return {
-      beginTurn: () => void this.#beginTurn(),
-      controlOpened: (link) => this.#node.controlOpened(link),
-      controlAccepted: (link) => this.#node.controlAccepted(link),
-      controlClosed: (link, end) => this.#node.controlClosed(link, end),
-      controlMessage: (link, message) => this.#node.controlMessage(link, message),
-      dataOpened: (link) => this.#node.dataOpened(link),
-      dataAccepted: (link, from) => this.#node.dataAccepted(link, from),
-      dataClosed: (link) => this.#node.dataClosed(link),
-      dataReceived: (link, chunk, length) => this.#node.dataReceived(link, chunk, length),
-      flush: () => this.#node.flush(),
-    };
+  #makeViewWatch(node: ClusterNode): ViewWatch {
+    return new ViewWatch({
+      node,
+      clients: this.#clients,
+      tracking: this.#tracking,
+      file: this.#file,
+      join: this.#join,
+      isTold: this.#joinListGiven,
+      nodeTimeoutMs: this.#config.get('node-timeout'),
+      clock: this.#clock,
+      logger: this.#logger,
+    });
   }
 
   /** Returns the wall clock, Unix milliseconds. */
@@ -369,140 +332,27 @@ export class TandisServer {
   }
 
   #ticked(): void {
-    const { view, self, isDown, isServing } = this.#node.state;
-    this.#options.onTick?.(isServing);
-    if (isDown && !this.#wasDown) this.#wentDown();
-    this.#wasDown = isDown;
-    if (view === this.#shownView) {
-      this.#warnWhenAlone();
-      return;
-    }
-    this.#shownView = view;
-    if (view === null) return;
-    const members = view.members.map(showBusAddress);
-    this.#logger.debug('members', { number: view.id.number, members });
-    if (members.length > 1) this.#file?.write(view.members.filter(({ id }) => id !== self.id));
-    this.#lonely.viewChanged(members.length, this.#clock.monotonicMs());
-  }
-
-  /** No ack and no reply comes from the members that are cut off, and no view change ends the wait for them. */
-  #wentDown(): void {
-    this.#logger.warn('too few members are reached to serve with', {
-      members: this.#node.state.view?.members.length ?? 0,
-    });
-    // The others may go on changing keys without a word to this node.
-    this.#tracking.invalidateAll();
-    for (const client of this.#clients.all()) {
-      // Who waits, and tries nothing, knows that nothing was run.
-      if (client.blocked?.isTrying === false) client.blocked.unblock(CLUSTER_DOWN);
-      client.failWaiting(OUTCOME_UNKNOWN);
-    }
-  }
-
-  #warnWhenAlone(): void {
-    if (!this.#joinListGiven || !this.#lonely.isOverdue(this.#clock.monotonicMs())) return;
-    this.#logger.warn('SERVING ALONE: none of the others was reached', {
-      join: this.#join.current.addresses.map(showBusAddress),
-    });
+    this.#options.onTick?.(this.#node.state.isServing);
+    this.#views.tick();
   }
 
   // --- the end
 
   /** Leaves in good order: hands over what is held here, then closes everything and calls `onStopped`. */
   stop(): void {
-    this.#leave(true);
+    this.#ending.leave(true);
   }
 
   /** Closes everything without handing over, and calls `onStopped`. */
   stopNow(): void {
-    this.#close(0);
+    this.#ending.close(0);
   }
 
-  #shutdown(request: ShutdownRequest, ended: ShutdownEnded): void {
-    this.#snapshots.isWanted = request.save;
-    if (request.now) this.#close(0);
-    else this.#leave(request.force);
-    if (this.#leaving === null || this.#isStopped) ended(null);
-    else this.#leaving.ended.push(ended);
-  }
-
-  /** `mustGo`: when there is still something to hand over after leave-timeout, this node ends all the same. */
-  #leave(mustGo: boolean): void {
-    if (this.#node.state.view === null) {
-      this.#close(0);
-      return;
-    }
-    if (this.#leaving !== null) {
-      this.#leaving.mustGo ||= mustGo;
-      return;
-    }
-    const timeoutMs = this.#config.get('leave-timeout') * 1000;
-    const timer = setTimeout(() => this.#leavingOverdue(), timeoutMs).unref();
-    this.#leaving = { timer, ended: [], mustGo };
-    this.#beginTurn();
-    this.#node.leave({
-      emptied: (done) => {
-        this.#tellLeaving(null);
-        this.#farewell.begin(() => {
-          this.#beginTurn();
-          done();
-        });
-      },
-      isKept: () => this.#snapshots.isKept,
-      left: () => {
-        this.#logger.info('left');
-        void this.#end();
-      },
-    });
-  }
-
-  #leavingOverdue(): void {
-    if (this.#leaving === null) return;
-    if (!this.#leaving.mustGo && this.#abortLeaving()) return;
-    this.#logger.warn('left without handing over everything', {
-      leaveTimeoutSeconds: this.#config.get('leave-timeout'),
-      keysWithoutBackup: this.#node.keysWithoutBackup(),
-    });
-    this.#isOverdue = true;
-    if (this.#node.state.isAlone) this.#node.endLeaving();
-    else this.#close(1);
-  }
-
-  /** Nobody stays, or nothing is held here any more. */
-  async #end(): Promise<void> {
-    clearTimeout(this.#leaving?.timer);
-    // Nothing is served any more: what is written is what was acknowledged.
-    const isWritten = await this.#snapshots.write();
-    this.#close(isWritten && !this.#isOverdue ? 0 : 1);
-  }
-
-  /** False when there is nothing to abort, or when it is too late for that. */
-  #abortLeaving(): boolean {
-    if (this.#leaving === null || this.#isStopped || !this.#node.stay()) return false;
-    this.#logger.warn('leaving aborted');
-    clearTimeout(this.#leaving.timer);
-    this.#tellLeaving('ERR Errors trying to SHUTDOWN. Check logs.');
-    this.#leaving = null;
-    this.#snapshots.isWanted = true;
-    return true;
-  }
-
-  #tellLeaving(error: string | null): void {
-    for (const ended of this.#leaving?.ended.splice(0) ?? []) ended(error);
-  }
-
-  /** Lets clients take their last replies, then closes everything. */
-  #close(status: number): void {
-    if (this.#isStopped) return;
-    this.#isStopped = true;
-    this.#tellLeaving(null);
-    this.#farewell.begin(() => {
-      this.#housekeeping.stop();
-      clearInterval(this.#resolving);
-      this.#closePorts();
-      this.#options.onStopped(status);
-    });
-    this.#farewell.hurry();
+  #stopped(status: number): void {
+    this.#housekeeping.stop();
+    clearInterval(this.#resolving);
+    this.#closePorts();
+    this.#options.onStopped(status);
   }
 
   #closePorts(): void {

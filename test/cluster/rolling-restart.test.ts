@@ -125,10 +125,8 @@ t.test('the release after the next one is not let in, and costs nobody anything'
   await cluster.settled();
   second.setup = { preload: [PREVIOUS_RELEASE] };
   second.start();
-  const isTold = (node: NodeProcess, text: string) =>
-    cluster.until(async () => node.log.includes(text));
-  await isTold(first, 'protocol 1, not 3');
-  await isTold(second, 'protocol 3, not 1');
+  await first.logged(/protocol 1, not 3/);
+  await second.logged(/protocol 3, not 1/);
   t.equal(await first.client.set('key', 'value'), 'OK');
   t.equal((await first.facts())['members'], '1');
   t.equal(await second.end('SIGTERM'), 0);

@@ -198,7 +198,7 @@ t.test('a file that cannot be moved away: nothing is served', async (t) => {
   const cluster = await TestCluster.prepare(t, [['--snapshot-file', file]]);
   const [node] = cluster.nodes as [NodeProcess];
   node.start();
-  await cluster.until(async () => node.log.includes('snapshot cannot be moved away'));
+  await node.logged(/snapshot cannot be moved away/);
   await t.rejects(node.client.get('key:0'), /^LOADING /);
   rmdirSync(`${file}.loaded`);
   await loaded(cluster);

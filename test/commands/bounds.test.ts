@@ -141,6 +141,7 @@ t.test('seconds of LATENCY: SAMPLES_MAX', async (t) => {
     monitor.note('command', 2, second * 1000);
   const seconds = monitor.history('command').map(({ at }) => at);
   t.same([seconds.length, seconds[0], seconds.at(-1)], [SAMPLES_MAX, 6, SAMPLES_MAX + 5]);
+  t.same([monitor.size, monitor.recorded], [SAMPLES_MAX, SAMPLES_MAX + 5]);
 });
 
 t.test('refusals that ACL LOG keeps: acllog-max-len', async (t) => {
@@ -151,4 +152,6 @@ t.test('refusals that ACL LOG keeps: acllog-max-len', async (t) => {
   t.match(log, /^\*3\r\n/);
   t.match(log, /\$2\r\nn4\r\n/, 'the last one');
   t.notMatch(log, /\$2\r\nn1\r\n/);
+  t.equal(reached(node, 'log_acllog_entries'), 3);
+  t.equal(reached(node, 'log_acllog_recorded'), 5);
 });

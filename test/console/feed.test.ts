@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import t from 'tap';
 import { ClusterWatch } from '../../lib/admin/console/cluster-watch.js';
@@ -18,6 +18,7 @@ class FakeResponse extends EventEmitter {
 
   write(): boolean {
     this.frames++;
+    this.emit('frame');
     return true;
   }
 
@@ -30,10 +31,11 @@ class FakeResponse extends EventEmitter {
 /** A feed to which the test tells that something has happened. */
 function setUp(answer: unknown) {
   const node = new TestNode();
-  const facts = { asked: 0, news: null as (() => void) | null };
+  const facts = { asked: 0, news: null as (() => void) | null, events: new EventEmitter() };
   const queries = {
     askMember: (_question: object, _member: () => null, done: (found: unknown) => void) => {
       facts.asked++;
+      facts.events.emit('asked');
       done({ id: self.id, answer });
       return true;
     },
@@ -64,7 +66,9 @@ function setUp(answer: unknown) {
   return { facts, watch, feed, add };
 }
 
-const passes = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+// The feed keeps no process alive: this does.
+const awake = setInterval(() => undefined, 60_000);
+t.teardown(() => clearInterval(awake));
 
 t.test('a page that takes nothing is sent nothing more, and closed', async (t) => {
   const { facts, feed, add } = setUp(null);
@@ -73,8 +77,9 @@ t.test('a page that takes nothing is sent nothing more, and closed', async (t) =
   const before = stuck.frames;
   stuck.writableLength = 100_000;
   while (!stuck.isDestroyed && quick.frames < 100) {
+    const taken = once(quick, 'frame');
     facts.news!();
-    await passes(1);
+    await taken;
   }
   t.ok(stuck.isDestroyed);
   t.equal(stuck.frames, before);
@@ -82,9 +87,14 @@ t.test('a page that takes nothing is sent nothing more, and closed', async (t) =
   quick.destroy();
   const { asked } = facts;
   t.equal(facts.news, null);
-  await passes(1500);
+  // Of one that was opened later members are asked a second time.
+  const later = setUp(null);
+  later.add();
+  t.equal(later.facts.asked, 1);
+  await once(later.facts.events, 'asked');
   t.equal(facts.asked, asked, 'nobody is asked while no page is open');
   feed.close();
+  later.feed.close();
 });
 
 t.test('news is told at once, and once for all that happens then', async (t) => {
@@ -93,12 +103,13 @@ t.test('news is told at once, and once for all that happens then', async (t) => 
   t.equal(page.frames, 1, 'what is known already');
   for (let i = 0; i < 50; i++) facts.news!();
   t.equal(page.frames, 1, 'not in the middle of a turn');
-  await passes(1);
+  await once(page, 'frame');
   t.equal(page.frames, 2);
   const began = performance.now();
   while (page.frames < 10) {
+    const told = once(page, 'frame');
     facts.news!();
-    await passes(1);
+    await told;
   }
   const took = performance.now() - began;
   // Of the frames one may be that of what members have answered.

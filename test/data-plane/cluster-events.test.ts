@@ -93,6 +93,7 @@ t.test('the oldest are forgotten', async (t) => {
   facts.down = !facts.down;
   pass(50);
   t.equal(events.last(Number.MAX_SAFE_INTEGER).length, EVENTS_MAX);
+  t.same([events.size, events.lastId], [EVENTS_MAX, EVENTS_MAX + 1]);
   t.equal(events.last(1)[0]!.id, EVENTS_MAX + 1);
   t.same(
     events.after(EVENTS_MAX - 1).map(({ id }) => id),

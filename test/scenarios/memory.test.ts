@@ -1,5 +1,6 @@
+import t from 'tap';
 import { keysOf, mustNotHappen } from './scenario.js';
-import type { ScriptedCluster } from './scripted-cluster.js';
+import { ScriptedCluster } from './scripted-cluster.js';
 
 /** What must not happen to memory that has a limit. */
 
@@ -54,5 +55,77 @@ mustNotHappen(
     cluster.settled();
     const kept = Number(cluster.ask(2, 'DBSIZE'));
     t.ok(kept > 200, `${kept} keys are there`);
+  },
+);
+
+const MIB = 1024 * 1024;
+/** Comes in by parts, at most 512 KB between two acks: it takes a while. */
+const LARGE_BYTES = 8 * MIB;
+const FILLED_BYTES = 2 * MIB;
+
+for (const [policy, outcome] of [
+  ['noeviction', 'refuses more'],
+  ['allkeys-lru', 'makes room'],
+] as const) {
+  t.test(
+    `a large value that is coming in counts where it comes in, which ${outcome}`,
+    async (t) => {
+      const cluster = new ScriptedCluster(1, {
+        nodes: 2,
+        memoryLimits: [0, LARGE_BYTES + MIB],
+        maxMemoryPolicy: policy,
+        longHistories: true,
+        loses: true,
+      });
+      cluster.form();
+      const { node, store } = cluster.process(1);
+      cluster.askEach(1, keysOf(20), 'SET', 'x'.repeat(FILLED_BYTES / 20));
+      const filled = store.usedBytes;
+      t.ok(filled > FILLED_BYTES);
+      t.equal(
+        cluster.ask(1, 'SET', 'small', 'v'),
+        'OK',
+        'there is room as long as it is not there',
+      );
+      const large = cluster.send(0, 'SET', 'large', 'x'.repeat(LARGE_BYTES));
+      cluster.until('it is coming in', () => node.state.statistics.assemblyBytes > LARGE_BYTES);
+      const answer = cluster.ask(1, 'SET', 'small', 'w');
+      t.equal(large.outcome, 'pending', 'it is still coming in');
+      t.ok(store.usedBytes <= filled + MIB, 'the store has it not');
+      if (policy === 'noeviction') {
+        t.match(answer, /^-OOM /);
+        t.equal(node.headroomBytes, 0, 'and the other is told so');
+      } else {
+        t.equal(answer, 'OK');
+        t.ok(store.usedBytes < filled, 'keys were evicted for it');
+      }
+      cluster.until('it is there', () => large.outcome === 'replied');
+      t.equal(node.state.statistics.assemblyBytes, 0);
+      t.equal(cluster.ask(1, 'STRLEN', 'large'), String(LARGE_BYTES));
+      t.equal(cluster.ask(0, 'DEL', 'large'), '1');
+      t.equal(cluster.ask(1, 'SET', 'small', 'w'), 'OK', 'when it has gone all is as before');
+    },
+  );
+}
+
+t.test(
+  'room for something large is made by several commands, and none of them is refused',
+  async (t) => {
+    const limit = 8 * MIB;
+    const cluster = new ScriptedCluster(1, {
+      nodes: 2,
+      memoryLimits: [limit, 4 * limit],
+      maxMemoryPolicy: 'allkeys-lru',
+      longHistories: true,
+      loses: true,
+    });
+    cluster.form();
+    const { store } = cluster.process(0);
+    cluster.askEach(0, keysOf(25_000), 'SET', 'x'.repeat(300));
+    t.ok(store.usedBytes > 0.99 * limit, 'it is full');
+    t.equal(cluster.ask(0, 'SET', 'large', 'x'.repeat(limit / 20)), 'OK');
+    const answers = cluster.askEach(0, keysOf(20), 'SET', 'small');
+    t.same(new Set(answers), new Set(['OK']));
+    t.ok(store.usedBytes <= limit, `${store.usedBytes} bytes`);
   },
 );

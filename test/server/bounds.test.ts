@@ -106,6 +106,54 @@ t.test('tcp-backlog', onLinux, async (t) => {
   await Promise.all(connected);
 });
 
+t.test('INFO and /metrics say how much the logs for operators keep, and have had', async (t) => {
+  const adminPort = await freePorts(1);
+  const kept = ['--slowlog-max-len', '3', '--acllog-max-len', '2'];
+  const all = ['--slowlog-log-slower-than', '0', '--latency-monitor-threshold', '1'];
+  const { port } = await startNode(t, ...kept, ...all, '--admin-port', String(adminPort));
+  const client = await serves(t, port);
+  const milliseconds = "local t = redis.call('time') return t[1] * 1000 + t[2] / 1000";
+  const slow = `local function now() ${milliseconds} end local ends = now() + 20 while now() < ends do end`;
+  await client.eval(slow, 0);
+  for (const name of ['a', 'b', 'c']) await client.call('AUTH', name, 'guess').catch(() => null);
+  await client.acl('SETUSER', 'reader', 'on', 'nopass', '+@all', '-config', '~app:*', '&news');
+  const reader = clientOf(t, port);
+  await reader.auth('reader', 'any');
+  await t.rejects(reader.set('other', 'v'), /^NOPERM/);
+  await t.rejects(reader.publish('gossip', 'v'), /^NOPERM/);
+  for (let i = 0; i < 2; i++) await t.rejects(reader.config('GET', 'port'), /^NOPERM/);
+  await client.call('LATENCY', 'LATEST');
+
+  const facts = await figures(client);
+  const has = (name: string): number => Number(facts.get(name));
+  const text = await metrics(adminPort);
+  const shown = (name: string, log: string): number =>
+    Number(new RegExp(`^tandis_${name}\\{log="${log}"\\} (\\d+)$`, 'm').exec(text)?.[1]);
+  const keeps = (log: string) => [has(`log_${log}_entries`), shown('log_entries', log)];
+  t.same(keeps('slowlog'), [3, 3]);
+  t.same(keeps('acllog'), [2, 2]);
+  t.same(await client.call('SLOWLOG', 'LEN'), 3);
+  for (const log of ['latency', 'events']) {
+    const [inInfo, inMetrics] = keeps(log);
+    t.ok(inInfo! > 0, log);
+    t.equal(inMetrics, inInfo, log);
+  }
+  t.ok(has('log_slowlog_recorded') > 3, 'those that were forgotten count, too');
+  t.equal(has('log_acllog_recorded'), 7);
+  t.equal(shown('log_entries_recorded_total', 'acllog'), 7);
+  for (const [kind, count] of [
+    ['auth', 3],
+    ['key', 1],
+    ['channel', 1],
+    ['cmd', 2],
+  ] as const)
+    t.equal(has(`acl_access_denied_${kind}`), count, kind);
+  t.equal(await client.call('SLOWLOG', 'RESET'), 'OK');
+  const after = await figures(client);
+  t.ok(Number(after.get('log_slowlog_entries')) <= 3);
+  t.ok(Number(after.get('log_slowlog_recorded')) >= has('log_slowlog_recorded'));
+});
+
 t.test('half a request larger than client-query-buffer-limit', async (t) => {
   const { port } = await startNode(t, '--client-query-buffer-limit', '1mb');
   const client = await serves(t, port);

@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import t, { type Test } from 'tap';
 import { Config } from '../../lib/base/config.js';
-import { BUS_STRANGERS } from '../../lib/base/limits.js';
+import { BUS_CONNECTIONS, BUS_STRANGERS } from '../../lib/base/limits.js';
 import { silentLogger } from '../../lib/base/logger.js';
 import type { Address, Member } from '../../lib/cluster/member.js';
 import type { ControlMessage } from '../../lib/cluster/membership/messages.js';
@@ -33,6 +33,7 @@ async function start(
   mode: ReadMode = 'onread',
   secret: string | readonly string[] = [],
   tls: TlsFiles | null = null,
+  connectionsMax = BUS_CONNECTIONS,
 ) {
   const secrets = [secret].flat().filter((one) => one !== '');
   const lines: string[] = [];
@@ -64,17 +65,19 @@ async function start(
       warnings.push(String(reason));
     },
   };
+  const statistics = new Statistics();
   const turnEnd = new TurnEnd();
   const bus = new BusTransport(
     {
       host: '127.0.0.1',
       port: 0,
+      connectionsMax,
       dialTimeoutMs: 1000,
       readMode: mode,
       secrets: () => secrets,
       tls,
       logger,
-      statistics: new Statistics(),
+      statistics,
       self: () => self,
     },
     handler,
@@ -88,6 +91,7 @@ async function start(
   const member: Member = { ...address, id: self, zone: '', leaving: false };
   return {
     bus,
+    statistics,
     lines,
     warnings,
     address,
@@ -364,3 +368,37 @@ t.test('strangers who say nothing keep no member out', async (t) => {
   const link = a.bus.dialControl(b.address);
   await a.told(`controlOpened ${link}`);
 });
+
+for (const encrypted of [false, true]) {
+  const over = encrypted ? 'TLS' : 'TCP';
+  t.test(`strangers who hold all places of the bus give way to members (${over})`, async (t) => {
+    const places = 6;
+    const tls = encrypted ? tlsFiles() : null;
+    const a = await start(t, ID_A, 'onread', SECRET, tls);
+    const b = await start(t, ID_B, 'onread', SECRET, tls, places);
+    const { busPort: port } = b.address;
+    const strangers = Array.from({ length: places + 2 }, () => {
+      const socket = encrypted
+        ? connectTls({ port, host: '127.0.0.1', ...clientTls('client') })
+        : connect(port, '127.0.0.1');
+      socket.on('error', () => undefined);
+      t.teardown(() => socket.destroy());
+      return { closed: once(socket.resume(), 'close') };
+    });
+    await Promise.race(strangers.map(({ closed }) => closed));
+    t.ok(b.statistics.busConnections <= places, 'no more than there are places');
+    for (let i = 0; i < places; i++) {
+      const link = a.bus.dialControl(b.address);
+      await a.told(`controlOpened ${link}`);
+      t.ok(b.statistics.busConnections <= places);
+    }
+    await Promise.all(strangers.map(({ closed }) => closed));
+    t.equal(b.statistics.busConnections, places, 'members hold them all');
+    const reached = b.statistics.limits.all.get('bus-connections')!;
+    const last = a.bus.dialControl(b.address);
+    await a.told(`controlClosed ${last}`);
+    t.equal(b.statistics.limits.all.get('bus-connections'), reached + 1);
+    t.match(b.warnings, ['too many bus connections']);
+    t.equal(b.lines.filter((line) => line.startsWith('controlClosed')).length, 0);
+  });
+}

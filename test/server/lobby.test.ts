@@ -13,3 +13,13 @@ t.test('a flood drives out itself', async (t) => {
   t.equal(lobby.enter('next', '10.0.0.9'), null, 'room again');
   t.equal(lobby.enter('more', '10.0.0.2'), 'member', 'where all have as many: the oldest address');
 });
+
+t.test('room is made before it is full', async (t) => {
+  const lobby = new Lobby<string>(10);
+  t.equal(lobby.makeRoom(), null, 'nobody is there');
+  lobby.enter('member', '10.0.0.1');
+  lobby.enter('first', '10.0.0.9');
+  lobby.enter('second', '10.0.0.9');
+  t.equal(lobby.makeRoom(), 'first');
+  t.equal(lobby.size, 2);
+});

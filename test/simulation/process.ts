@@ -14,9 +14,11 @@ import { TOMBSTONES_MAX } from '../../lib/cluster/tombstone-keeping.js';
 import { Users } from '../../lib/commands/acl/users.js';
 import { createCommandTable } from '../../lib/commands/all-commands.js';
 import { Dispatcher } from '../../lib/commands/dispatcher.js';
+import { LatencyMonitor } from '../../lib/commands/latency-monitor.js';
 import { Monitors } from '../../lib/commands/monitors.js';
 import { ScriptEngine } from '../../lib/commands/scripting/script-engine.js';
 import type { NodeServices } from '../../lib/commands/services.js';
+import { SlowLog } from '../../lib/commands/slow-log.js';
 import { Statistics } from '../../lib/commands/statistics.js';
 import { Subscriptions } from '../../lib/commands/subscriptions.js';
 import { Tracking } from '../../lib/commands/tracking.js';
@@ -476,6 +478,8 @@ export class Process implements LinkOwner, ClusterHost {
       subscriptions: this.subscriptions,
       tracking: this.tracking,
       monitors: new Monitors(() => this.wall),
+      slowLog: new SlowLog(this.#config, () => this.wall),
+      latency: new LatencyMonitor(this.#config),
       scripts: new ScriptEngine(() => this.wall),
       sharing: this.node.router.scripts,
       now: () => this.wall,

@@ -11,6 +11,7 @@ import { createCommandTable } from '../../lib/commands/all-commands.js';
 import type { ClientSession, ReplyMode } from '../../lib/commands/client-session.js';
 import { CommandOrder } from '../../lib/commands/command-order.js';
 import { Dispatcher } from '../../lib/commands/dispatcher.js';
+import { LatencyMonitor } from '../../lib/commands/latency-monitor.js';
 import { Monitors } from '../../lib/commands/monitors.js';
 import { ScriptEngine } from '../../lib/commands/scripting/script-engine.js';
 import type {
@@ -19,6 +20,7 @@ import type {
   ShutdownRequest,
   SlotRange,
 } from '../../lib/commands/services.js';
+import { SlowLog } from '../../lib/commands/slow-log.js';
 import { Statistics } from '../../lib/commands/statistics.js';
 import { type ClientSubscriptions, Subscriptions } from '../../lib/commands/subscriptions.js';
 import { type ClientTracking, Tracking } from '../../lib/commands/tracking.js';
@@ -167,6 +169,8 @@ export class TestNode {
   readonly config: Config;
   readonly table = createCommandTable();
   readonly users: Users;
+  readonly slowLog: SlowLog;
+  readonly latency: LatencyMonitor;
   /** The text of the ACL file. */
   aclFile = '';
   readonly statistics = new Statistics();
@@ -189,6 +193,8 @@ export class TestNode {
   constructor(options: Partial<Record<OptionName, string>> = {}) {
     this.config = new Config(options);
     this.users = new Users(this.config, this.table);
+    this.slowLog = new SlowLog(this.config, () => this.time);
+    this.latency = new LatencyMonitor(this.config);
     this.local.clock = () => this.time;
     const { config } = this;
     this.tracking = new Tracking(NOBODY_TO_TELL, {
@@ -306,6 +312,8 @@ export class TestNode {
           deletesForgotten: false,
           mergingSlots: 0,
           mergeDropped: 0,
+          eventsRecorded: node.events.length,
+          eventsKept: node.events.length,
           messagesDropped: 0,
           awaitedKeys: 0,
           waitHints: 0,
@@ -324,6 +332,8 @@ export class TestNode {
       subscriptions: this.subscriptions,
       tracking: this.tracking,
       monitors: this.monitors,
+      slowLog: this.slowLog,
+      latency: this.latency,
       version: '0.1.0',
       runId: 'b'.repeat(40),
       startedAt: this.time,

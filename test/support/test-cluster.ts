@@ -79,7 +79,7 @@ export interface Location {
 export class NodeProcess {
   readonly port: number;
   readonly busPort: number;
-  /** Says 'start' and 'exit' when a process of it does so. */
+  /** Says 'start' and 'exit' when a process of it does so, and 'log' when it has printed something. */
   readonly events = new EventEmitter();
   /** What its processes have printed, the newest end of it. */
   log = '';
@@ -130,6 +130,13 @@ export class NodeProcess {
   #print(text: string): void {
     this.log = (this.log + text).slice(-LOG_CHARACTERS);
     this.onLog?.(text);
+    this.events.emit('log');
+  }
+
+  /** Resolves when its log has this. */
+  async logged(pattern: RegExp): Promise<void> {
+    const signal = AbortSignal.timeout(SETTLE_MS);
+    while (!pattern.test(this.log)) await once(this.events, 'log', { signal });
   }
 
   /** Sends a line to the standard input of its process, for modules that were preloaded there. */

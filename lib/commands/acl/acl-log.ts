@@ -31,6 +31,8 @@ export interface AclLogEntry extends AclEvent {
 /** What was refused of late, latest first; at most acllog-max-len. Names have one character per byte. */
 export class AclLog {
   entries: AclLogEntry[] = [];
+  /** Since the start, by their reason; those that are alike one by one. */
+  readonly refused: Record<Reason, number> = { auth: 0, command: 0, key: 0, channel: 0 };
   readonly #config: Config;
 
   constructor(config: Config) {
@@ -38,6 +40,7 @@ export class AclLog {
   }
 
   add(event: AclEvent, client: ClientSession, now: number): void {
+    this.refused[event.reason]++;
     const object = event.object.slice(0, NAME_BYTES_MAX);
     const username = event.username.slice(0, NAME_BYTES_MAX);
     const at = this.entries.slice(0, LOOKED_AT).findIndex((entry) => {
