@@ -1,6 +1,7 @@
 import { Role, type Store } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import type { View } from './member.js';
+import { finalOf } from './membership/views.js';
 import type { Quiescence } from './quiescence.js';
 import type { Settling } from './settling.js';
 
@@ -40,7 +41,7 @@ export class Departure {
 
   /**
    * The first view in which nobody stays: all that it names are to write a snapshot of it, also those that learn in a later
-   * one that they are to go, as the others have gone already.
+   * one that they are to go, as the others have gone already. Null where somebody stays in the view that was prepared last.
    */
   finalView: View | null = null;
 
@@ -63,20 +64,17 @@ export class Departure {
    * ranks this node as before, and what it has handed over comes back as after any change.
    */
   withdraw(): boolean {
-    if (this.#phase !== Phase.HandingOver || this.isOver) return false;
+    // Others may have ended, as they were told that this one is about to.
+    if (this.#phase !== Phase.HandingOver || this.isOver || this.#state.isEnding) return false;
     this.#phase = Phase.Staying;
     this.#hooks = null;
-    this.#quiescence.withdraw();
     this.#state.membership.stay(this.#state.now);
     return true;
   }
 
   prepared(view: View): void {
-    if (view.members.every((member) => member.leaving)) this.finalView ??= view;
-    else {
-      this.finalView = null;
-      this.#quiescence.withdraw();
-    }
+    this.finalView = finalOf(view);
+    if (this.finalView === null) this.#quiescence.withdraw();
   }
 
   /** Ends where the others go on without this node, or nobody stays; true when it is over. */
@@ -85,18 +83,19 @@ export class Departure {
     if (this.#hooks === null) return this.isOver;
     const isGone = this.#phase === Phase.Gone;
     if (!(isGone ? membership.hasLeft(now) : this.#mayStop(this.#hooks.isKept()))) return false;
-    if (!isGone) this.finalView ??= this.#state.view;
     this.end();
     return true;
   }
 
   /** Nobody stays; where that is kept in files they are not at odds. */
   #mayStop(isKept: boolean): boolean {
-    const { membership, view, now } = this.#state;
+    const { finalView: final } = this;
+    // The installed view may say still that nobody stays, while one is prepared in which somebody does.
+    if (final === null) return false;
+    const { membership, now } = this.#state;
     // Also for the last one of them, when the others have gone: it is to write its part now.
-    const isWholeStop = isKept && this.finalView !== null && this.finalView.members.length > 1;
-    if (!membership.nobodyStays(isWholeStop)) return false;
-    if (!isKept || this.#quiescence.isReached(this.finalView ?? view!)) return true;
+    if (!membership.nobodyStays(isKept && final.members.length > 1)) return false;
+    if (!isKept || this.#quiescence.isReached(final)) return true;
     // Leaving was withdrawn where others have died: those who are left stop all the same.
     membership.leave(now);
     return false;
@@ -113,9 +112,9 @@ export class Departure {
     if (this.#phase === Phase.HandingOver) {
       this.#phase = Phase.LettingClientsGo;
       this.#hooks.emptied(() => this.#clientsGone());
-    } else if (this.#phase === Phase.Empty) {
+    } else if (this.#phase === Phase.Empty && this.finalView === null) {
       this.#phase = Phase.Gone;
-      this.#goodbye();
+      this.#goodbye(true);
     }
   }
 
@@ -133,13 +132,13 @@ export class Departure {
     this.isOver = true;
     hooks.ending();
     // Where all leave at once nobody has said goodbye yet, and one who just vanishes would count as dead.
-    this.#goodbye();
+    this.#goodbye(false);
     hooks.left();
   }
 
   /** In this very turn, too, nothing is served any more: what a snapshot has is all that there was. */
-  #goodbye(): void {
-    this.#state.membership.goodbye(this.#state.now);
+  #goodbye(hasHandedOver: boolean): void {
+    this.#state.membership.goodbye(this.#state.now, hasHandedOver);
     this.#state.refreshLeases();
   }
 

@@ -21,6 +21,7 @@ interface TaskRouter {
 
 /** Keys that go to another node, as a command that gathers its keys has asked for them there. */
 export class Handovers {
+  readonly #state: ClusterState;
   readonly #store: Store;
   readonly #moves: Moves;
   readonly #router: TaskRouter;
@@ -36,6 +37,7 @@ export class Handovers {
     keyspace: LiveKeyspace,
     headroom: Headroom,
   ) {
+    this.#state = state;
     this.#keyspace = keyspace;
     this.#headroom = headroom;
     this.#store = state.store;
@@ -51,6 +53,8 @@ export class Handovers {
   acquire(task: Task, ref: Ref): void {
     if (task.from === null) this.#acquireHere(task, ref);
     else if (ref === 0 || this.#store.role(ref) !== Role.Primary) this.#router.park(task);
+    // All stop: no command begins to run for which the key would be moved, and nobody ends before it is.
+    else if (this.#state.isEnding) this.#router.park(task);
     else this.#begin(task, ref, task.from);
   }
 

@@ -32,6 +32,11 @@ export interface View {
   readonly members: readonly Member[];
   /** Seed of the key hash: chosen by the founder of the cluster, the same on every member. */
   readonly seed: number;
+  /**
+   * Where nobody stays, and nobody did in the view before: the first one in this row. It names the parts of the snapshot
+   * for all, whichever of these views they have come to know.
+   */
+  readonly final?: Omit<View, 'final'>;
 }
 
 /** What a member is told when a view takes effect. */
@@ -90,6 +95,8 @@ export interface NodeStatus {
   readonly deletesForgotten: number;
   /** 1 when it has served commands on keys. */
   readonly opened?: number;
+  /** 1 when nobody stays, as it has installed, and it is to write a file: it can only stop, and is not to be talked out of it. */
+  readonly ending?: number;
   /** Number of the view, the last one, in which it waits for nothing but the others to stop. */
   readonly quietView?: number;
   readonly snapshot?: SnapshotOffer;

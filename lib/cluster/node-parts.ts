@@ -186,7 +186,7 @@ export class NodeParts {
     this.handovers = new Handovers(state, this.moves, this.routing, this.keyspace, this.headroom);
     this.watching = new Watching(state, this.keyspace, this.routing, this.queries);
     this.gathering = this.#makeGathering();
-    this.quiescence = new Quiescence(state, this.gathering);
+    this.quiescence = new Quiescence(state, this.gathering, this.moves);
     this.departure = new Departure(state, this.settling, this.quiescence);
     this.router = this.#makeRouter();
     this.digests = new Digests(state, this.streams, this.mirrorSender, host);

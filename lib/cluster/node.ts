@@ -220,6 +220,11 @@ export class ClusterNode implements MembershipListener {
     return this.#parts.departure.finalView;
   }
 
+  /** All are stopping, and that member has told that it has come so far: it ends, whatever else becomes of it. */
+  canOnlyStop(id: Incarnation): boolean {
+    return this.#parts.quiescence.canOnlyStop(id);
+  }
+
   // --- MembershipListener
 
   prepared(view: View): void {

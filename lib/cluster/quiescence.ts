@@ -1,7 +1,7 @@
 import { Role } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import type { Gathering } from './gathering.js';
-import type { NodeStatus, View } from './member.js';
+import type { Incarnation, NodeStatus, View } from './member.js';
 
 /** Whoever stops does not wait longer for the others, in node-timeouts, nor as a share of `leave-timeout`. */
 const WAIT_NODE_TIMEOUTS = 3;
@@ -20,41 +20,67 @@ const WAIT_LEAVE_TIMEOUTS = 0.5;
 export class Quiescence {
   readonly #state: ClusterState;
   readonly #gathering: Gathering;
+  readonly #moves: { readonly open: number };
   #waitsUntil = 0;
+  /** Others may have ended, since this node has told them that it waits for nothing but them. */
+  #hasToldQuiet = false;
+  /** Who has told that it waits: remembered when it is left out, too. Members of one view, at most. */
+  readonly #ending = new Set<Incarnation>();
 
-  constructor(state: ClusterState, gathering: Gathering) {
+  constructor(state: ClusterState, gathering: Gathering, moves: { readonly open: number }) {
     this.#state = state;
     this.#gathering = gathering;
+    this.#moves = moves;
   }
 
-  status(): Pick<NodeStatus, 'quietView'> {
-    return this.#isQuiet ? { quietView: this.#state.view!.id.number } : {};
+  status(): Pick<NodeStatus, 'ending' | 'quietView'> {
+    if (!this.#state.isEnding) return {};
+    if (!this.#isQuiet) return { ending: 1 };
+    this.#hasToldQuiet = true;
+    return { ending: 1, quietView: this.#state.view!.id.number };
   }
 
   /** Whether this node may stop, and write. `final`: the view that names the parts of the snapshot. */
   isReached(final: View): boolean {
     const state = this.#state;
-    const { membership, now } = state;
+    const { now } = state;
     const { nodeTimeoutMs, leaveTimeoutMs } = state.config;
-    if (!state.isEnding) {
+    const begins = !state.isEnding;
+    if (begins) {
       state.isEnding = true;
       this.#waitsUntil =
         now + Math.min(WAIT_NODE_TIMEOUTS * nodeTimeoutMs, WAIT_LEAVE_TIMEOUTS * leaveTimeoutMs);
     }
+    // At once: who dies, or freezes, before it has told may be taken for one that went on.
+    if (begins || (this.#isQuiet && !this.#hasToldQuiet)) state.membership.tell(now);
+    const peers = state.livePeers();
+    for (const { id } of peers)
+      if (state.membership.statusOf(id)?.ending === 1) this.#ending.add(id);
     if (now >= this.#waitsUntil) return true;
     // What one has written, or may have, who has gone is not changed any more: neither acknowledged without it nor promoted.
-    const hasGone = final.members.some(({ id }) => {
-      return state.memberIndexOf(id) < 0 || membership.proofOf(id) === 'goodbye';
-    });
-    return hasGone || (this.#isQuiet && state.livePeers().every(({ id }) => this.#isQuietAt(id)));
+    if (final.members.some(({ id }) => this.#mayHaveEnded(id))) return true;
+    return this.#isQuiet && peers.every(({ id }) => this.#isQuietAt(id));
+  }
+
+  canOnlyStop(id: Incarnation): boolean {
+    return this.#ending.has(id);
   }
 
   /** Somebody stays after all. */
   withdraw(): void {
     this.#state.isEnding = false;
+    this.#hasToldQuiet = false;
+    this.#ending.clear();
   }
 
-  #isQuietAt(id: string): boolean {
+  /** Who is just left out has written nothing, unless it could know that all were quiet; and who had handed over all writes nothing. */
+  #mayHaveEnded(id: Incarnation): boolean {
+    const { membership } = this.#state;
+    if (membership.proofOf(id) === 'goodbye') return !membership.hadHandedOver(id);
+    return this.#hasToldQuiet && this.#state.memberIndexOf(id) < 0;
+  }
+
+  #isQuietAt(id: Incarnation): boolean {
     const { membership, view } = this.#state;
     return membership.statusOf(id)?.quietView === view!.id.number;
   }
@@ -62,7 +88,7 @@ export class Quiescence {
   get #isQuiet(): boolean {
     const { isEnding, isChanging, view } = this.#state;
     if (!isEnding || isChanging || view === null) return false;
-    return this.#gathering.unacked === 0 && !this.#hasOrphans;
+    return this.#gathering.unacked === 0 && this.#moves.open === 0 && !this.#hasOrphans;
   }
 
   /** Copies whose primary is gone: what becomes of them is not decided yet. */

@@ -16,12 +16,22 @@ export function snapshotHeader(node: ClusterNode, at: number): SnapshotHeader | 
   return { set: setOf(view), seed: view.seed, number: view.id.number, at, part, parts };
 }
 
-/** Who of the others has stopped, and who is dead, as far as this node knows by now: none of these can have gone on. */
+/**
+ * Who of the others has stopped, or can only stop, and who is dead, or serves nothing any more without those who have left
+ * it out, as far as this node knows by now: none of these can have gone on.
+ */
 export function fatesOf(node: ClusterNode, others: readonly Incarnation[]): SnapshotEnd {
-  const proof = (id: Incarnation) => node.membership.proofOf(id);
+  const { membership, state } = node;
+  const proof = (id: Incarnation) => membership.proofOf(id);
+  const hasStopped = (id: Incarnation): boolean =>
+    proof(id) === 'goodbye' || (proof(id) === undefined && node.canOnlyStop(id));
+  const isPowerless = (id: Incarnation): boolean =>
+    state.config.partitionPolicy === 'majority' &&
+    state.view !== null &&
+    state.memberIndexOf(id) < 0;
   return {
-    stopped: others.filter((id) => proof(id) === 'goodbye'),
-    dead: others.filter((id) => proof(id) === 'refused' || proof(id) === 'replaced'),
+    stopped: others.filter(hasStopped),
+    dead: others.filter((id) => !hasStopped(id) && (proof(id) !== undefined || isPowerless(id))),
   };
 }
 

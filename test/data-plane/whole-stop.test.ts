@@ -8,13 +8,17 @@ import type { Process } from '../simulation/process.js';
 
 const SEEDS = 6;
 const NODE_TIMEOUT_MS = 2000;
+/** Who vanishes with its machine before it has told that it is ending may be serving somewhere, for all that is known. */
+const GAPS_MS = { kill: [0, 3, 6, 15, 40], unplug: [0, 15, 25, 40] } as const;
+/** Who vanishes with its machine is missed after a node-timeout, and its fate may be waited for as long. */
+const LONGEST_MS = { kill: 1.5 * NODE_TIMEOUT_MS, unplug: 3 * NODE_TIMEOUT_MS } as const;
 const KEYS = Array.from({ length: 60 }, (_, i) => `key:${i}`);
 const LINKS = [0, 1, 2].flatMap((from) => [0, 1, 2].map((to) => [from, to] as const));
 const OPTIONS = { disks: true, loses: true, longHistories: true, lateShare: 0 } as const;
 
 function withEachSeed(
   what: string,
-  options: { nodes: number; spares?: number },
+  options: { nodes: number; spares?: number; partitionPolicy?: 'available' | 'majority' },
   play: (t: Test, cluster: ScriptedCluster, seed: number) => void,
 ): void {
   t.test(what, (t) => {
@@ -144,6 +148,44 @@ withEachSeed(
   },
 );
 
+/** All begin again, with what they have in files, and answer. */
+function startAgain(cluster: ScriptedCluster): void {
+  cluster.network.heal();
+  for (const { index, process } of cluster.machines) if (process === null) cluster.start(index);
+  cluster.until('loaded', () => cluster.isSettled && cluster.running.every((one) => one.hasLoaded));
+}
+
+function areThere(t: Test, cluster: ScriptedCluster, what: string): void {
+  const values = cluster.askEach(1, KEYS, 'GET');
+  const lost = KEYS.filter((_, i) => values[i] !== 'value');
+  t.same(lost, [], what);
+}
+
+for (const partitionPolicy of ['available', 'majority'] as const) {
+  for (const fate of ['kill', 'unplug'] as const) {
+    withEachSeed(
+      `${partitionPolicy}: as all stop, ${fate} one: the others wait for nobody, and have all`,
+      { nodes: 3, partitionPolicy },
+      (t, cluster, seed) => {
+        for (const gapMs of GAPS_MS[fate]) {
+          cluster.askEach(0, KEYS, 'SET', 'value');
+          cluster.settled();
+          const told = cluster.now;
+          for (const { machine } of cluster.running) cluster.process(machine).leave();
+          cluster.run(gapMs);
+          if (cluster.machines[seed % 3]!.process !== null) cluster[fate](seed % 3);
+          cluster.until('stopped', () => cluster.running.length === 0);
+          const what = `seed ${seed}, ${gapMs} ms`;
+          const tookMs = cluster.now - told;
+          t.ok(tookMs < LONGEST_MS[fate], `${what}: stopped after ${tookMs} ms`);
+          startAgain(cluster);
+          areThere(t, cluster, what);
+        }
+      },
+    );
+  }
+}
+
 withEachSeed(
   'of three one dies as the others are told to stop: the last one waits for nobody',
   { nodes: 3 },
@@ -158,19 +200,62 @@ withEachSeed(
         cluster.process(machine).leave();
       }
       cluster.until('stopped', () => cluster.running.length === 0);
+      const what = `seed ${seed}, ${gapMs} ms`;
       const tookMs = cluster.now - told;
-      t.ok(tookMs < 2 * NODE_TIMEOUT_MS, `seed ${seed}, ${gapMs} ms: stopped after ${tookMs} ms`);
-      for (const { index } of cluster.machines) cluster.start(index);
-      cluster.until(
-        'loaded',
-        () => cluster.isSettled && cluster.running.every((one) => one.hasLoaded),
-      );
-      const values = cluster.askEach(1, KEYS, 'GET');
-      t.same(
-        KEYS.filter((_, i) => values[i] !== 'value'),
-        [],
-        `seed ${seed}, ${gapMs} ms`,
-      );
+      t.ok(tookMs < LONGEST_MS.kill, `${what}: stopped after ${tookMs} ms`);
+      startAgain(cluster);
+      areThere(t, cluster, what);
+    }
+  },
+);
+
+withEachSeed(
+  'of three that stop one is told to stay: it is too late for that, or the others hand over to it',
+  { nodes: 3 },
+  (t, cluster, seed) => {
+    for (const gapMs of [2, 5, 10, 20, 40, 60]) {
+      const [stayer, one] = [seed % 3, (seed + 1) % 3];
+      cluster.askEach(one, KEYS, 'SET', 'value');
+      cluster.ask(one, 'SET', 'old', 'x');
+      cluster.settled();
+      cluster.network.lag(0, 2, 20);
+      cluster.network.lag(2, 0, 20);
+      for (const { machine } of cluster.running) cluster.process(machine).leave();
+      cluster.run(gapMs);
+      const stays = cluster.machines[stayer]!.process?.stay() === true;
+      const call = stays ? cluster.send(stayer, 'RENAME', 'old', 'new') : null;
+      cluster.run(1.5 * NODE_TIMEOUT_MS);
+      const what = `seed ${seed}, ${gapMs} ms`;
+      t.equal(cluster.running.length, stays ? 1 : 0, `${what}: the others have ended`);
+      if (call !== null) t.equal(call.outcome, 'replied', what);
+      startAgain(cluster);
+      areThere(t, cluster, what);
+      cluster.askEach(0, [...KEYS, 'old', 'new'], 'DEL');
+    }
+  },
+);
+
+withEachSeed(
+  'one that has handed over everything says goodbye as the others stop: these wait all the same',
+  { nodes: 4 },
+  (t, cluster, seed) => {
+    const numbers = Array.from({ length: 12 }, (_, i) => i);
+    for (const number of numbers) cluster.ask(1, 'SET', `old:${number}`, 'x');
+    cluster.settled();
+    const leaver = cluster.process(seed % 4);
+    const others = cluster.running.filter((one) => one !== leaver);
+    leaver.leave();
+    cluster.until('it goes', () => leaver.node.membership.saidGoodbye);
+    for (const from of others)
+      for (const to of others) cluster.network.lagData(from.machine, to.machine, 400);
+    for (const number of numbers)
+      cluster.send(others[number % 3]!.machine, 'RENAME', `old:${number}`, `new:${number}`);
+    for (const { machine } of others) cluster.process(machine).leave();
+    cluster.until('stopped', () => cluster.running.length === 0);
+    startAgain(cluster);
+    for (const number of numbers) {
+      const values = cluster.askEach(0, [`old:${number}`, `new:${number}`], 'GET');
+      t.equal(values.filter((value) => value === 'x').length, 1, `seed ${seed}: ${values}`);
     }
   },
 );

@@ -19,7 +19,7 @@ function samples(): Map<string, ControlMessage> {
   net.run(500);
   net.startWith(a!, []);
   net.run(2000);
-  b!.membership!.goodbye(b!.monotonic(net.now));
+  b!.membership!.goodbye(b!.monotonic(net.now), false);
   net.run(100);
   net.crash(c!);
   return found;
@@ -56,9 +56,12 @@ t.test('every kind of message is understood as it was sent', async () => {
   }
 });
 
+/** What an older release does not say. */
+const OPTIONAL = new Set(['empty']);
+
 t.test('a message with any part missing or of another kind is not understood', async () => {
   for (const message of messages.values()) {
-    for (const name of Object.keys(message)) {
+    for (const name of Object.keys(message).filter((one) => !OPTIONAL.has(one))) {
       const { [name as keyof ControlMessage]: _, ...rest } = message;
       t.equal(decodeControlMessage(rest), null, `${message.kind} without ${name}`);
       const odd = { ...message, [name]: { odd: true } };

@@ -249,8 +249,9 @@ export class Process implements LinkOwner, ClusterHost {
         },
         left: () => {
           this.#world.trace.note(this, 'left');
-          this.#snapshots?.write();
-          this.#world.scheduler.at(this.#random.between(1, 20), () => this.kill());
+          this.#write(() =>
+            this.#world.scheduler.at(this.#random.between(1, 20), () => this.kill()),
+          );
         },
       }),
     );
@@ -258,9 +259,13 @@ export class Process implements LinkOwner, ClusterHost {
 
   #leaveOverdue(): void {
     if (!this.isLeaving || !this.node.state.isAlone) return;
-    this.node.membership.goodbye(this.monotonic);
-    this.#snapshots?.write();
-    this.kill();
+    this.node.membership.goodbye(this.monotonic, false);
+    this.#write(() => this.kill());
+  }
+
+  #write(done: () => void): void {
+    if (this.#snapshots === null) done();
+    else this.#snapshots.write(done);
   }
 
   /** Takes leaving back; false when it is too late for that. */

@@ -4,6 +4,7 @@ import { SnapshotPhase } from '../../lib/cluster/snapshot-offers.js';
 import { Request } from '../../lib/protocol/request.js';
 import type { SnapshotRecord } from '../../lib/protocol/snapshot-blocks.js';
 import { fatesOf, snapshotHeader, snapshotRecords } from '../../lib/server/snapshot-contents.js';
+import type { SnapshotHeader } from '../../lib/server/snapshot-file.js';
 import type { FoundSnapshot } from '../../lib/server/snapshot-keeper.js';
 
 interface Snapshot {
@@ -31,6 +32,8 @@ export interface SnapshotHost {
 
 /** Keys that are being loaded at one time: few, so that much can happen meanwhile. */
 const LOADING_KEYS_MAX = 3;
+/** Between two looks at what has become of the others; milliseconds. */
+const GOODBYE_POLL_MS = 50;
 /** A key that could not be loaded now is tried again after this; milliseconds. */
 const AGAIN_MS = 100;
 
@@ -60,15 +63,32 @@ export class SnapshotWork {
     return !this.#host.node.snapshots.isPending;
   }
 
-  /** Nothing is served any more, and nobody stays. Whose goodbye has not come by now is not waited for. */
-  write(): void {
+  /** Nothing is served any more, and nobody stays. `done`: the file is there, or none is owed. */
+  write(done: () => void): void {
     const { node } = this.#host;
     const begin = this.isKept ? snapshotHeader(node, this.#host.wall) : null;
-    if (begin === null) return;
+    if (begin === null) return done();
+    const records = [...snapshotRecords(node)];
+    const polls = Math.ceil(node.state.config.nodeTimeoutMs / GOODBYE_POLL_MS);
+    this.#finish(begin, records, polls, done);
+  }
+
+  /** When it is known what has become of the others, or that is not waited for any more. */
+  #finish(
+    begin: SnapshotHeader,
+    records: readonly SnapshotRecord[],
+    polls: number,
+    done: () => void,
+  ): void {
     const others = begin.parts.filter((id) => id !== begin.part);
-    const header = { ...begin, ...fatesOf(node, others) };
-    this.#disk.snapshot = { header, records: [...snapshotRecords(node)] };
+    const end = fatesOf(this.#host.node, others);
+    if (end.stopped.length + end.dead.length < others.length && polls > 0) {
+      const again = (): void => this.#finish(begin, records, polls - 1, done);
+      return this.#host.after(GOODBYE_POLL_MS, again);
+    }
+    this.#disk.snapshot = { header: { ...begin, ...end }, records };
     this.#did('snapshots written');
+    done();
   }
 
   #did(what: string): void {

@@ -99,8 +99,10 @@ export interface MembershipView {
   leave(now: number): void;
   /** Takes `leave` back; not after `goodbye`. */
   stay(now: number): void;
-  /** Says goodbye: nothing is held here any more. From then on this node serves nothing. */
-  goodbye(now: number): void;
+  /** Sends every member a heartbeat at once: what it tells with it has changed. */
+  tell(now: number): void;
+  /** Says goodbye, with everything handed over, or with nobody to hand it to. From then on this node serves nothing. */
+  goodbye(now: number, hasHandedOver: boolean): void;
   /** Whether `goodbye` was said. */
   readonly saidGoodbye: boolean;
   /** After `goodbye`: whether the others go on without this node, or are not there any more, so that it may exit. */
@@ -111,6 +113,8 @@ export interface MembershipView {
    * all are being stopped, and what is held here is kept in a file (`isWholeStop`).
    */
   nobodyStays(isWholeStop: boolean): boolean;
+  /** Whether that incarnation has said goodbye when it had handed over everything. */
+  hadHandedOver(id: Incarnation): boolean;
   /** How the death of that incarnation was proven; undefined when it was not. */
   proofOf(id: Incarnation): Proof | undefined;
   /** The median of the members' wall clocks, Unix milliseconds, given our own. */

@@ -12,6 +12,7 @@ export type Proof = 'refused' | 'replaced' | 'goodbye';
 /** The incarnations that are certainly dead. An incarnation never comes back. */
 export class Departed {
   readonly #proofs = new Map<Incarnation, Proof>();
+  readonly #emptied = new Set<Incarnation>();
 
   has(id: Incarnation): boolean {
     return this.#proofs.has(id);
@@ -27,19 +28,26 @@ export class Departed {
     return proof === 'replaced' || proof === 'goodbye';
   }
 
-  /** It had nothing left to hand over. */
+  /** It said goodbye when it had handed over everything. */
+  hadHandedOver(id: Incarnation): boolean {
+    return this.#emptied.has(id);
+  }
+
+  /** It had nothing left to hand over, or nobody to hand it to. */
   saidGoodbye(id: Incarnation): boolean {
     return this.#proofs.get(id) === 'goodbye';
   }
 
   /** False if that is nothing new. */
-  add(id: Incarnation, proof: Proof): boolean {
+  add(id: Incarnation, proof: Proof, hasHandedOver = false): boolean {
     const known = this.#proofs.get(id);
     if (known !== undefined && (known !== 'refused' || proof === 'refused')) return false;
     this.#proofs.set(id, proof);
+    if (hasHandedOver) this.#emptied.add(id);
     if (this.#proofs.size > DEAD_MAX) {
       const [oldest] = this.#proofs.keys();
       this.#proofs.delete(oldest!);
+      this.#emptied.delete(oldest!);
     }
     return true;
   }

@@ -2,6 +2,7 @@ import { isGone, type State } from './state.js';
 
 /** The end of a member that leaves: it says goodbye, serves nothing from then on, and waits until the others know. */
 export class Goodbye {
+  hasHandedOver = false;
   readonly #state: State;
 
   constructor(state: State) {
@@ -21,7 +22,7 @@ export class Goodbye {
   say(now: number): void {
     const { peers } = this.#state;
     for (const [id, peer] of peers.byId) {
-      if (!peers.send(id, { kind: 'goodbye' })) continue;
+      if (!peers.send(id, { kind: 'goodbye', empty: this.hasHandedOver })) continue;
       peers.ping(peer, now);
       peer.toldGoodbye();
     }

@@ -118,7 +118,7 @@ export class Membership implements MembershipView {
     };
     this.#requests = new Requests({
       ...parts,
-      saidGoodbye: (id) => this.#died(id, 'goodbye'),
+      saidGoodbye: (id, isEmpty) => this.#died(id, 'goodbye', isEmpty),
       discard: (view, now) => this.#exclusion.discard(view, now),
     });
     this.#answers = new Answers({
@@ -259,6 +259,10 @@ export class Membership implements MembershipView {
     return this.#state.departed.proofOf(id);
   }
 
+  hadHandedOver(id: Incarnation): boolean {
+    return this.#state.departed.hadHandedOver(id);
+  }
+
   get saidGoodbye(): boolean {
     return this.#state.saidGoodbye;
   }
@@ -281,8 +285,15 @@ export class Membership implements MembershipView {
     this.#tellAll(now);
   }
 
-  goodbye(now: number): void {
+  tell(now: number): void {
+    const { peers } = this.#state;
+    this.#reporting.changed();
+    for (const peer of peers.byId.values()) if (peer.link !== NO_LINK) peers.ping(peer, now);
+  }
+
+  goodbye(now: number, hasHandedOver: boolean): void {
     this.#state.saidGoodbye = true;
+    this.#goodbye.hasHandedOver = hasHandedOver;
     this.#serving.changed();
     this.#coordination.proposer.abandon();
     this.#goodbye.say(now);
@@ -420,9 +431,9 @@ export class Membership implements MembershipView {
     this.#died(peer.member.id, 'replaced');
   }
 
-  #died(id: Incarnation, proof: Proof): void {
+  #died(id: Incarnation, proof: Proof, hasHandedOver = false): void {
     const { departed, leases, peers, host } = this.#state;
-    if (!departed.add(id, proof)) return;
+    if (!departed.add(id, proof, hasHandedOver)) return;
     host.log('info', 'member-dead', { id, proof });
     leases.dropGranted(id);
     this.#coordination.candidates.remove(id);
@@ -465,11 +476,9 @@ export class Membership implements MembershipView {
 
   // ---- messages
 
-  /** Something that the others should know at once. */
+  /** Something that the others should know at once, and that may make another view. */
   #tellAll(now: number): void {
-    const { peers } = this.#state;
-    this.#reporting.changed();
-    for (const peer of peers.byId.values()) if (peer.link !== NO_LINK) peers.ping(peer, now);
+    this.tell(now);
     this.#state.needsReview = true;
     this.#review(now);
   }

@@ -186,6 +186,8 @@ export interface Discard extends Header {
 
 export interface Goodbye extends Header {
   readonly kind: 'goodbye';
+  /** The sender has handed over everything. */
+  readonly empty?: boolean;
 }
 
 export type ControlRequest =
@@ -272,10 +274,19 @@ const isViewShape = shapeOf({
   members: listOf(isMember, MEMBERS_MAX),
   seed: isSeed,
 });
-const isView: Check = (value) => {
+const isBareView: Check = (value) => {
   if (!isViewShape(value)) return false;
   const { members } = value as View;
   return members.length > 0 && new Set(members.map((member) => member.id)).size === members.length;
+};
+const isView: Check = (value) => {
+  if (!isBareView(value)) return false;
+  const { final } = value as View;
+  return final === undefined || isBareView(final);
+};
+const isGoodbye: Check = (value) => {
+  const { empty } = value as Partial<Goodbye>;
+  return empty === undefined || isBoolean(empty);
 };
 const hasStatusShape = shapeOf({
   version: isNumber,
@@ -307,9 +318,10 @@ const isAwaited = listOf(
 );
 const isStatus: Check = (value) => {
   if (!hasStatusShape(value)) return false;
-  const { opened, quietView, snapshot, awaited } = value as Partial<NodeStatus>;
+  const { opened, ending, quietView, snapshot, awaited } = value as Partial<NodeStatus>;
   return (
     (opened === undefined || isNumber(opened)) &&
+    (ending === undefined || isNumber(ending)) &&
     (quietView === undefined || isNumber(quietView)) &&
     (snapshot === undefined || isOffer(snapshot)) &&
     (awaited === undefined || isAwaited(awaited))
@@ -386,7 +398,7 @@ const BODIES: ReadonlyMap<string, Check> = new Map<ControlMessage['kind'], Check
     }),
   ],
   ['discard', shapeOf({ view: isViewId })],
-  ['goodbye', shapeOf({})],
+  ['goodbye', isGoodbye],
 ]);
 
 /**

@@ -23,7 +23,7 @@ export interface RequestParts {
   /** What is held here, in that view, is not to be merged. */
   discard(view: ViewId, now: number): void;
   /** That member has nothing left to hand over. */
-  saidGoodbye(id: Incarnation): void;
+  saidGoodbye(id: Incarnation, hasHandedOver: boolean): void;
 }
 
 /** What others ask, on links that they have dialled. */
@@ -90,7 +90,7 @@ export class Requests {
         this.#parts.discard(message.view, now);
         break;
       case 'goodbye':
-        this.#parts.saidGoodbye(from);
+        this.#parts.saidGoodbye(from, message.empty === true);
         break;
     }
   }

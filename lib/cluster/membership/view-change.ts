@@ -2,7 +2,14 @@ import type { Incarnation, Member, View, ViewId } from '../member.js';
 import { addElectorate, ELECTORATES_MAX, isMajority } from './majority.js';
 import type { Body, InstallView, Prepare, Prepared, Survey, Surveyed } from './messages.js';
 import type { Electorates } from './participant.js';
-import { compareViewIds, idsOf, MEMBERS_MAX, sameMembers, sameViewId } from './views.js';
+import {
+  compareViewIds,
+  followingView,
+  idsOf,
+  MEMBERS_MAX,
+  sameMembers,
+  sameViewId,
+} from './views.js';
 
 /** What a coordinator wants the next view to be. */
 export interface Plan {
@@ -315,7 +322,7 @@ export class Proposer {
     attempt.full = merge || !settled || old.some((answer) => !answer.known);
     const proposal: Body<Prepare> = {
       kind: 'prepare',
-      view: { id: ballot, members: members.slice(0, MEMBERS_MAX), seed: plan.base.seed },
+      view: followingView(plan.base, ballot, members.slice(0, MEMBERS_MAX)),
       merge,
       dead: plan.dead,
       electorates,

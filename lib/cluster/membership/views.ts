@@ -14,6 +14,26 @@ export function compareViewIds(a: ViewId, b: ViewId): number {
   return a.coordinator < b.coordinator ? 1 : -1;
 }
 
+const nobodyStays = (members: readonly Member[]): boolean =>
+  members.every(({ leaving }) => leaving);
+
+/**
+ * The view after `base`, which is the highest one that any of its members has prepared: whoever has installed one in which
+ * nobody stays, and ended in it, goes by the same `final` view as all who come later.
+ */
+export function followingView(base: View, id: ViewId, members: readonly Member[]): View {
+  const { seed } = base;
+  const view = { id, members, seed };
+  if (!nobodyStays(members) || !nobodyStays(base.members)) return view;
+  const { final = { id: base.id, members: base.members, seed } } = base;
+  return { ...view, final };
+}
+
+/** The view that names the parts of a snapshot, where nobody stays in this one. */
+export function finalOf(view: View): View | null {
+  return nobodyStays(view.members) ? (view.final ?? view) : null;
+}
+
 /** Whether both are the same id, or both none. */
 export function sameViewId(a: ViewId | null, b: ViewId | null): boolean {
   if (a === null || b === null) return a === b;
