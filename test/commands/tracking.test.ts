@@ -69,6 +69,14 @@ a GET k
 a BLPOP q 0
 b SET k 9
 b RPUSH q x
+b RPUSH p 1
+a LRANGE p 0 -1
+a BLMOVE q p LEFT LEFT 0
+b RPUSH q y
+a LRANGE p 0 -1
+a BLMOVE q p LEFT LEFT 0
+b DEL p
+b RPUSH q z
 a PING
 a HGETALL h
 b HSET h f v
@@ -213,8 +221,8 @@ async function play(t: Test, port: number, script: string): Promise<string[]> {
       continue;
     }
     lines.get(name!)!.send(words.map((word) => (word.startsWith('$') ? ids.get(word[1]!)! : word)));
-    if (words[0] === 'MULTI' || words[0] === 'BLPOP') silent = name!;
-    if (words[0] === 'EXEC' || words[0] === 'RPUSH') silent = '';
+    if (words[0] === 'MULTI' || words[0]?.startsWith('BL')) silent = name!;
+    if (words[0] === 'EXEC' || /^b RPUSH q/.test(text)) silent = '';
     const before = heard.length;
     // Who was told has been told before all connections have answered, twice around.
     for (let round = 0; round < 2; round++) {
