@@ -159,6 +159,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
       return 0;
     }
     if (store.role(ref) === Role.Primary && this.#entries.isOver(ref)) {
+      if (this.#state.keepsExpired) return 0;
       if (this.events.classes !== 0) this.#notes.expired(ref);
       this.#expired.push({ db, request, index });
       return 0;

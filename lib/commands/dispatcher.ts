@@ -70,7 +70,7 @@ export class Dispatcher implements Executor, StepCommands {
     this.#services = parts.services;
     for (const spec of parts.table.all())
       parts.services.statistics.commands.set(spec.name, spec.use);
-    this.#gate = new PauseGate(parts.services);
+    this.#gate = new PauseGate(parts.services, (isPaused) => parts.router.keepExpired(isPaused));
     this.#context = new RunningCommand(parts, this.#gate, this);
     this.#blocking = new Blocking(parts, this.#gate, this.slowLog);
     this.#errors = new ErrorReplies(parts.services.statistics);

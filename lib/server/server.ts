@@ -279,6 +279,7 @@ export class TandisServer {
       shutdown: (request, ended) => this.#shutdown(request, ended),
       abortShutdown: () => this.#abortLeaving(),
     });
+    this.#statistics.wasReset = () => node.state.statistics.beginKeyCounts();
     this.#monitors = services.monitors;
     this.#dispatcher = new Dispatcher({
       table: this.#table,
