@@ -322,6 +322,7 @@ export class TandisServer {
       },
     });
     node.invalidation.clients = tracking;
+    config.watch(['tracking-table-max-keys'], () => tracking.shrink());
     return tracking;
   }
 

@@ -272,3 +272,28 @@ for (const [what, script] of [
     },
   );
 }
+
+t.test(
+  'a smaller table of keys is one from the moment that it is set, and its readers hear of it',
+  async (t) => {
+    const { nodes } = await TestCluster.start(t, 1);
+    const [reader, other] = await Promise.all([
+      Line.open(t, nodes[0]!.port),
+      Line.open(t, nodes[0]!.port),
+    ]);
+    reader.send(['HELLO', '3']);
+    reader.send(['CLIENT', 'TRACKING', 'ON']);
+    reader.send(['MGET', 'first', 'second', 'third']);
+    reader.send(['ECHO', 'read']);
+    await reader.take('$4\r\nread\r\n');
+    other.send(['CONFIG', 'SET', 'tracking-table-max-keys', '1']);
+    await other.take('+OK\r\n');
+    const heard = await reader.take('$6\r\nsecond\r\n');
+    t.equal(
+      heard,
+      ['first', '']
+        .map((key) => `>2\r\n$10\r\ninvalidate\r\n*1\r\n${key && '$5\r\nfirst\r\n'}`)
+        .join(''),
+    );
+  },
+);
