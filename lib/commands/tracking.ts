@@ -195,7 +195,7 @@ export class Tracking implements TrackingClients {
     this.shrink();
   }
 
-  /** Forgets the oldest keys where there are too many, and tells who has read them. */
+  /** Forgets the oldest keys where there are too many, some at a time, and tells who has read them. */
   shrink(): void {
     this.#keys.shrink(this.#host.keysMax, (clients, key) => {
       this.#host.limits.add('tracking-table');

@@ -301,6 +301,7 @@ export class TandisServer {
       nodeTimeoutMs: config.get('node-timeout'),
       ticked: () => {
         services.sample();
+        services.tracking.shrink();
         this.#snapshots.step();
         this.#ticked();
       },
@@ -322,7 +323,6 @@ export class TandisServer {
       },
     });
     node.invalidation.clients = tracking;
-    config.watch(['tracking-table-max-keys'], () => tracking.shrink());
     return tracking;
   }
 

@@ -274,7 +274,7 @@ for (const [what, script] of [
 }
 
 t.test(
-  'a smaller table of keys is one from the moment that it is set, and its readers hear of it',
+  'a table of keys that is made smaller loses what is too much, and its readers hear of it',
   async (t) => {
     const { nodes } = await TestCluster.start(t, 1);
     const [reader, other] = await Promise.all([
@@ -283,17 +283,14 @@ t.test(
     ]);
     reader.send(['HELLO', '3']);
     reader.send(['CLIENT', 'TRACKING', 'ON']);
-    reader.send(['MGET', 'first', 'second', 'third']);
+    const many = Array.from({ length: 500 }, (_, i) => `k${i}`);
+    reader.send(['MGET', ...many, 'first', 'second', 'third']);
     reader.send(['ECHO', 'read']);
     await reader.take('$4\r\nread\r\n');
     other.send(['CONFIG', 'SET', 'tracking-table-max-keys', '1']);
     await other.take('+OK\r\n');
+    // The oldest first: all but the last one.
     const heard = await reader.take('$6\r\nsecond\r\n');
-    t.equal(
-      heard,
-      ['first', '']
-        .map((key) => `>2\r\n$10\r\ninvalidate\r\n*1\r\n${key && '$5\r\nfirst\r\n'}`)
-        .join(''),
-    );
+    t.equal(heard.split('invalidate').length - 1, many.length + 2);
   },
 );
