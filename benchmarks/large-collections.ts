@@ -72,6 +72,8 @@ function measuredOf(elements: number): readonly string[] {
     'COPY hash copied-hash',
     'COPY zset copied-zset',
     'COPY list copied-list',
+    'RENAME copied-hash renamed-hash',
+    'RENAME renamed-hash copied-hash',
     `ZREMRANGEBYRANK copied-zset 0 ${half - 1}`,
     `LTRIM copied-list ${quarter} ${half + quarter}`,
     `SPOP copied ${half}`,

@@ -85,6 +85,13 @@ const HOST_LENGTH_MAX = 255;
 const ZONE_LENGTH_MAX = 64;
 /** Largest value that one Buffer holds on every supported Node. */
 const BULK_MAX = 2 * GIB;
+const LAZY_FREE = {
+  type: 'choice',
+  default: 'no',
+  choices: ['yes', 'no'],
+  mutable: true,
+  summary: 'kept for clients that ask: what goes is given back at once, which holds up nobody',
+} as const;
 
 export const OPTIONS = {
   port: {
@@ -441,6 +448,19 @@ export const OPTIONS = {
     mutable: true,
     summary: 'kept for clients that ask: lists are packed whole, whatever it says',
   },
+  'list-compress-depth': {
+    type: 'integer',
+    default: 0,
+    min: 0,
+    max: INT_MAX,
+    mutable: true,
+    summary: 'kept for clients that ask: lists are not compressed, whatever it says',
+  },
+  'lazyfree-lazy-eviction': LAZY_FREE,
+  'lazyfree-lazy-expire': LAZY_FREE,
+  'lazyfree-lazy-server-del': LAZY_FREE,
+  'lazyfree-lazy-user-del': LAZY_FREE,
+  'lazyfree-lazy-user-flush': LAZY_FREE,
   'busy-reply-threshold': {
     type: 'integer',
     alias: 'lua-time-limit',
@@ -520,6 +540,37 @@ export const OPTIONS = {
     default: 'yes',
     fixed: true,
     summary: 'asked for by some clients',
+  },
+  'hll-sparse-max-bytes': {
+    type: 'integer',
+    default: 3000,
+    min: 3000,
+    max: 3000,
+    fixed: true,
+    summary: 'where a HyperLogLog ceases to be sparse',
+  },
+  'min-replicas-to-write': {
+    type: 'string',
+    alias: 'min-slaves-to-write',
+    default: '0',
+    fixed: true,
+    summary: 'there are no replicas; see min-backups-to-write',
+  },
+  'maxmemory-clients': {
+    type: 'string',
+    default: '0',
+    fixed: true,
+    summary: 'clients are not evicted',
+  },
+  'latency-tracking': { type: 'string', default: 'no', fixed: true, summary: 'no latencystats' },
+  activedefrag: { type: 'string', default: 'no', fixed: true, summary: 'nothing fragments' },
+  'oom-score-adj': { type: 'string', default: 'no', fixed: true, summary: 'not touched' },
+  daemonize: { type: 'string', default: 'no', fixed: true, summary: 'stays in the foreground' },
+  'cluster-enabled': {
+    type: 'string',
+    default: 'no',
+    fixed: true,
+    summary: 'as INFO says: any node serves any key, with no slots to ask for',
   },
   'notify-keyspace-events': {
     type: 'event-classes',

@@ -62,12 +62,58 @@ export class AtomicFrames {
       length += this.#lengthOf(ref);
     }
     if (backup === null) return null;
+    const lent = length > this.#state.config.partBytes ? this.#lentOf(refs, length) : 0;
+    const offset =
+      lent === 0 ? this.#appendCopies(backup, length, refs) : this.#appendLent(backup, refs, lent);
+    for (const ref of refs) store.setChangeOffset(ref, offset);
+    return { backup, offset };
+  }
+
+  #appendCopies(backup: Peer, length: number, refs: ReadonlySet<Ref>): number {
     const put = (log: FrameLog): void => {
       for (const ref of refs) this.#put(log, ref);
     };
-    const offset = this.#large.append(backup, FrameType.Atomic, length, put, refs);
-    for (const ref of refs) store.setChangeOffset(ref, offset);
-    return { backup, offset };
+    return this.#large.append(backup, FrameType.Atomic, length, put, refs);
+  }
+
+  /**
+   * The one large value of a frame, which need not be copied: it is held, so that nobody changes it before the frame is written.
+   * 0 where the rest of the frame would be large, too, as that goes whole.
+   */
+  #lentOf(refs: ReadonlySet<Ref>, length: number): Ref {
+    const store = this.#store;
+    for (const ref of refs) {
+      if (!store.isLarge(ref) || (store.flags(ref) & Flag.Held) === 0) continue;
+      if (length - store.valueLength(ref) <= this.#state.config.partBytes) return ref;
+    }
+    return 0;
+  }
+
+  /** The value of `lent` is the end of the frame, and goes straight from the store. */
+  #appendLent(backup: Peer, refs: ReadonlySet<Ref>, lent: Ref): number {
+    const store = this.#store;
+    const log = new FrameLog();
+    const others = [...refs].filter((ref) => ref !== lent);
+    const value = store.valueLength(lent);
+    let length = this.#lengthOf(lent) - value;
+    for (const ref of others) length += this.#lengthOf(ref);
+    log.begin(FrameType.Atomic, length);
+    for (const ref of others) this.#put(log, ref);
+    this.#putHead(log, lent);
+    let head: Buffer = NO_HEAD;
+    log.eachFrame(0, (_type, buffer, start, end) => {
+      head = buffer.subarray(start, end);
+    });
+    const start = store.valueStart(lent);
+    return this.#large.sendLent(
+      backup,
+      FrameType.Atomic,
+      head,
+      store.valueBuffer(lent),
+      start,
+      start + value,
+      refs,
+    );
   }
 
   /** Begins a frame that is put together in several turns: `bytes` of keys and values, of `count` entries. */
@@ -115,6 +161,15 @@ export class AtomicFrames {
   }
 
   #put(log: FrameLog, ref: Ref): void {
+    this.#putHead(log, ref);
+    const store = this.#store;
+    if (store.valueLength(ref) === 0) return;
+    const start = store.valueStart(ref);
+    log.bytes(store.valueBuffer(ref), start, start + store.valueLength(ref));
+  }
+
+  /** All but the value. */
+  #putHead(log: FrameLog, ref: Ref): void {
     const store = this.#store;
     const isDeleted = store.role(ref) === Role.Tombstone;
     log.u32(1 + KEY_HEADER_BYTES + store.keyLength(ref) + store.valueLength(ref));
@@ -129,8 +184,5 @@ export class AtomicFrames {
       store.keyStart(ref),
       store.keyStart(ref) + store.keyLength(ref),
     );
-    if (store.valueLength(ref) === 0) return;
-    const start = store.valueStart(ref);
-    log.bytes(store.valueBuffer(ref), start, start + store.valueLength(ref));
   }
 }

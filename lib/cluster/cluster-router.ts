@@ -128,6 +128,10 @@ export class ClusterRouter implements Router {
     else this.#watching.mark(key, done);
   }
 
+  keepExpired(isKept: boolean): void {
+    this.#state.keepsExpired = isKept;
+  }
+
   refusal(): string | null {
     if (this.#state.view === null) return 'LOADING Tandis is joining the cluster';
     return this.#host.snapshots.refusal();

@@ -64,6 +64,8 @@ export class ClusterState {
   backlogBytes = 0;
   /** A member has reported a limit of its memory. */
   isMemoryLimited = false;
+  /** What has expired stays, and is shown to nobody: CLIENT PAUSE. */
+  keepsExpired = false;
   /** A FLUSH is under way: backups answer no reads, anchors grant nothing. */
   flushing = false;
   /**

@@ -1,5 +1,6 @@
 import { copyBytes } from '../protocol/bytes.js';
 import type { Request } from '../protocol/request.js';
+import { LARGE_VALUE_BYTES } from '../store/size-classes.js';
 import { type Attachment, type Ref, Role, type Store, ValueType } from '../store/store.js';
 import { AtomicChanges } from './atomic-changes.js';
 import type { AtomicFrames } from './atomic-frames.js';
@@ -157,6 +158,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
       return 0;
     }
     if (store.role(ref) === Role.Primary && this.#entries.isOver(ref)) {
+      if (this.#state.keepsExpired) return 0;
       if (this.events.classes !== 0) this.#notes.expired(ref);
       this.#expired.push({ db, request, index });
       return 0;
@@ -239,24 +241,50 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     expireAt: number,
   ): Ref {
     const store = this.#store;
-    let ref = this.#found.of(db, request, keyIndex);
+    const stale = this.#found.of(db, request, keyIndex);
+    const isNew = this.#isNew(stale);
     let until = expireAt;
-    if (expireAt === KEEP_EXPIRY) until = this.#entries.hasValue(ref) ? store.expireAt(ref) : 0;
-    if (this.events.classes !== 0) this.#notes.value(db, request, keyIndex, ref, expireAt > 0);
-    const isNew = ref === 0 || store.role(ref) !== Role.Primary;
-    if (isAwaitable(type) && (isNew || store.type(ref) !== type || this.#entries.isOver(ref))) {
+    if (expireAt === KEEP_EXPIRY) until = this.#entries.hasValue(stale) ? store.expireAt(stale) : 0;
+    const ref = this.#placeOf(db, request, keyIndex, stale, type, end - start, expireAt > 0);
+    copyBytes(value, start, end, store.valueBuffer(ref), store.valueStart(ref));
+    this.#placed(ref, isNew, encoding, until);
+    return ref;
+  }
+
+  #isNew(ref: Ref): boolean {
+    return ref === 0 || this.#store.role(ref) !== Role.Primary;
+  }
+
+  /** The entry of a key, `stale` so far, with room for a new value of this type; `placed` follows when the value is there. */
+  #placeOf(
+    db: number,
+    request: Request,
+    keyIndex: number,
+    stale: Ref,
+    type: ValueType,
+    length: number,
+    expires: boolean,
+  ): Ref {
+    const store = this.#store;
+    if (this.events.classes !== 0) this.#notes.value(db, request, keyIndex, stale, expires);
+    const isNew = this.#isNew(stale);
+    if (isAwaitable(type) && (isNew || store.type(stale) !== type || this.#entries.isOver(stale))) {
       this.#hooks.came(type, db, request, keyIndex, this.provisional !== null);
     }
-    if (isNew) ref = this.#entries.create(db, request, keyIndex, ref, end - start);
-    else ref = this.#entries.room(ref, end - start);
+    const ref = isNew
+      ? this.#entries.create(db, request, keyIndex, stale, length)
+      : this.#entries.room(stale, length);
     if (store.type(ref) !== type) store.setType(ref, type);
     store.attach(ref, null);
-    copyBytes(value, start, end, store.valueBuffer(ref), store.valueStart(ref));
+    return ref;
+  }
+
+  #placed(ref: Ref, isNew: boolean, encoding: number, expireAt: number): void {
+    const store = this.#store;
     store.setEncodingFlags(ref, encoding);
-    if (store.expireAt(ref) !== until) store.setExpireAt(ref, until);
+    if (store.expireAt(ref) !== expireAt) store.setExpireAt(ref, expireAt);
     if (isNew) this.#entries.adopt(ref);
     else this.#entries.changed(ref, FrameType.Set);
-    return ref;
   }
 
   writeRange(
@@ -323,25 +351,46 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
 
   /** What becomes of each key is not told of, but that one has got what was the other's: by who calls this. */
   #give(db: number, request: Request, fromIndex: number, toDb: number, toIndex: number): void {
-    const store = this.#store;
-    const from = this.#found.of(db, request, fromIndex);
-    const start = store.valueStart(from);
-    const value = Buffer.from(
-      store.valueBuffer(from).subarray(start, start + store.valueLength(from)),
-    );
-    const expireAt = store.expireAt(from);
-    const type = store.type(from);
-    const encoding = store.encodingFlags(from);
-    const attached = store.attached(from);
     this.atomically(() => {
-      const { length } = value;
       const noted = this.events.take();
-      const to = this.setValue(toDb, request, toIndex, type, encoding, value, 0, length, expireAt);
-      store.attach(to, attached);
+      const from = this.#found.of(db, request, fromIndex);
+      if (this.#store.isLarge(from)) this.#giveLarge(db, request, fromIndex, toDb, toIndex);
+      else this.#giveCopy(from, request, toDb, toIndex);
       this.remove(this.#found.of(db, request, fromIndex));
       this.events.take();
       this.events.give(noted);
     });
+  }
+
+  #giveCopy(from: Ref, request: Request, toDb: number, toIndex: number): void {
+    const store = this.#store;
+    const start = store.valueStart(from);
+    const length = store.valueLength(from);
+    // The store may move the entry while it makes room for the other one.
+    const value = Buffer.from(store.valueBuffer(from).subarray(start, start + length));
+    const type = store.type(from);
+    const encoding = store.encodingFlags(from);
+    const expireAt = store.expireAt(from);
+    this.setValue(toDb, request, toIndex, type, encoding, value, 0, length, expireAt);
+  }
+
+  /** The value goes as it is, with its index: copied it would hold up all others. */
+  #giveLarge(db: number, request: Request, fromIndex: number, toDb: number, toIndex: number): void {
+    const store = this.#store;
+    const before = this.#found.of(db, request, fromIndex);
+    const type = store.type(before);
+    const encoding = store.encodingFlags(before);
+    const expireAt = store.expireAt(before);
+    const length = store.valueLength(before);
+    const stale = this.#found.of(toDb, request, toIndex);
+    const isNew = this.#isNew(stale);
+    // What is large already gives its own value in exchange, else one that was made for this.
+    const hasLarge = !isNew && store.isLarge(stale);
+    const place = hasLarge ? store.valueLength(stale) : LARGE_VALUE_BYTES;
+    const to = this.#placeOf(toDb, request, toIndex, stale, type, place, expireAt > 0);
+    store.exchangeLarge(to, this.#found.of(db, request, fromIndex));
+    this.#mirror.grown += length - place;
+    this.#placed(to, isNew, encoding, expireAt);
   }
 
   atomically(changes: () => void): void {

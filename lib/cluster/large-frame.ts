@@ -32,6 +32,8 @@ export interface Body {
   readonly keys: readonly Key[];
   /** The same where they are too many to be made before somebody asks; their offsets are who sends it's own business. */
   readonly lateKeys?: () => readonly Key[];
+  /** The bytes are the store's. */
+  readonly isLent?: boolean;
   /** The frame was written as a whole, up to this offset. */
   readonly written: (offset: number) => void;
 }
@@ -43,7 +45,7 @@ export interface LargeFrame {
   readonly ticket: number;
   /** The entry of the store that it carries, as that is when the last part goes; null for another body. */
   readonly key: Key | null;
-  readonly body: Body | null;
+  body: Body | null;
   type: number;
   /** Of the key frame. */
   flags: number;

@@ -133,6 +133,34 @@ export class LargeSender implements ReplySink {
     return ticket;
   }
 
+  /**
+   * A frame of `head` and a value of the store, which nobody changes before the frame is written, unless a view is prepared:
+   * see `keepLent`. `refs` as in `append`.
+   */
+  sendLent(
+    peer: Peer,
+    type: number,
+    head: Buffer,
+    buffer: Buffer,
+    start: number,
+    end: number,
+    refs: Iterable<Ref>,
+  ): number {
+    const keys = [...refs].map((ref) => this.#keyOf(ref));
+    const body = { head, buffer, start, end, order: '', keys, isLent: true, written() {} };
+    return this.sendBody(peer, type, body);
+  }
+
+  /** From here on values may be changed that are on their way: in the next view others may be their primaries. */
+  keepLent(): void {
+    for (const frame of [...this.#lanes.values()].flat(2)) {
+      const { body } = frame;
+      if (body === null || body.isLent !== true) continue;
+      const buffer = Buffer.from(body.buffer.subarray(body.start, body.end));
+      frame.body = { ...body, buffer, start: 0, end: buffer.length, isLent: false };
+    }
+  }
+
   /** Bytes that are not of the store. */
   sendBody(peer: Peer, type: number, body: Body): number {
     const bytes = body.end - body.start;

@@ -292,6 +292,7 @@ export class ClusterNode implements MembershipListener {
   /** What is half done or half applied is whole. */
   #finishSteps(): void {
     this.#parts.gathering.finishSteps();
+    this.#parts.largeSender.keepLent();
     this.#parts.mirrorReceiver.atomic.finish();
   }
 

@@ -122,6 +122,8 @@ export interface Router {
   clusterWide(command: ClusterWideCommand, operation: Operation): void;
   /** Whoever waits for keys is told by it. */
   readonly keyWaits: KeyWaits;
+  /** From now on keys whose time is over stay, shown to nobody, and nothing is evicted unless a write needs it; or that is over. */
+  keepExpired(isKept: boolean): void;
   /** Null when the node is in a cluster; else the error text for every command that needs one (LOADING). */
   refusal(): string | null;
   /** Whether commands on keys are served, or were: from then on no snapshot is waited for. */

@@ -38,7 +38,8 @@ export class Reclaiming {
 
   /** Deletes what has expired, a bounded piece per call. */
   expire(entriesMax: number): void {
-    if (!this.#state.isServing || this.#state.flushing || this.#state.mergingSlots > 0) return;
+    const { isServing, flushing, mergingSlots, keepsExpired } = this.#state;
+    if (!isServing || flushing || mergingSlots > 0 || keepsExpired) return;
     this.#keyspace.begin();
     this.#expiry.run(this.#state.expiryNow, entriesMax, (ref) => {
       if (this.#isInUse(ref)) return false;
@@ -91,7 +92,7 @@ export class Reclaiming {
       statistics.framesSent[FrameType.Full]!++;
       this.#streams.appended(peer);
     }
-    if (this.#state.flushing) return;
+    if (this.#state.flushing || this.#state.keepsExpired) return;
     this.#keyspace.begin();
     this.#evict(part, null);
   }

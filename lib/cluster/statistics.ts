@@ -40,4 +40,10 @@ export class ClusterStatistics {
   /** Frames by type, as FrameType numbers them. */
   readonly framesSent: Float64Array = new Float64Array(64);
   readonly framesReceived: Float64Array = new Float64Array(64);
+
+  /** What INFO shows of keys begins anew. */
+  beginKeyCounts(): void {
+    this.evicted = 0;
+    this.expired = 0;
+  }
 }

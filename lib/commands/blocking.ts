@@ -246,6 +246,7 @@ export class Blocking implements AwaitedKeysListener, WaiterHost {
     const line = waiter.line!;
     this.#tried(waiter, false);
     if (waiter.ending !== null) return this.#finish(waiter, waiter.ending);
+    waiter.client.showPushed();
     line.isDue = true;
     this.#services.after(RETRY_MS, () => {
       this.#due.add(line);
@@ -264,6 +265,7 @@ export class Blocking implements AwaitedKeysListener, WaiterHost {
     const isFirstRound = waiter.isInFirstRound;
     this.#tried(waiter, false);
     if (waiter.ending !== null) return this.#finish(waiter, waiter.ending);
+    waiter.client.showPushed();
     if (!isFirstRound) return;
     const next = waiter.keys[++waiter.position];
     if (next !== undefined) this.#prepare(waiter, next, null);

@@ -68,6 +68,8 @@ export interface ClientSession extends ReplySink {
   deferReply(): number;
   /** Sends what is no reply, behind all replies so far and the one in progress. The bytes may be overwritten after the return. */
   push(bytes: Buffer): void;
+  /** An attempt of its waiting command was in vain: what was pushed meanwhile goes out before the reply. */
+  showPushed(): void;
   /** Runs something when all replies so far are on their way to the client: at once where none waits. Never when it is gone. */
   afterReplies(run: () => void): void;
   /** Closes after all replies up to now have been sent. */

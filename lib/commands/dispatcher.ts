@@ -26,7 +26,7 @@ import { isHttp, Refusals, runsByItself } from './refusals.js';
 import { RunningCommand } from './running-command.js';
 import { isWritingScript } from './scripting/may-write.js';
 import type { NodeServices } from './services.js';
-import type { SlowLog } from './slow-log.js';
+import { SCRIPT_CALLER, type SlowLog } from './slow-log.js';
 import { type CommandSpec, QueueMode, type StepCommands } from './spec.js';
 import {
   arityFits,
@@ -70,7 +70,7 @@ export class Dispatcher implements Executor, StepCommands {
     this.#services = parts.services;
     for (const spec of parts.table.all())
       parts.services.statistics.commands.set(spec.name, spec.use);
-    this.#gate = new PauseGate(parts.services);
+    this.#gate = new PauseGate(parts.services, (isPaused) => parts.router.keepExpired(isPaused));
     this.#context = new RunningCommand(parts, this.#gate, this);
     this.#blocking = new Blocking(parts, this.#gate, this.slowLog);
     this.#errors = new ErrorReplies(parts.services.statistics);
@@ -201,7 +201,7 @@ export class Dispatcher implements Executor, StepCommands {
     context.db = db;
     context.deferred = false;
     context.isInStep = true;
-    context.run(request, spec, reply);
+    context.run(request, spec, reply, caller === client.address ? client : SCRIPT_CALLER);
     const { monitors } = this.#services;
     if (monitors.isActive) monitors.show(caller, db, spec, request);
     context.isInStep = false;

@@ -8,11 +8,14 @@ export class PauseGate {
   #until = 0;
   #writesOnly = false;
   readonly #waiting = new Set<ClientSession>();
+  /** Told when a pause begins, and when it is over. */
+  readonly #changed: (isPaused: boolean) => void;
   /** Called when a pause is over. */
   ended: () => void = () => undefined;
 
-  constructor(services: Pick<NodeServices, 'now' | 'after'>) {
+  constructor(services: Pick<NodeServices, 'now' | 'after'>, changed: (isPaused: boolean) => void) {
     this.#services = services;
+    this.#changed = changed;
   }
 
   /** Whether anything is paused: false is all that the hot path looks at. */
@@ -24,6 +27,7 @@ export class PauseGate {
   pause(until: number, writesOnly: boolean): void {
     this.#writesOnly = this.active ? this.#writesOnly && writesOnly : writesOnly;
     if (until <= this.#until) return;
+    if (!this.active) this.#changed(true);
     this.#until = until;
     this.#awaitEnd(until);
   }
@@ -41,6 +45,7 @@ export class PauseGate {
   /** Who waits goes on, in the order in which they came. */
   end(): void {
     this.#until = 0;
+    this.#changed(false);
     const clients = [...this.#waiting];
     this.#waiting.clear();
     for (const client of clients) {

@@ -13,7 +13,7 @@ import { HotKeys } from './hot-keys.js';
 import type { LatencyMonitor } from './latency-monitor.js';
 import type { PauseGate } from './pause-gate.js';
 import type { NodeServices } from './services.js';
-import type { SlowLog } from './slow-log.js';
+import type { Caller, SlowLog } from './slow-log.js';
 import type { CommandContext, CommandSpec, StepCommands } from './spec.js';
 import { type CommandTable, keyCount, keyIndex } from './table.js';
 import { TimedStep } from './timed-step.js';
@@ -155,10 +155,14 @@ export class RunningCommand implements CommandContext {
   }
 
   /** Runs the handler, counts it, and keeps what took long. */
-  run(request: Request, spec: CommandSpec, reply: ReplyWriter): void {
+  run(
+    request: Request,
+    spec: CommandSpec,
+    reply: ReplyWriter,
+    caller: Caller | null = this.session,
+  ): void {
     const { slowLog, latency, hotKeys } = this;
-    // A step is kept as a whole.
-    const mayBeSlow = !this.isInStep && (slowLog.times(spec) || latency.times(spec.isQuick));
+    const mayBeSlow = slowLog.times(spec) || latency.times(spec.isQuick);
     const isSampled = spec.use.begin();
     if (!isSampled && !mayBeSlow) {
       this.#handle(request, spec, reply);
@@ -166,7 +170,7 @@ export class RunningCommand implements CommandContext {
     }
     const outer = this.#step;
     this.#step = null;
-    const { session, runTime } = this;
+    const { runTime } = this;
     const before = performance.now();
     if (isSampled && before < hotKeys.wantedUntil && keyCount(spec, request) > 0) {
       const index = keyIndex(spec, request, 0);
@@ -176,10 +180,10 @@ export class RunningCommand implements CommandContext {
     const tookMs = performance.now() - before;
     const step = this.#step as TimedStep | null;
     this.#step = outer;
-    if (step === null) this.#took(request, spec, tookMs, mayBeSlow, session, runTime);
+    if (step === null) this.#took(request, spec, tookMs, mayBeSlow, caller, runTime);
     else {
       const kept = step.isOver ? request : request.copy();
-      step.whenOver((ranMs) => this.#took(kept, spec, ranMs, mayBeSlow, session, null));
+      step.whenOver((ranMs) => this.#took(kept, spec, ranMs, mayBeSlow, caller, null));
     }
   }
 
@@ -204,14 +208,14 @@ export class RunningCommand implements CommandContext {
     spec: CommandSpec,
     milliseconds: number,
     mayBeSlow: boolean,
-    session: ClientSession | null,
+    caller: Caller | null,
     runTime: RunTime | null,
   ): void {
     const { slowLog, latency } = this;
     spec.use.took(milliseconds);
     if (!mayBeSlow) return;
     latency.note(spec.isQuick ? 'fast-command' : 'command', milliseconds, this.services.now());
-    if (session !== null) slowLog.note(request, spec, milliseconds, session);
+    if (caller !== null) slowLog.note(request, spec, milliseconds, caller);
     else runTime?.add(milliseconds, slowLog.isSlow(milliseconds));
   }
 

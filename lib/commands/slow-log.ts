@@ -20,6 +20,12 @@ export interface SlowEntry {
   readonly name: string;
 }
 
+/** Who has sent a command. */
+export type Caller = Pick<ClientSession, 'address' | 'name'>;
+
+/** As Redis shows who has called the commands of a script. */
+export const SCRIPT_CALLER: Caller = { address: '?:0', name: '' };
+
 /** The slowest commands of late, latest first; at most `slowlog-max-len`. */
 export class SlowLog {
   entries: SlowEntry[] = [];
@@ -45,8 +51,8 @@ export class SlowLog {
   }
 
   /** Whether to time a command: not one that may bring a password, nor one that takes no longer than any other of its kind. */
-  times({ noAuth, isQuick }: CommandSpec): boolean {
-    if (noAuth || this.#threshold < 0) return false;
+  times({ noAuth, skipsSlowLog, isQuick }: CommandSpec): boolean {
+    if (noAuth || skipsSlowLog || this.#threshold < 0) return false;
     return !isQuick || this.#threshold < TIME_ALL_BELOW_MICROSECONDS;
   }
 
@@ -56,12 +62,7 @@ export class SlowLog {
   }
 
   /** A command of a client took so long. */
-  note(
-    request: Request,
-    spec: CommandSpec,
-    milliseconds: number,
-    client: Pick<ClientSession, 'address' | 'name'>,
-  ): void {
+  note(request: Request, spec: CommandSpec, milliseconds: number, client: Caller): void {
     if (!this.isSlow(milliseconds) || this.#lengthMax === 0 || !this.times(spec)) return;
     this.entries.unshift({
       id: this.#nextId++,

@@ -228,6 +228,8 @@ export interface CommandSpec extends CommandTraits {
   readonly loading: boolean;
   /** Runs before the client has authenticated itself. */
   readonly noAuth: boolean;
+  /** What it runs is kept by SLOWLOG in its place. */
+  readonly skipsSlowLog: boolean;
   /** Runs for a client of RESP2 that is subscribed to something. */
   readonly whileSubscribed: boolean;
   /** What the changes that it makes are called in keyspace events. */

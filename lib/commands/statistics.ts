@@ -92,8 +92,8 @@ export class Statistics {
   readonly clientsClosed: ClosedFor = noneClosed();
   /** How often other bounds were reached. */
   readonly limits: LimitCounts<(typeof LIMITS)[number]> = new LimitCounts(LIMITS);
-  /** Set by CONFIG RESETSTAT, for counters that others keep and show from then on. */
-  resets = 0;
+  /** Called by CONFIG RESETSTAT, for counters that others keep. */
+  wasReset: () => void = () => undefined;
   readonly #operations = new Rate();
   readonly #input = new Rate();
   readonly #output = new Rate();
@@ -143,7 +143,7 @@ export class Statistics {
     this.errorReplies = 0;
     this.errorsByKind.clear();
     for (const use of this.commands.values()) use.reset();
-    this.resets++;
+    this.wasReset();
     this.#operations.restart();
     this.#input.restart();
     this.#output.restart();

@@ -199,6 +199,7 @@ function specOf(
     blocking: entry?.blocking ?? null,
     loading: flags.includes('loading'),
     noAuth: flags.includes('no_auth'),
+    skipsSlowLog: flags.includes('skip_slowlog'),
     whileSubscribed: entry?.whileSubscribed ?? false,
     events: eventsOf(name, facts.group),
     use: new CommandUse(),

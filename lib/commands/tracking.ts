@@ -192,6 +192,11 @@ export class Tracking implements TrackingClients {
         this.#remember(tracking, queued.spec, queued.request);
       }
     }
+    this.shrink();
+  }
+
+  /** Forgets the oldest keys where there are too many, some at a time, and tells who has read them. */
+  shrink(): void {
     this.#keys.shrink(this.#host.keysMax, (clients, key) => {
       this.#host.limits.add('tracking-table');
       this.#tellReaders(clients, key, null);

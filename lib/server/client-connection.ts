@@ -306,9 +306,16 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
     }
     this.reply.raw(bytes, 0, bytes.length);
     this.#replies.endReply(0);
-    // Who waits for a key, for as long as it takes, is told meanwhile what is no reply.
-    if (this.blocked?.sink === this) this.#replies.moveBehind(this.blocked.token);
+    this.showPushed();
     this.#checkHardLimit();
+    this.#flushLater();
+  }
+
+  /** Who waits for a key, for as long as it takes, is told meanwhile what is no reply; not what its own attempt has changed. */
+  showPushed(): void {
+    const { blocked } = this;
+    if (blocked?.sink !== this || blocked.isTrying) return;
+    this.#replies.moveBehind(blocked.token);
     this.#flushLater();
   }
 

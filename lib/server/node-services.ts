@@ -70,7 +70,7 @@ export interface ServicesParts {
   readonly runId: string;
   /** Reads the clocks: every turn that executes commands begins so. */
   beginTurn(): void;
-  /** Since the start: keys that expired, and keys evicted. */
+  /** Since the start, or CONFIG RESETSTAT: keys that expired, and keys evicted. */
   counts(): { readonly expired: number; readonly evicted: number };
   shutdown(request: ShutdownRequest, ended: ShutdownEnded): void;
   abortShutdown(): boolean;

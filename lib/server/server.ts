@@ -259,6 +259,7 @@ export class TandisServer {
       shutdown: (request, ended) => this.#ending.shutdown(request, ended),
       abortShutdown: () => this.#ending.abort(),
     });
+    this.#statistics.wasReset = () => node.state.statistics.beginKeyCounts();
     this.#monitors = services.monitors;
     this.#dispatcher = new Dispatcher({
       table: this.#table,
@@ -281,6 +282,7 @@ export class TandisServer {
       nodeTimeoutMs: config.get('node-timeout'),
       ticked: () => {
         services.sample();
+        services.tracking.shrink();
         this.#snapshots.step();
         this.#ticked();
       },

@@ -143,7 +143,8 @@ export class EntryFields {
 
   /** The bytes of the key are keyBuffer(ref)[keyStart(ref)] and on, keyLength(ref) of them. */
   keyBuffer(ref: Ref): Buffer {
-    return this.isLarge(ref) ? this.largeBuffer(ref) : this.chunkBytes[ref >>> this.chunkShift]!;
+    if (this.isLarge(ref)) return this.large.keys[this.word(ref, WORD_LARGE_NUMBER)]!;
+    return this.chunkBytes[ref >>> this.chunkShift]!;
   }
 
   keyStart(ref: Ref): number {
@@ -156,11 +157,11 @@ export class EntryFields {
 
   /** The bytes of the value are valueBuffer(ref)[valueStart(ref)] and on, valueLength(ref) of them. */
   valueBuffer(ref: Ref): Buffer {
-    return this.keyBuffer(ref);
+    return this.isLarge(ref) ? this.largeBuffer(ref) : this.chunkBytes[ref >>> this.chunkShift]!;
   }
 
   valueStart(ref: Ref): number {
-    return this.keyStart(ref) + this.keyLength(ref);
+    return this.isLarge(ref) ? 0 : this.keyStart(ref) + this.keyLength(ref);
   }
 
   valueLength(ref: Ref): number {
@@ -193,7 +194,7 @@ export class EntryFields {
     this.loaded ^= sum;
   }
 
-  /** Whether key and value have an allocation of their own, to which something can be attached. */
+  /** Whether key and value have allocations of their own; to the value's something can be attached. */
   isLarge(ref: Ref): boolean {
     return this.byte(ref, BYTE_IS_LARGE) !== 0;
   }

@@ -14,8 +14,8 @@
  *     44  flags          uint8     meaning is the cluster's
  *     45  kind           uint8     role (2 bits), type (3 bits), encoding (3 bits)
  *     46  frequency      uint8
- *     47  isLarge        uint8     1: key and value are in an allocation of their own
- *     48  key bytes, then value bytes; of a large entry the number of its allocation (uint32)
+ *     47  isLarge        uint8     1: key and value are in allocations of their own
+ *     48  key bytes, then value bytes; of a large entry the number of its allocations (uint32)
  *
  * Every field is aligned to its size, so that it is read as one element of a typed array over the chunk.
  */
@@ -44,7 +44,7 @@ export const VALUE_LENGTH_MAX = 512 * 1024 * 1024;
 export const UNIT_BYTES = 8;
 export const HEADER_UNITS = 6;
 export const HEADER_BYTES = HEADER_UNITS * UNIT_BYTES;
-/** What a large entry occupies in the slab: its header and the number of its allocation. */
+/** What a large entry occupies in the slab: its header and the number of its allocations. */
 export const LARGE_UNITS = HEADER_UNITS + 1;
 
 /** Offsets in the header, in elements of the typed array that the name says. */

@@ -4,23 +4,44 @@ export interface Attachment {
   readonly bytes: number;
 }
 
-/** Key and value of entries that are too large for the slab: an allocation each, addressed by a number. */
+/** With the bytes that were counted for it. */
+interface Attached {
+  attached: Attachment;
+  bytes: number;
+}
+
+/** Key and value of entries that are too large for the slab: an allocation for each of both, addressed by one number. */
 export class LargePayloads {
   /** By number. */
+  readonly keys: Buffer[] = [];
+  /** Of the values, by number. */
   readonly buffers: Buffer[] = [];
   /** Bytes of all allocations, and of what is attached to them. */
   bytes = 0;
   private readonly freeNumbers: number[] = [];
-  /** By number, with the bytes that were counted for it. */
-  private readonly attachments = new Map<number, { attached: Attachment; bytes: number }>();
+  /** By number. */
+  private readonly attachments = new Map<number, Attached>();
 
   /** Content is undefined. */
-  allocate(bytes: number): number {
-    const buffer = Buffer.allocUnsafeSlow(bytes);
+  allocate(keyBytes: number, valueBytes: number): number {
+    const key = Buffer.allocUnsafeSlow(keyBytes);
+    const buffer = Buffer.allocUnsafeSlow(valueBytes);
     const number = this.freeNumbers.pop() ?? this.buffers.length;
+    this.keys[number] = key;
     this.buffers[number] = buffer;
-    this.bytes += bytes;
+    this.bytes += keyBytes + valueBytes;
     return number;
+  }
+
+  /** Two values change places, with what is attached to them. */
+  exchange(first: number, second: number): void {
+    const { buffers, attachments } = this;
+    const buffer = buffers[first]!;
+    const attachment = attachments.get(first);
+    buffers[first] = buffers[second]!;
+    buffers[second] = buffer;
+    this.place(first, attachments.get(second));
+    this.place(second, attachment);
   }
 
   /** Null when there is none. */
@@ -47,12 +68,13 @@ export class LargePayloads {
 
   free(number: number): void {
     this.attach(number, null);
-    this.bytes -= this.buffers[number]!.length;
+    this.bytes -= this.keys[number]!.length + this.buffers[number]!.length;
+    this.keys[number] = NONE;
     this.buffers[number] = NONE;
     this.freeNumbers.push(number);
   }
 
-  /** Keeps the first `keepBytes` bytes. */
+  /** Of the value; keeps its first `keepBytes` bytes. */
   reallocate(number: number, bytes: number, keepBytes: number): void {
     const source = this.buffers[number]!;
     const target = Buffer.allocUnsafeSlow(bytes);
@@ -62,10 +84,16 @@ export class LargePayloads {
   }
 
   clear(): void {
+    this.keys.length = 0;
     this.buffers.length = 0;
     this.freeNumbers.length = 0;
     this.attachments.clear();
     this.bytes = 0;
+  }
+
+  private place(number: number, attachment: Attached | undefined): void {
+    if (attachment === undefined) this.attachments.delete(number);
+    else this.attachments.set(number, attachment);
   }
 }
 

@@ -1,4 +1,4 @@
-import { HEADER_UNITS, inlineUnits } from './entry.js';
+import { HEADER_UNITS, inlineUnits, UNIT_BYTES } from './entry.js';
 
 /** A page holds entries of one size class. Small pages keep the unfilled last page of each class cheap. */
 export const PAGE_UNITS = 32 * 1024;
@@ -9,6 +9,9 @@ export const PAGE_UNITS_SHIFT = 15;
  * What is larger gets an allocation of its own.
  */
 export const ENTRY_UNITS_MAX = PAGE_UNITS / 8;
+
+/** A value of so many bytes is in an allocation of its own, whatever its key. */
+export const LARGE_VALUE_BYTES = ENTRY_UNITS_MAX * UNIT_BYTES;
 
 /** Whether an entry with so many bytes of key and value gets an allocation of its own. */
 export const isLargePayload = (bytes: number): boolean => inlineUnits(bytes) > ENTRY_UNITS_MAX;

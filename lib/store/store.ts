@@ -153,7 +153,7 @@ export class Store extends EntryFields {
     const hash = this.keyHash.of(buffer, start, end);
     const slot = keySlot(buffer, start, end);
     const number = this.databases.numbers[db]!;
-    const ref = this.allocate(keyLength + valueLength);
+    const ref = this.allocate(keyLength, valueLength);
     this.setByte(ref, BYTE_KIND, type << 2);
     this.setWord(ref, WORD_HASH, hash);
     this.setWord(ref, WORD_VALUE_LENGTH, valueLength);
@@ -174,15 +174,14 @@ export class Store extends EntryFields {
    * @throws RangeError as `create`.
    */
   resize(ref: Ref, valueLength: number): Ref {
-    const payloadBytes = this.keyLength(ref) + valueLength;
-    const units = inlineUnits(payloadBytes);
+    const units = inlineUnits(this.keyLength(ref) + valueLength);
     const isLarge = units > ENTRY_UNITS_MAX;
     const wasLarge = this.isLarge(ref);
     const lengthBefore = this.valueLength(ref);
     let result = ref;
-    if (isLarge && wasLarge) this.resizeLarge(ref, payloadBytes, lengthBefore);
+    if (isLarge && wasLarge) this.resizeLarge(ref, valueLength, lengthBefore);
     else if (isLarge || wasLarge || !this.arena.fits(ref, units)) {
-      result = this.move(ref, payloadBytes);
+      result = this.move(ref, valueLength);
     }
     this.setWord(result, WORD_VALUE_LENGTH, valueLength);
     this.counts.value(this.role(result), valueLength - lengthBefore);
@@ -205,6 +204,17 @@ export class Store extends EntryFields {
     }
     copyBytes(source, start, end, buffer, base + at);
     return inserted < removed ? this.resize(result, length + inserted - removed) : result;
+  }
+
+  /** The values of two large entries change places, with what is attached to them: nothing is copied. All else stays as it is. */
+  exchangeLarge(first: Ref, second: Ref): void {
+    assert(this.isLarge(first) && this.isLarge(second), 'only large values change places');
+    const [firstLength, secondLength] = [this.valueLength(first), this.valueLength(second)];
+    this.large.exchange(this.word(first, WORD_LARGE_NUMBER), this.word(second, WORD_LARGE_NUMBER));
+    this.setWord(first, WORD_VALUE_LENGTH, secondLength);
+    this.setWord(second, WORD_VALUE_LENGTH, firstLength);
+    this.counts.value(this.role(first), secondLength - firstLength);
+    this.counts.value(this.role(second), firstLength - secondLength);
   }
 
   remove(ref: Ref): void {
@@ -419,7 +429,8 @@ export class Store extends EntryFields {
   }
 
   /** A record with room for key and value, its header zero but for where they are. */
-  private allocate(payloadBytes: number): Ref {
+  private allocate(keyLength: number, valueLength: number): Ref {
+    const payloadBytes = keyLength + valueLength;
     if (payloadBytes > KEY_LENGTH_MAX + VALUE_LENGTH_MAX) throw new RangeError('value is too long');
     const units = inlineUnits(payloadBytes);
     const isLarge = units > ENTRY_UNITS_MAX;
@@ -427,7 +438,7 @@ export class Store extends EntryFields {
     for (let i = 0; i < HEADER_UNITS * 2; i++) this.setWord(ref, i, 0);
     if (!isLarge) return ref;
     try {
-      this.setWord(ref, WORD_LARGE_NUMBER, this.large.allocate(payloadBytes));
+      this.setWord(ref, WORD_LARGE_NUMBER, this.large.allocate(keyLength, valueLength));
     } catch (error) {
       this.arena.free(ref);
       throw error;
@@ -441,17 +452,19 @@ export class Store extends EntryFields {
     this.arena.free(ref);
   }
 
-  /** Moves the entry to a record with room for `payloadBytes` of key and value. */
-  private move(ref: Ref, payloadBytes: number): Ref {
-    const target = this.allocate(payloadBytes);
+  /** Moves the entry to a record with room for a value of `valueLength` bytes. */
+  private move(ref: Ref, valueLength: number): Ref {
+    const target = this.allocate(this.keyLength(ref), valueLength);
     if (this.isLarge(ref) || this.isLarge(target)) {
-      const source = this.keyBuffer(ref);
-      const start = this.keyStart(ref);
-      const bytes = Math.min(this.keyLength(ref) + this.valueLength(ref), payloadBytes);
-      source.copy(this.keyBuffer(target), this.keyStart(target), start, start + bytes);
       const isLarge = this.byte(target, BYTE_IS_LARGE);
       this.arena.copy(ref, target, HEADER_UNITS);
       this.setByte(target, BYTE_IS_LARGE, isLarge);
+      const [keyStart, valueStart] = [this.keyStart(ref), this.valueStart(ref)];
+      const keyEnd = keyStart + this.keyLength(ref);
+      this.keyBuffer(ref).copy(this.keyBuffer(target), this.keyStart(target), keyStart, keyEnd);
+      const valueEnd = valueStart + Math.min(this.valueLength(ref), valueLength);
+      const [from, to] = [this.valueBuffer(ref), this.valueBuffer(target)];
+      from.copy(to, this.valueStart(target), valueStart, valueEnd);
     } else {
       this.arena.copy(ref, target, Math.min(this.arena.unitsOf(ref), this.arena.unitsOf(target)));
     }
@@ -461,12 +474,12 @@ export class Store extends EntryFields {
     return this.arena.movedFrom === target ? ref : target;
   }
 
-  private resizeLarge(ref: Ref, payloadBytes: number, lengthBefore: number): void {
+  private resizeLarge(ref: Ref, valueLength: number, lengthBefore: number): void {
     const capacity = this.largeBuffer(ref).length;
-    if (payloadBytes <= capacity && payloadBytes >= capacity / 2) return;
-    const keep = Math.min(this.keyLength(ref) + lengthBefore, payloadBytes);
+    if (valueLength <= capacity && valueLength >= capacity / 2) return;
+    const keep = Math.min(lengthBefore, valueLength);
     // Room to grow, so that many small appends to a large value do not copy it each time.
-    const bytes = payloadBytes > capacity ? payloadBytes + (payloadBytes >>> 3) : payloadBytes;
+    const bytes = valueLength > capacity ? valueLength + (valueLength >>> 3) : valueLength;
     this.large.reallocate(this.word(ref, WORD_LARGE_NUMBER), bytes, keep);
   }
 }

@@ -1,5 +1,7 @@
 import t from 'tap';
 import { TestNode } from '../support/local-services.js';
+import { missingRedis, RedisServer, RespConnection } from '../support/redis-server.js';
+import { type Reply, ReplyReader } from '../support/resp.js';
 
 t.test('SLOWLOG keeps what takes long, latest first, and no more than it may', (t) => {
   const node = new TestNode({ 'slowlog-log-slower-than': '60000000' });
@@ -78,6 +80,57 @@ t.test('SLOWLOG has a script that could not run at once, with the time that it r
   t.equal(kept().length, 2, 'once, where it runs at once');
   t.end();
 });
+
+/** Of each entry its arguments, who has called it, and the client's name. */
+function shownOf(bytes: string): string[][] {
+  const reader = new ReplyReader();
+  reader.feed(Buffer.from(bytes, 'latin1'));
+  const { items } = reader.next()!.reply as Extract<Reply, { items: unknown }>;
+  return items.map((entry) => {
+    const [, , , args, address, name] = (entry as Extract<Reply, { items: unknown }>).items;
+    const texts = (args as Extract<Reply, { items: unknown }>).items.map((arg) => textOf(arg));
+    const caller = textOf(address!);
+    return [...texts, caller === '?:0' ? caller : 'a client', textOf(name!)];
+  });
+}
+
+const textOf = (reply: Reply): string => (reply as Extract<Reply, { text: unknown }>).text;
+
+const missing = missingRedis();
+
+t.test(
+  'SLOWLOG has the commands of transactions and scripts, and no EXEC, as Redis',
+  { skip: missing ?? false },
+  async (t) => {
+    const redis = await RedisServer.start();
+    t.teardown(() => redis.stop());
+    const theirs = await RespConnection.open(redis.port);
+    t.teardown(() => theirs.close());
+    const node = new TestNode();
+    const client = node.connect();
+    const sent = [
+      ['CONFIG', 'SET', 'slowlog-log-slower-than', '0'],
+      ['CLIENT', 'SETNAME', 'app'],
+      ['MULTI'],
+      ['SET', 'key', '1'],
+      ['EVAL', "redis.call('incr', KEYS[1]) return redis.call('GET', KEYS[1])", '1', 'key'],
+      ['BLPOP', 'none', '0'],
+      ['EXEC'],
+      ['EVAL', "return redis.call('LLEN', 'list')", '1', 'list'],
+    ];
+    for (const args of sent) {
+      const { bytes } = await theirs.ask(...args);
+      t.equal(node.run(client, ...args), bytes);
+    }
+    const shown = shownOf((await theirs.ask('SLOWLOG', 'GET', '20')).bytes);
+    t.same(shownOf(node.run(client, 'SLOWLOG', 'GET', '20')), shown);
+    t.match(shown, [
+      ['EVAL'],
+      ['LLEN', 'list', '?:0', ''],
+      ['BLPOP', 'none', '0', 'a client', 'app'],
+    ]);
+  },
+);
 
 t.test('LATENCY keeps the longest time of each second in which a command was slow', (t) => {
   const node = new TestNode({ 'slowlog-log-slower-than': '-1' });

@@ -69,6 +69,14 @@ a GET k
 a BLPOP q 0
 b SET k 9
 b RPUSH q x
+b RPUSH p 1
+a LRANGE p 0 -1
+a BLMOVE q p LEFT LEFT 0
+b RPUSH q y
+a LRANGE p 0 -1
+a BLMOVE q p LEFT LEFT 0
+b DEL p
+b RPUSH q z
 a PING
 a HGETALL h
 b HSET h f v
@@ -213,8 +221,8 @@ async function play(t: Test, port: number, script: string): Promise<string[]> {
       continue;
     }
     lines.get(name!)!.send(words.map((word) => (word.startsWith('$') ? ids.get(word[1]!)! : word)));
-    if (words[0] === 'MULTI' || words[0] === 'BLPOP') silent = name!;
-    if (words[0] === 'EXEC' || words[0] === 'RPUSH') silent = '';
+    if (words[0] === 'MULTI' || words[0]?.startsWith('BL')) silent = name!;
+    if (words[0] === 'EXEC' || /^b RPUSH q/.test(text)) silent = '';
     const before = heard.length;
     // Who was told has been told before all connections have answered, twice around.
     for (let round = 0; round < 2; round++) {
@@ -264,3 +272,25 @@ for (const [what, script] of [
     },
   );
 }
+
+t.test(
+  'a table of keys that is made smaller loses what is too much, and its readers hear of it',
+  async (t) => {
+    const { nodes } = await TestCluster.start(t, 1);
+    const [reader, other] = await Promise.all([
+      Line.open(t, nodes[0]!.port),
+      Line.open(t, nodes[0]!.port),
+    ]);
+    reader.send(['HELLO', '3']);
+    reader.send(['CLIENT', 'TRACKING', 'ON']);
+    const many = Array.from({ length: 500 }, (_, i) => `k${i}`);
+    reader.send(['MGET', ...many, 'first', 'second', 'third']);
+    reader.send(['ECHO', 'read']);
+    await reader.take('$4\r\nread\r\n');
+    other.send(['CONFIG', 'SET', 'tracking-table-max-keys', '1']);
+    await other.take('+OK\r\n');
+    // The oldest first: all but the last one.
+    const heard = await reader.take('$6\r\nsecond\r\n');
+    t.equal(heard.split('invalidate').length - 1, many.length + 2);
+  },
+);

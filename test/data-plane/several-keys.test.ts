@@ -39,3 +39,38 @@ t.test('a command that changes nothing leaves nothing that is counted as a key',
     t.same(cluster.finish(), []);
   }
 });
+
+t.test(
+  'a large value is renamed while nodes come and go, and is whole under one name',
+  async (t) => {
+    const value = Array.from({ length: 60_000 }, (_, i) => `${i}`).join(' ');
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const cluster = new ScriptedCluster(seed, { nodes: 3, spares: 1, longHistories: true });
+      cluster.form();
+      cluster.ask(0, 'SET', 'before', value);
+      cluster.ask(1, 'RPUSH', 'list', ...Array.from({ length: 9000 }, (_, i) => `element:${i}`));
+      cluster.ask(0, 'SET', 'taken', value.slice(1));
+      const calls = [
+        cluster.send(0, 'RENAME', 'before', seed % 2 === 0 ? 'a much longer name' : 'taken'),
+        cluster.send(1, 'RENAMENX', 'list', 'l'),
+      ];
+      cluster.run(seed * 1.5);
+      if (seed % 3 === 0) cluster.start(3);
+      else cluster.kill(seed % 3);
+      cluster.answers(calls);
+      const alive = seed % 3 === 1 ? 0 : 1;
+      const names = ['before', seed % 2 === 0 ? 'a much longer name' : 'taken'];
+      const found = names.map((name) => cluster.ask(alive, 'GET', name));
+      const isRenamed = found[1] === value;
+      if (!isRenamed) t.equal(found[0], value, `seed ${seed}: it has its old name`);
+      else t.not(found[0], value, `seed ${seed}: it has one name`);
+      cluster.settled();
+      const lists = ['list', 'l'].map((name) => cluster.ask(alive, 'LINDEX', name, '8999'));
+      t.equal(lists.filter((last) => last === 'element:8999').length, 1, `seed ${seed}`);
+      const name = lists[0] === 'element:8999' ? 'list' : 'l';
+      t.equal(cluster.ask(alive, 'RPUSH', name, 'x'), '9001');
+      t.equal(cluster.ask(alive, 'LINDEX', name, '4500'), 'element:4500');
+      t.same(cluster.finish(), []);
+    }
+  },
+);

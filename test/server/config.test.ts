@@ -89,6 +89,30 @@ t.test('an answer for clients may be set to what it is', async (t) => {
   t.throws(() => config.change([['save', '3600 1']]));
 });
 
+t.test('options of Redis that mean nothing here are kept, or are only what they are', (t) => {
+  const node = new TestNode();
+  const client = node.connect();
+  t.equal(
+    node.run(client, 'CONFIG', 'SET', 'list-compress-depth', '2', 'lazyfree-lazy-expire', 'yes'),
+    '+OK\r\n',
+  );
+  t.equal(
+    node.run(client, 'CONFIG', 'GET', 'list-compress-depth'),
+    '*2\r\n$19\r\nlist-compress-depth\r\n$1\r\n2\r\n',
+  );
+  t.match(
+    node.run(client, 'CONFIG', 'SET', 'list-compress-depth', '-1'),
+    /^-ERR .*must be between/,
+  );
+  t.equal(node.run(client, 'CONFIG', 'SET', 'min-slaves-to-write', '0'), '+OK\r\n');
+  t.equal(
+    node.run(client, 'CONFIG', 'SET', 'min-replicas-to-write', '1'),
+    "-ERR CONFIG SET failed (possibly related to argument 'min-replicas-to-write') - can't set immutable config\r\n",
+  );
+  t.equal(node.run(client, 'CONFIG', 'GET', 'daemonize'), '*2\r\n$9\r\ndaemonize\r\n$2\r\nno\r\n');
+  t.end();
+});
+
 t.test('options have the older names of Redis, too', async (t) => {
   const node = new TestNode();
   const client = node.connect();

@@ -163,6 +163,8 @@ export class Connection implements ClientSession, ReplyOutput {
     this.process.wantDrain(this);
   }
 
+  showPushed(): void {}
+
   afterReplies(): void {
     throw new Error('no client redirects to another');
   }

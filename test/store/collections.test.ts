@@ -7,7 +7,9 @@ import {
 import { ListBlocks } from '../../lib/store/collections/list-blocks.js';
 import { EMPTY_LIST, ListValue } from '../../lib/store/collections/list-value.js';
 import { SortedSet } from '../../lib/store/collections/sorted-set.js';
+import { isSound } from '../../lib/store/collections/soundness.js';
 import type { ValueBytes } from '../../lib/store/collections/value-bytes.js';
+import { ValueType } from '../../lib/store/entry.js';
 import { KeyHash } from '../../lib/store/key-hash.js';
 import type { Attachment } from '../../lib/store/large-payloads.js';
 import { seededRandom } from './seeded-random.js';
@@ -22,6 +24,8 @@ class Bytes implements ValueBytes {
   copy: Buffer;
   readonly start = 0;
   attached: Attachment | null = null;
+  /** Splices that have moved what is behind them. */
+  moves = 0;
 
   constructor(empty: Buffer) {
     this.buffer = Buffer.from(empty);
@@ -47,6 +51,12 @@ class Bytes implements ValueBytes {
         source.subarray(from, to),
         bytes.subarray(at + removed),
       ]);
+    if (to - from === removed) {
+      source.copy(this.copy, at, from, to);
+      source.copy(this.buffer, at, from, to);
+      return;
+    }
+    if (at + removed < this.length) this.moves++;
     this.copy = spliced(this.copy);
     this.buffer = spliced(this.buffer);
     if (!this.isLarge) this.attached = null;
@@ -177,9 +187,11 @@ for (const seed of [1, 2, 3]) {
     const bytes = new Bytes(EMPTY_LIST);
     const list = new ListValue();
     let expected: string[] = [];
-    // Long ones among them, so that there are blocks of one element.
+    // Long ones among them, so that there are blocks of one element; and some that are there often.
     const some = (count: number): string[] =>
-      Array.from({ length: count }, () => `e${below(5000)}`.padEnd(below(500) ? 0 : 20_000, '.'));
+      Array.from({ length: count }, () =>
+        `e${below(below(2) ? 5000 : 20)}`.padEnd(below(500) ? below(2) * below(40) : 20_000, '.'),
+      );
     const block = (texts: readonly string[]): void => {
       for (const text of texts) list.block.add(Buffer.from(text), 0, text.length);
     };
@@ -231,7 +243,15 @@ for (const seed of [1, 2, 3]) {
         if (elementText() !== expected[index]) t.fail(`step ${step}: another element at ${index}`);
       }
       if (!bytes.copy.equals(bytes.buffer)) t.fail('the splices make another value');
+      if (!isSound(ValueType.List, 0, bytes.buffer, bytes.start, bytes.start + bytes.length)) {
+        t.fail(`step ${step}: it is not sound`);
+      }
     }
+    list.rewindToEnd();
+    for (const text of expected.toReversed()) {
+      if (!list.previous() || elementText() !== text) t.fail('another element from behind');
+    }
+    t.notOk(list.previous());
     for (const [index, text] of expected.entries()) {
       list.seek(index);
       if (elementText() !== text) t.fail(`another element at ${index}`);
@@ -346,5 +366,54 @@ t.test(
     }
     t.ok(bytes.isLarge);
     t.end();
+  },
+);
+
+t.test(
+  'where elements of a long list change their length, little is moved, and little is left free',
+  async (t) => {
+    const random = seededRandom(1);
+    const below = (limit: number): number => Math.floor(random() * limit);
+    const elements = 40_000;
+    const bytes = new Bytes(EMPTY_LIST);
+    const list = new ListValue().open(bytes);
+    const add = (length: number): void => list.block.add(Buffer.alloc(length, 'x'), 0, length);
+    const lengths = Array.from({ length: elements }, () => 40);
+    for (const length of lengths) add(length);
+    list.appendBlock();
+    list.close();
+    const set = (index: number, length: number): void => {
+      list.open(bytes);
+      add(length);
+      list.seek(index);
+      list.replaceByBlock();
+      list.close();
+      lengths[index] = length;
+    };
+    const packed = (): number => lengths.reduce((sum, length) => sum + length + 2, 0);
+    const isAll = (): boolean => {
+      list.open(bytes);
+      list.rewind();
+      const isEqual = lengths.every(
+        (length) => list.next() && list.elementEnd - list.elementStart === length,
+      );
+      return isEqual && !list.next();
+    };
+    for (let i = 0; i < 2000; i++) set(20_000, 1 + below(60));
+    t.ok(bytes.moves < 10, `${bytes.moves} moves for one element`);
+    bytes.moves = 0;
+    for (let i = 0; i < 4000; i++) set(below(elements - 3000), 30 + below(20));
+    t.ok(bytes.moves < 1000, `${bytes.moves} moves for any elements`);
+    t.ok(isAll());
+    for (let i = 0; i < elements; i++) set(i, 1);
+    t.ok(isAll());
+    t.ok(bytes.length < packed() * 1.4, `${bytes.length} bytes for ${packed()}`);
+    bytes.moves = 0;
+    const one = Buffer.from('x');
+    list.open(bytes);
+    for (let i = 0; i < 3; i++) t.equal(list.removeEqual(one, 0, 1, 2, false), 2);
+    lengths.splice(0, 6);
+    list.close();
+    t.ok(isAll());
   },
 );

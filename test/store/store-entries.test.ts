@@ -128,3 +128,26 @@ t.test('only primaries with an expiry count as expiring', async (t) => {
   note();
   t.same(seen, [1, 1, 0, 0, 1, 0]);
 });
+
+t.test('two large values change places, and nothing is copied', async (t) => {
+  const store = new Store({ seed: 1 });
+  const one = put(store, 'one', 100 * KIB, 1);
+  const two = put(store, 'a longer key', 300 * KIB, 2);
+  const attached = { bytes: 500 };
+  store.attach(one, attached);
+  const before = store.usedBytes;
+  const buffer = store.valueBuffer(one);
+  store.exchangeLarge(one, two);
+  t.equal(store.valueBuffer(two), buffer);
+  t.equal(store.attached(two), attached);
+  t.equal(store.attached(one), null);
+  t.equal(store.usedBytes, before);
+  t.ok(contentOf(store, one).equals(Buffer.alloc(300 * KIB, 2)));
+  t.ok(contentOf(store, two).equals(Buffer.alloc(100 * KIB, 1)));
+  t.same([keyOf(store, one), keyOf(store, two)], ['one', 'a longer key']);
+  t.equal(store.valueBytes(Role.Primary), 400 * KIB);
+  store.remove(one);
+  t.equal(store.valueBytes(Role.Primary), 100 * KIB);
+  store.remove(find(store, 'a longer key'));
+  t.ok(store.usedBytes <= before - 400 * KIB, 'all of it is free');
+});

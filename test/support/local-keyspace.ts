@@ -123,6 +123,8 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
     return this.local;
   }
 
+  keepExpired(): void {}
+
   submit(operation: Operation): void {
     if (this.local) this.#execute(operation);
     else this.submitted.push(operation);

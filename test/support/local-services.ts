@@ -104,6 +104,8 @@ export class FakeClient implements ClientSession {
     this.#queue.push({ token: ++this.#token, acks: 0, bytes: Buffer.from(bytes) });
   }
 
+  showPushed(): void {}
+
   afterReplies(run: () => void): void {
     run();
   }

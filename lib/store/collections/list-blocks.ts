@@ -1,5 +1,5 @@
 import type { Attachment } from '../large-payloads.js';
-import { listElementBytes } from './list-layout.js';
+import { LIST_GAP, listElementBytes } from './list-layout.js';
 
 /** A block that has grown beyond `BLOCK_BYTES_MAX` is cut into blocks of `BLOCK_BYTES`, but for their last elements. */
 const BLOCK_BYTES = 8 * 1024;
@@ -9,7 +9,7 @@ const CAPACITY_MIN = 16;
 /**
  * Where the elements of a large list are: the list seen as blocks of neighbours, of each how many elements it has and in how
  * many bytes. A place is found by adding these up from the nearer end, some thousand for a million elements: microseconds.
- * All offsets are from the first element on, so that the room in front of it does not matter.
+ * All offsets are from the first element on, so that the room in front of it does not matter. Gaps are bytes of the block that they are in.
  */
 export class ListBlocks implements Attachment {
   /** Index and offset of the first element of the block found. */
@@ -31,6 +31,11 @@ export class ListBlocks implements Attachment {
     if (end - start > BLOCK_BYTES_MAX) this.#cut(0, buffer, start);
   }
 
+  /** Bytes of the block found. */
+  get length(): number {
+    return this.#lengths[this.#block]!;
+  }
+
   get bytes(): number {
     return this.#counts.length * 8;
   }
@@ -49,6 +54,11 @@ export class ListBlocks implements Attachment {
   /** Finds the block of the element with this index, which there must be. */
   find(index: number): void {
     this.#find(index, this.#counts, this.#count);
+  }
+
+  /** Finds the block of what is at this offset. */
+  findOffset(offset: number): void {
+    this.#find(offset, this.#lengths, this.#length);
   }
 
   /**
@@ -148,8 +158,11 @@ export class ListBlocks implements Attachment {
     let from = start;
     let count = 0;
     for (let at = start; at < end; ) {
-      at += listElementBytes(buffer, at);
-      count++;
+      if (buffer[at] !== LIST_GAP) {
+        at += listElementBytes(buffer, at);
+        count++;
+      } else at++;
+      while (at < end && buffer[at] === LIST_GAP) at++;
       if (at < end && at - from < BLOCK_BYTES) continue;
       pieces.push(count, at - from);
       from = at;
@@ -159,9 +172,16 @@ export class ListBlocks implements Attachment {
   }
 
   #shrunk(block: number): void {
-    if (this.#counts[block] === 0 && this.#blocks > 1) return this.#replace(block, 1, []);
+    if (this.#counts[block] === 0 && this.#blocks > 1) return this.#giveUp(block);
     this.#join(block);
     if (block > 0) this.#join(block - 1);
+  }
+
+  /** A block without elements; what gaps it has are another one's from now on. */
+  #giveUp(block: number): void {
+    const first = Math.max(0, block - 1);
+    const bytes = this.#lengths[first]! + this.#lengths[first + 1]!;
+    this.#replace(first, 2, [this.#counts[first]! + this.#counts[first + 1]!, bytes]);
   }
 
   /** A block and the next one become one where they are small. */

@@ -1,7 +1,15 @@
 import { copyBytes, putU16, putU32, u16At, u32At } from '../../protocol/bytes.js';
 import { sameBytes } from './keyed-records.js';
 import { ListBlocks } from './list-blocks.js';
-import { BACK_FOUR, BACK_TWO, LIST_HEADER_BYTES, listBackBytes } from './list-layout.js';
+import { copyElements, endOfGaps, gapBytes, gapEnd, gapStart } from './list-gaps.js';
+import {
+  BACK_FOUR,
+  BACK_TWO,
+  LIST_GAP,
+  LIST_HEADER_BYTES,
+  listBackBytes,
+  SHORT_BELOW,
+} from './list-layout.js';
 import { numberAt, numberBytes, numberBytesOf, putNumber } from './numbers.js';
 import type { ValueBytes } from './value-bytes.js';
 
@@ -11,6 +19,13 @@ const ROOM_BYTES_MIN = 1024;
 const ROOM_SHARE = 8;
 /** More elements to be removed one by one: the list is packed anew. */
 const SINGLE_REMOVALS_MAX = 8;
+/** What has more behind it is not moved for a change of length while gaps will do. */
+const MOVED_BYTES_MAX = 64 * 1024;
+/** Left free where there was no gap to grow into; and what an element may leave free where it gets shorter. */
+const GAP_BYTES = 256;
+const GAP_BYTES_MAX = 1024;
+/** A block that is free to more than this share is packed anew. */
+const GAP_SHARE_MAX = 1 / 4;
 /** Elements nearer to an end are found without the blocks of a large list. */
 const STEPS_MAX = 64;
 
@@ -50,6 +65,18 @@ class Block {
     this.count++;
   }
 
+  /** Elements that are in the list already, without the gaps between them. They are not counted. */
+  addElements(source: Buffer, start: number, end: number): void {
+    this.#reserve(end - start);
+    this.length = copyElements(source, start, end, this.buffer, this.length);
+  }
+
+  addGap(bytes: number): void {
+    this.#reserve(bytes);
+    this.buffer.fill(LIST_GAP, this.length, this.length + bytes);
+    this.length += bytes;
+  }
+
   #reserve(bytes: number): void {
     if (this.length + bytes <= this.buffer.length) return;
     const grown = Buffer.allocUnsafeSlow(Math.max(this.length + bytes, 2 * this.buffer.length));
@@ -63,7 +90,8 @@ class Block {
  *
  *     number: bytes | bytes | length of both, so that it can be read from behind
  *
- * Both ends are changed in place; elsewhere what lies behind is moved. `buffer[elementStart, elementEnd)` is the element
+ * Both ends are changed in place. Elsewhere what lies behind is moved; where that is much, only as far as the next gap in its block: between
+ * elements there may be bytes that belong to none, which what gets shorter leaves, and what gets longer takes up. `buffer[elementStart, elementEnd)` is the element
  * that `next`, `previous` or `seek` has found, until the value changes. Beside a large list there are its ListBlocks: made when it
  * is changed, or an element in the middle is looked for, and changed with it.
  */
@@ -125,20 +153,47 @@ export class ListValue {
   }
 
   next(): boolean {
-    if (this.#next >= this.#value.length) return false;
-    this.#read(this.#next);
+    const { buffer, start, length } = this.#value;
+    const at = this.#next;
+    if (at >= length) return false;
+    const bytes = buffer[start + at]!;
+    if (bytes >= SHORT_BELOW) {
+      if (bytes === LIST_GAP && !this.#skipGap()) return false;
+      this.#read(this.#next);
+      return true;
+    }
+    // Most elements are short, and have no gap before them.
+    this.#at = at;
+    this.#next = at + bytes + 2;
+    this.elementStart = start + at + 1;
+    this.elementEnd = this.elementStart + bytes;
     return true;
+  }
+
+  /** Goes behind the gap that comes next; false where that is the end. */
+  #skipGap(): boolean {
+    const { buffer, start, length } = this.#value;
+    this.#next = gapEnd(buffer, start + this.#next, start + length) - start;
+    return this.#next < length;
   }
 
   previous(): boolean {
     if (this.#at <= this.#head) return false;
     const { buffer, start } = this.#value;
+    if (buffer[start + this.#at - 1] === LIST_GAP && !this.#skipGapBack()) return false;
     const end = start + this.#at;
     const last = buffer[end - 1]!;
     const forward =
       last < BACK_TWO ? last : last < BACK_FOUR ? u16At(buffer, end - 3) : u32At(buffer, end - 5);
     this.#read(this.#at - listBackBytes(forward) - forward);
     return true;
+  }
+
+  /** Goes before the gap that comes before; false where that is the beginning. */
+  #skipGapBack(): boolean {
+    const { buffer, start } = this.#value;
+    this.#at = gapStart(buffer, start + this.#head, start + this.#at) - start;
+    return this.#at > this.#head;
   }
 
   /** Finds an element by its index, which there must be. */
@@ -180,13 +235,13 @@ export class ListValue {
     if (length <= room) {
       this.#value.splice(this.#head - length, length, block.buffer, 0, length);
       this.#head -= length;
-      this.#added(this.#head, 0);
+      this.#added(this.#head, 0, 0);
       return;
     }
     if (this.#value.length < ROOM_FROM_BYTES) {
       this.#head = LIST_HEADER_BYTES;
       this.#value.splice(LIST_HEADER_BYTES, room, block.buffer, 0, length);
-      this.#added(this.#head, 0);
+      this.#added(this.#head, 0, 0);
       return;
     }
     const left = Math.max(ROOM_BYTES_MIN, Math.floor(this.#value.length / ROOM_SHARE));
@@ -194,7 +249,7 @@ export class ListValue {
     block.buffer.copy(front, left, 0, length);
     this.#value.splice(LIST_HEADER_BYTES, room, front, 0, front.length);
     this.#head = LIST_HEADER_BYTES + left;
-    this.#added(this.#head, 0);
+    this.#added(this.#head, 0, 0);
   }
 
   /** Puts the elements of `block` before or behind the element found. */
@@ -204,7 +259,9 @@ export class ListValue {
 
   /** Puts the one element of `block` in the place of the element found. */
   replaceByBlock(): void {
-    this.#replace(this.#at, this.#next - this.#at);
+    const at = this.#at;
+    this.#replace(at, this.#next - at);
+    this.#packBlock(at);
   }
 
   /** Removes so many elements in front, fewer than there are. */
@@ -254,6 +311,7 @@ export class ListValue {
         this.#read(at);
         this.#replace(at, this.#next - at);
       }
+      this.#packBlock(found.at(-1)!);
     } else {
       this.#value.splice(0, 0, EMPTY_LIST, 0, 0);
     }
@@ -279,14 +337,56 @@ export class ListValue {
 
   /** The elements of `block`, if any, come in the place of the one element of so many bytes at `at`, or of none. */
   #replace(at: number, removedBytes: number): void {
-    this.#value.splice(at, removedBytes, this.block.buffer, 0, this.block.length);
-    this.#added(at, removedBytes);
+    const { block } = this;
+    const removed = removedBytes === 0 ? 0 : 1;
+    const behind = at + removedBytes;
+    const isMuchBehind = this.#value.isLarge && this.#value.length - behind > MOVED_BYTES_MAX;
+    const isOther = block.length !== removedBytes;
+    const end = isOther && isMuchBehind ? this.#useGaps(at, behind) : behind;
+    this.#value.splice(at, end - at, block.buffer, 0, block.length);
+    this.#added(at, removed, end - at);
   }
 
-  #added(at: number, removedBytes: number): void {
+  /** Gives `block` the length of what it replaces, if it can; returns where that ends: further behind, where what follows goes as far as a gap. */
+  #useGaps(at: number, end: number): number {
+    const { block } = this;
+    const grown = block.length - (end - at);
+    if (grown < 0) {
+      if (-grown <= GAP_BYTES_MAX) block.addGap(-grown);
+      return end;
+    }
+    const blocks = this.#blocks ?? this.#makeBlocks();
+    const { buffer, start } = this.#value;
+    blocks.findOffset(at - this.#head);
+    const limit = start + this.#head + blocks.offset + blocks.length;
+    const until = endOfGaps(buffer, start + end, limit, grown);
+    if (until === 0) {
+      block.addGap(GAP_BYTES);
+      return end;
+    }
+    block.addElements(buffer, start + end, until);
+    return until - start;
+  }
+
+  /** Moves all that lies behind the block of what is at `at`, if too much of it is free. */
+  #packBlock(at: number): void {
+    const blocks = this.#blocks;
+    if (blocks === null) return;
+    const { buffer, start } = this.#value;
+    blocks.findOffset(at - this.#head);
+    const { length } = blocks;
+    const from = this.#head + blocks.offset;
+    const gaps = gapBytes(buffer, start + from, start + from + length);
+    if (gaps <= length * GAP_SHARE_MAX) return;
+    this.block.addElements(buffer, start + from, start + from + length);
+    this.#value.splice(from, length, this.block.buffer, 0, this.block.length);
+    this.#added(from, 0, length);
+  }
+
+  /** What `block` has is in the place of `removedBytes` at `at`, of which one element, or none, is not in it. */
+  #added(at: number, removed: number, removedBytes: number): void {
     const { block } = this;
     const { count, length } = block;
-    const removed = removedBytes === 0 ? 0 : 1;
     if (count !== removed) {
       this.count += count - removed;
       this.#isHeaderStale = true;

@@ -2,7 +2,7 @@ import { f64At, u16At, u32At } from '../../protocol/bytes.js';
 import { ValueType } from '../entry.js';
 import type { Attachment } from '../large-payloads.js';
 import { HEADER_BYTES, RecordKind } from './keyed-records.js';
-import { BACK_FOUR, BACK_TWO, LIST_HEADER_BYTES, listBackBytes } from './list-layout.js';
+import { BACK_FOUR, BACK_TWO, LIST_GAP, LIST_HEADER_BYTES, listBackBytes } from './list-layout.js';
 import { numberAt, numberBytes, numberBytesOf } from './numbers.js';
 
 /** Kept with a large value whose bytes were found sound, until they change. */
@@ -125,13 +125,18 @@ function isList(buffer: Buffer, start: number, end: number): boolean {
   let elements = u32At(buffer, start);
   const head = u32At(buffer, start + 4);
   if (elements === 0 || head < LIST_HEADER_BYTES) return false;
-  for (let at = start + head; at < end; elements--) {
+  for (let at = start + head; at < end; ) {
+    if (buffer[at] === LIST_GAP) {
+      at++;
+      continue;
+    }
     const lengthBytes = numberIn(buffer, at, end);
     if (lengthBytes === 0) return false;
     const forward = lengthBytes + numberAt(buffer, at);
     const backBytes = listBackBytes(forward);
     at += forward + backBytes;
     if (at > end || backLengthBefore(buffer, at, backBytes) !== forward) return false;
+    elements--;
   }
   return elements === 0;
 }
