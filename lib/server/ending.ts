@@ -90,12 +90,13 @@ export class Ending {
   #overdue(): void {
     if (this.#leaving === null) return;
     if (!this.#leaving.mustGo && this.abort()) return;
-    const { node, config, logger } = this.#parts;
+    const { node, config, logger, snapshots } = this.#parts;
     logger.warn('left without handing over everything', {
       leaveTimeoutSeconds: config.get('leave-timeout'),
       keysWithoutBackup: node.keysWithoutBackup(),
     });
-    this.#isOverdue = true;
+    // Who is alone writes what nobody has come for.
+    this.#isOverdue = !(node.state.isAlone && snapshots.isKept);
     if (node.state.isAlone) node.endLeaving();
     else this.close(1);
   }

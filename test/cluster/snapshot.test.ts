@@ -163,6 +163,21 @@ t.test('one of three dies as all are told to stop', async (t) => {
   t.equal(await a.client.dbsize(), KEYS);
 });
 
+t.test('the only one that is left waits for another one, then keeps what it has', async (t) => {
+  const stopped = await startCluster(t, 2, '--leave-timeout', '1');
+  const { cluster, files } = stopped;
+  const [a, b] = cluster.nodes as [NodeProcess, NodeProcess];
+  await a.client.set('key:0', 'x');
+  await cluster.settled();
+  await a.end('SIGKILL');
+  await cluster.until(async () => (await b.facts())['members'] === '1');
+  t.equal(await b.end('SIGTERM'), 0, 'nothing is lost');
+  t.match(b.log, /left without handing over everything/);
+  t.same(files.map(existsSync), [false, true]);
+  await startAll(stopped);
+  t.equal(await a.client.get('key:0'), 'x');
+});
+
 const PART = 'a'.repeat(40);
 
 /** A file as a cluster would have left it: `count` keys, `parts` parts of which this is one. */
