@@ -195,7 +195,8 @@ t.test('a stranger that says nothing on the bus port: BUS_HELLO_MS', async (t) =
   while ((await figures(client)).get('bus_strangers') === '0') await new Promise(setImmediate);
   await closed;
   t.ok(performance.now() - from > BUS_HELLO_MS - 500);
-  t.equal((await figures(client)).get('bus_strangers'), '0');
+  // The node may answer between the end of the connection and its being told of that.
+  while ((await figures(client)).get('bus_strangers') !== '0') await new Promise(setImmediate);
 });
 
 t.test('what clients have sent counts for maxmemory', async (t) => {
