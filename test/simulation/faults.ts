@@ -353,9 +353,13 @@ export class FaultDriver {
     for (const machine of machines) this.#leaveOne(machine);
   }
 
-  /** One stays who is a member: one that is still joining would be too late to take anything over. */
+  /**
+   * One stays who is a member: one that is still joining would be too late to take anything over, and so would one that was
+   * left out since all was quiet.
+   */
   #drain(up: readonly number[]): void {
-    const safe = this.#victims.safe().filter((machine) => up.includes(machine));
+    const victims = this.#victims;
+    const safe = victims.safe().filter((one) => up.includes(one) && victims.isMember(one));
     if (safe.length === 0) return;
     const stays = this.#random.pick(safe);
     this.#leave(
