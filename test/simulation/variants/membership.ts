@@ -146,15 +146,6 @@ export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
     isRare: true,
   },
   {
-    name: 'left-out-has-served',
-    breaks: 'who was left out says in another incarnation that it has served',
-    invariant: '0031',
-    edits: [edit('node.js', 'this.snapshots.excluded();', '')],
-    profile: 'operations',
-    seed: 213,
-    isRare: true,
-  },
-  {
     name: 'waits-for-the-ended',
     breaks: 'a node that has said goodbye waits for others that have ended since',
     invariant: '0031',
