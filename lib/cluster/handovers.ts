@@ -53,7 +53,7 @@ export class Handovers {
   acquire(task: Task, ref: Ref): void {
     if (task.from === null) this.#acquireHere(task, ref);
     else if (ref === 0 || this.#store.role(ref) !== Role.Primary) this.#router.park(task);
-    // All stop: no command begins to run for which the key would be moved, and nobody ends before it is.
+    // All stop: no command is begun any more that the key could be moved for, and none ends while a key is being moved.
     else if (this.#state.isEnding) this.#router.park(task);
     else this.#begin(task, ref, task.from);
   }

@@ -161,6 +161,14 @@ function areThere(t: Test, cluster: ScriptedCluster, what: string): void {
   t.same(lost, [], what);
 }
 
+/** All have ended by then, and what they have kept is there when they begin again. */
+function stopsAndKeeps(t: Test, cluster: ScriptedCluster, until: number, what: string): void {
+  cluster.until('stopped', () => cluster.running.length === 0);
+  t.ok(cluster.now < until, `${what}: stopped ${until - cluster.now} ms before that`);
+  startAgain(cluster);
+  areThere(t, cluster, what);
+}
+
 for (const partitionPolicy of ['available', 'majority'] as const) {
   for (const fate of ['kill', 'unplug'] as const) {
     withEachSeed(
@@ -174,12 +182,7 @@ for (const partitionPolicy of ['available', 'majority'] as const) {
           for (const { machine } of cluster.running) cluster.process(machine).leave();
           cluster.run(gapMs);
           if (cluster.machines[seed % 3]!.process !== null) cluster[fate](seed % 3);
-          cluster.until('stopped', () => cluster.running.length === 0);
-          const what = `seed ${seed}, ${gapMs} ms`;
-          const tookMs = cluster.now - told;
-          t.ok(tookMs < LONGEST_MS[fate], `${what}: stopped after ${tookMs} ms`);
-          startAgain(cluster);
-          areThere(t, cluster, what);
+          stopsAndKeeps(t, cluster, told + LONGEST_MS[fate], `seed ${seed}, ${gapMs} ms`);
         }
       },
     );
@@ -199,12 +202,7 @@ withEachSeed(
         cluster.run(gapMs);
         cluster.process(machine).leave();
       }
-      cluster.until('stopped', () => cluster.running.length === 0);
-      const what = `seed ${seed}, ${gapMs} ms`;
-      const tookMs = cluster.now - told;
-      t.ok(tookMs < LONGEST_MS.kill, `${what}: stopped after ${tookMs} ms`);
-      startAgain(cluster);
-      areThere(t, cluster, what);
+      stopsAndKeeps(t, cluster, told + LONGEST_MS.kill, `seed ${seed}, ${gapMs} ms`);
     }
   },
 );
