@@ -99,6 +99,8 @@ export interface NodeStatus {
   readonly ending?: number;
   /** Number of the view, the last one, in which it waits for nothing but the others to stop. */
   readonly quietView?: number;
+  /** Number of the view, the last one, in which it knows that all are quiet. */
+  readonly allQuietView?: number;
   readonly snapshot?: SnapshotOffer;
   /** Parts of others that are waited for before anything is served, and for how many milliseconds still. */
   readonly awaited?: readonly AwaitedPart[];

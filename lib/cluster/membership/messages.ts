@@ -318,11 +318,13 @@ const isAwaited = listOf(
 );
 const isStatus: Check = (value) => {
   if (!hasStatusShape(value)) return false;
-  const { opened, ending, quietView, snapshot, awaited } = value as Partial<NodeStatus>;
+  const { opened, ending, quietView, allQuietView, snapshot, awaited } =
+    value as Partial<NodeStatus>;
   return (
     (opened === undefined || isNumber(opened)) &&
     (ending === undefined || isNumber(ending)) &&
     (quietView === undefined || isNumber(quietView)) &&
+    (allQuietView === undefined || isNumber(allQuietView)) &&
     (snapshot === undefined || isOffer(snapshot)) &&
     (awaited === undefined || isAwaited(awaited))
   );
