@@ -344,8 +344,10 @@ export class ClusterNode implements MembershipListener {
     };
   }
 
-  heard(status: NodeStatus, isMember: boolean): void {
+  heard(id: Incarnation, status: NodeStatus, isMember: boolean): void {
     this.snapshots.heard(status, isMember);
+    this.#parts.quiescence.heard(id, status);
+    if (this.state.isEnding) this.#parts.departure.tryEnd();
   }
 
   isKnown(): boolean {

@@ -29,11 +29,12 @@ export class Quiescence {
   readonly #gathering: Gathering;
   readonly #moves: { readonly open: number };
   #waitsUntil = 0;
-  /** The last view in which this node has told that it is quiet, and that it knows it of all: from the latter on others may end. */
+  /** The last view in which this node was quiet, and in which it knew all quiet: from then on others may end, as may itself. */
   #quietView: View | null = null;
   #allQuietView: View | null = null;
-  /** Who has told that it waits: remembered when it is left out, too. Members of one view, at most. */
+  /** Who has told that it waits, and who that it knows all quiet: remembered when it is left out, too. Members of one view, at most. */
   readonly #ending = new Set<Incarnation>();
+  readonly #mayEnd = new Set<Incarnation>();
 
   constructor(state: ClusterState, gathering: Gathering, moves: { readonly open: number }) {
     this.#state = state;
@@ -43,34 +44,29 @@ export class Quiescence {
 
   status(): Pick<NodeStatus, 'ending' | 'quietView' | 'allQuietView'> {
     if (!this.#state.isEnding) return {};
-    if (!this.#isQuiet) return { ending: 1 };
-    const view = this.#state.view!;
-    this.#quietView = view;
-    const quietView = view.id.number;
-    if (!this.#isToldByAll('quietView')) return { ending: 1, quietView };
-    this.#allQuietView = view;
+    const { view } = this.#state;
+    const quietView = view!.id.number;
+    if (this.#quietView !== view || !this.#isQuiet) return { ending: 1 };
+    if (this.#allQuietView !== view) return { ending: 1, quietView };
     return { ending: 1, quietView, allQuietView: quietView };
+  }
+
+  heard(id: Incarnation, { ending, allQuietView }: NodeStatus): void {
+    if (ending === undefined) this.#ending.delete(id);
+    else this.#ending.add(id);
+    if (allQuietView !== undefined) this.#mayEnd.add(id);
   }
 
   /** Whether this node may stop, and write. `final`: the view that names the parts of the snapshot. */
   isReached(final: View): boolean {
-    const state = this.#state;
-    const { now } = state;
-    const { nodeTimeoutMs, leaveTimeoutMs } = state.config;
-    const begins = !state.isEnding;
-    if (begins) {
-      state.isEnding = true;
-      this.#waitsUntil =
-        now + Math.min(WAIT_NODE_TIMEOUTS * nodeTimeoutMs, WAIT_LEAVE_TIMEOUTS * leaveTimeoutMs);
-    }
+    const begins = !this.#state.isEnding;
+    if (begins) this.#begin();
     // At once: who dies, or freezes, before it has told may be taken for one that went on.
-    if (begins || this.#hasNews) state.membership.tell(now);
-    for (const { id } of state.livePeers())
-      if (state.membership.statusOf(id)?.ending === 1) this.#ending.add(id);
-    if (now >= this.#waitsUntil) return true;
+    if (this.#goOn() || begins) this.#state.membership.tell(this.#state.now);
+    if (this.#state.now >= this.#waitsUntil) return true;
     // What one has written, or may have, who has gone is not changed any more: neither acknowledged without it nor promoted.
     if (final.members.some(({ id }) => this.#mayHaveEnded(id))) return true;
-    return this.#allQuietView === state.view && this.#isToldByAll('allQuietView');
+    return this.#allQuietView === this.#state.view && this.#isToldByAll('allQuietView');
   }
 
   canOnlyStop(id: Incarnation): boolean {
@@ -83,20 +79,34 @@ export class Quiescence {
     this.#quietView = null;
     this.#allQuietView = null;
     this.#ending.clear();
+    this.#mayEnd.clear();
   }
 
-  /** Who had handed over all writes nothing; and who is just left out has, only if this node had told that it knows all quiet. */
+  #begin(): void {
+    const { config, now } = this.#state;
+    const { nodeTimeoutMs, leaveTimeoutMs } = config;
+    this.#state.isEnding = true;
+    this.#waitsUntil =
+      now + Math.min(WAIT_NODE_TIMEOUTS * nodeTimeoutMs, WAIT_LEAVE_TIMEOUTS * leaveTimeoutMs);
+  }
+
+  /** Whether that is news for the others. */
+  #goOn(): boolean {
+    const { view } = this.#state;
+    if (!this.#isQuiet || this.#allQuietView === view) return false;
+    const isNew = this.#quietView !== view;
+    this.#quietView = view;
+    if (!this.#isToldByAll('quietView')) return isNew;
+    this.#allQuietView = view;
+    return true;
+  }
+
+  /** Who had handed over all writes nothing. Of who is just left out, the goodbye may be lost. */
   #mayHaveEnded(id: Incarnation): boolean {
     const { membership } = this.#state;
     if (membership.proofOf(id) === 'goodbye') return !membership.hadHandedOver(id);
-    return idsOf(this.#allQuietView).has(id) && this.#state.memberIndexOf(id) < 0;
-  }
-
-  /** There is something to tell the others that they do not know yet. */
-  get #hasNews(): boolean {
-    const { view } = this.#state;
-    if (!this.#isQuiet || this.#allQuietView === view) return false;
-    return this.#quietView !== view || this.#isToldByAll('quietView');
+    const isLeftOut = this.#state.memberIndexOf(id) < 0;
+    return isLeftOut && (this.#mayEnd.has(id) || idsOf(this.#allQuietView).has(id));
   }
 
   #isToldByAll(what: 'quietView' | 'allQuietView'): boolean {

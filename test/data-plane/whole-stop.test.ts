@@ -57,35 +57,70 @@ withEachSeed(
   },
 );
 
+const NUMBERS = Array.from({ length: 30 }, (_, i) => i);
+
+/** Every millisecond each node is told to rename one key, there and back; data is on its way for so long. Returns what ends it. */
+function keepRenaming(
+  cluster: ScriptedCluster,
+  lagMs: (from: number, to: number) => number,
+): () => void {
+  for (const number of NUMBERS) cluster.ask(0, 'SET', `one:${number}`, 'x');
+  for (const [from, to] of LINKS) cluster.network.lagData(from, to, lagMs(from, to));
+  return cluster.repeat(1, (round) => {
+    const number = round % NUMBERS.length;
+    const [from, to] =
+      Math.floor(round / NUMBERS.length) % 2 === 0 ? ['one', 'other'] : ['other', 'one'];
+    for (const { machine } of cluster.running)
+      cluster.send(machine, 'RENAME', `${from}:${number}`, `${to}:${number}`);
+  });
+}
+
+function areWhole(t: Test, cluster: ScriptedCluster, what: string): void {
+  for (const number of NUMBERS) {
+    const values = cluster.askEach(0, [`one:${number}`, `other:${number}`], 'GET');
+    t.equal(values.filter((value) => value === 'x').length, 1, `${what}: ${values.join(' ')}`);
+  }
+}
+
 withEachSeed(
   'clients that go on with such commands keep nobody from stopping',
   { nodes: 3 },
-  (t, cluster) => {
-    const numbers = Array.from({ length: 30 }, (_, i) => i);
-    for (const number of numbers) cluster.ask(0, 'SET', `one:${number}`, 'x');
-    for (const [from, to] of LINKS) cluster.network.lagData(from, to, 20);
-    const stop = cluster.repeat(1, (round) => {
-      const number = round % numbers.length;
-      const [from, to] =
-        Math.floor(round / numbers.length) % 2 === 0 ? ['one', 'other'] : ['other', 'one'];
-      for (const { machine } of cluster.running)
-        cluster.send(machine, 'RENAME', `${from}:${number}`, `${to}:${number}`);
-    });
+  (t, cluster, seed) => {
+    const stop = keepRenaming(cluster, () => 20);
     cluster.run(200);
     const from = cluster.now;
     cluster.stop([0, 1, 2]);
     stop();
     t.ok(cluster.now - from < NODE_TIMEOUT_MS / 2, `stopped after ${cluster.now - from} ms`);
-    cluster.network.heal();
-    for (const machine of [0, 1, 2]) cluster.start(machine);
-    const all = cluster.running;
-    cluster.until('loaded', () => cluster.isSettled && all.every((one) => one.hasLoaded));
-    for (const number of numbers) {
-      const values = cluster.askEach(0, [`one:${number}`, `other:${number}`], 'GET');
-      t.equal(values.filter((value) => value === 'x').length, 1, values.join(' '));
-    }
+    startAgain(cluster);
+    areWhole(t, cluster, `seed ${seed}`);
   },
 );
+
+for (const partitionPolicy of ['available', 'majority'] as const) {
+  withEachSeed(
+    `${partitionPolicy}: one is killed in the midst of that: no such command is kept by half`,
+    { nodes: 3, partitionPolicy },
+    (t, cluster, seed) => {
+      for (const gapMs of [10, 30, 50]) {
+        const stop = keepRenaming(cluster, (from, to) => ((seed + 7) * (from + 3 * to)) % 80);
+        cluster.run(150);
+        for (const { machine } of cluster.running) cluster.process(machine).leave();
+        cluster.run(gapMs);
+        if (cluster.machines[seed % 3]!.process !== null) cluster.kill(seed % 3);
+        cluster.until('stopped', () => cluster.running.length === 0);
+        stop();
+        startAgain(cluster);
+        areWhole(t, cluster, `seed ${seed}, ${gapMs} ms`);
+        cluster.askEach(
+          1,
+          NUMBERS.map((number) => `other:${number}`),
+          'DEL',
+        );
+      }
+    },
+  );
+}
 
 withEachSeed(
   'a copy that was to be told that it is full is kept, where its primary has just died',

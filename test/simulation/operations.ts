@@ -6,6 +6,9 @@ import type { Victims } from './faults.js';
 const FORGET_MS = 200;
 /** Nodes that are told to leave together are told one after the other, within so long. */
 export const TOLD_MS_MAX = 60;
+/** Of the stops of all at one moment, so many see one node killed in the midst, within so long. */
+const KILL_SHARE = 0.5;
+const KILL_MS_MAX = 150;
 /** All machines of a cluster that was stopped are started again within so long. */
 const START_MS_MAX = 1500;
 /** Where all parts are there, and nothing is in the way, they are loaded within so long; a part that does not come is waited for longer. */
@@ -82,14 +85,27 @@ export class Operations {
     this.#open++;
     if (!atOnce) return this.#stopNext([...up], up);
     let left = up.length;
+    const ended = (): void => {
+      left -= 1;
+      if (left === 0) this.#stopped(up);
+    };
     for (const machine of up) {
-      this.#victims.at(this.#random.between(0, TOLD_MS_MAX), () =>
-        this.#victims.leave(machine, () => {
-          left -= 1;
-          if (left === 0) this.#stopped(up);
-        }),
-      );
+      this.#victims.at(this.#random.between(0, TOLD_MS_MAX), () => {
+        if (this.#victims.up().includes(machine)) this.#victims.leave(machine, ended);
+        else ended();
+      });
     }
+    if (up.length > 1 && this.#random.next() < KILL_SHARE) this.#killInTheMidst(up);
+  }
+
+  #killInTheMidst(up: readonly number[]): void {
+    const victims = this.#victims;
+    const machine = this.#random.pick(up);
+    victims.at(this.#random.between(0, KILL_MS_MAX), () => {
+      if (victims.down().includes(machine)) return;
+      victims.note(`kill machine ${machine} as all stop`);
+      victims.kill(machine);
+    });
   }
 
   #stopNext(left: number[], all: readonly number[]): void {

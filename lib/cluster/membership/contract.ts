@@ -54,7 +54,7 @@ export interface MembershipListener {
   /** Facts to send with heartbeats. */
   status(): NodeStatus;
   /** Another node has told its facts; `isMember`: one of the installed view. */
-  heard(status: NodeStatus, isMember: boolean): void;
+  heard(id: Incarnation, status: NodeStatus, isMember: boolean): void;
   /** Whether every slot that this node anchors in the installed view is known. */
   isKnown(): boolean;
   /** Whether sides of a partition have met, and some slot is not resolved here yet. */

@@ -412,7 +412,7 @@ export class Membership implements MembershipView {
 
   #heard(peer: Peer, { candidates, status }: Report, now: number): void {
     const { id } = peer.member;
-    this.#listener.heard(status, idsOf(this.view).has(id));
+    this.#listener.heard(id, status, idsOf(this.view).has(id));
     if (this.view === null) this.#newcomer.candidates(id, candidates, now);
     else this.#coordination.named(id, candidates, now);
     this.#participation.repeatInstall(peer, now);
