@@ -1,7 +1,7 @@
 import { Role, type Store } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
-import type { View } from './member.js';
-import { finalOf } from './membership/views.js';
+import type { Incarnation, View } from './member.js';
+import { finalOf, idsOf } from './membership/views.js';
 import type { Quiescence } from './quiescence.js';
 import type { Settling } from './settling.js';
 
@@ -44,6 +44,8 @@ export class Departure {
    * one that they are to go, as the others have gone already. Null where somebody stays in the view that was prepared last.
    */
   finalView: View | null = null;
+  /** Of these, who is in no later view, and has not said goodbye: the others have gone on without it, maybe. */
+  readonly leftOut = new Set<Incarnation>();
 
   constructor(state: ClusterState, settling: Settling, quiescence: Quiescence) {
     this.#state = state;
@@ -74,7 +76,15 @@ export class Departure {
 
   prepared(view: View): void {
     this.finalView = finalOf(view);
-    if (this.finalView === null) this.#quiescence.withdraw();
+    if (this.finalView !== null) return;
+    this.#quiescence.withdraw();
+    this.leftOut.clear();
+  }
+
+  installed(view: View): void {
+    const { membership } = this.#state;
+    for (const { id } of this.finalView?.members ?? [])
+      if (!idsOf(view).has(id) && membership.proofOf(id) !== 'goodbye') this.leftOut.add(id);
   }
 
   /** Ends where the others go on without this node, or nobody stays; true when it is over. */

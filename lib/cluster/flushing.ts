@@ -68,9 +68,10 @@ export class Flushing {
 
   /**
    * `db` null: all databases. `lost` instead of `done` when this node is left out meanwhile. False when the node is
-   * overloaded.
+   * overloaded, or about to stop with all others.
    */
   run(db: number | null, done: () => void, lost: () => void): boolean {
+    if (this.#state.isEnding) return false;
     const id = `${this.#state.self.id}:${++this.#lastId}`;
     return this.#queries.ask({ ask: 'flush-begin', id }, (clocks) => {
       const floor = Math.max(...(clocks as number[])) + 1;

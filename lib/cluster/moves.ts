@@ -79,6 +79,8 @@ export class Moves implements ReplySink {
       return;
     }
     if (from !== null && (to === null || to === from || this.#isOnItsWay(ref, from))) return;
+    // Where all stop, two copies are as well where they are; who has told that it is quiet is to stay so.
+    if (from !== null && this.#state.isEnding) return;
     const key = this.#keyOfRef(ref);
     const flushed = this.#moves.get(key.id);
     if (flushed !== undefined) this.#end(flushed);

@@ -225,6 +225,11 @@ export class ClusterNode implements MembershipListener {
     return this.#parts.quiescence.canOnlyStop(id);
   }
 
+  /** Whether it was left out as all stopped, without a goodbye, and the others may have gone on without it before they ended. */
+  hasLeftOut(id: Incarnation): boolean {
+    return this.#parts.departure.leftOut.has(id);
+  }
+
   // --- MembershipListener
 
   prepared(view: View): void {
@@ -268,6 +273,7 @@ export class ClusterNode implements MembershipListener {
     this.settling.installed();
     // Where all leave, this view is the last one, and nobody is to go on from it. Who is left alone in it would be certain
     // of what there is, without what the others took along in their files: so nothing that waited is answered any more.
+    this.#parts.departure.installed(install.view);
     if (this.#parts.departure.finalView !== null && this.#parts.departure.tryEnd()) return;
     this.#parts.claims.installed();
     this.#parts.flushing.installed();

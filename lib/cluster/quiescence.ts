@@ -3,6 +3,7 @@ import type { ClusterState } from './cluster-state.js';
 import type { Gathering } from './gathering.js';
 import type { Incarnation, NodeStatus, View } from './member.js';
 import { idsOf } from './membership/views.js';
+import type { Peer } from './peer.js';
 
 /** Whoever stops does not wait longer for the others, in node-timeouts, nor as a share of `leave-timeout`. */
 const WAIT_NODE_TIMEOUTS = 3;
@@ -15,6 +16,9 @@ const WAIT_LEAVE_TIMEOUTS = 0.5;
  *     1. A command on several keys has run at G, and its frame is on its way to X. X would write what was there before.
  *     2. P has died while it moved a backup from X to J. X has given its copy up, J has not been told that it may promote
  *        its own, and would write nothing.
+ *     3. P has told J so, or has handed a key over to J, which has not read that yet. Where P's file cannot be written, or
+ *        J begins to move the key on, there is one copy less than it seems.
+ *     4. FLUSHALL has dropped what A and B held, and C has not heard of it yet.
  *
  * Members tell each other of it with their status, in two rounds: that they are quiet, and that they know it of all. Who has
  * told the second cannot know whether the others have ended; but then nothing was under way anywhere, nor is since, and it
@@ -32,6 +36,9 @@ export class Quiescence {
   /** The last view in which this node was quiet, and in which it knew all quiet: from then on others may end, as may itself. */
   #quietView: View | null = null;
   #allQuietView: View | null = null;
+  /** The last view in which nothing was under way here, and the ends of the streams to the others then. */
+  #restView: View | null = null;
+  #restOffsets: ReadonlyMap<Peer, number> = new Map();
   /** Who has told that it waits, and who that it knows all quiet: remembered when it is left out, too. Members of one view, at most. */
   readonly #ending = new Set<Incarnation>();
   readonly #mayEnd = new Set<Incarnation>();
@@ -46,7 +53,7 @@ export class Quiescence {
     if (!this.#state.isEnding) return {};
     const { view } = this.#state;
     const quietView = view!.id.number;
-    if (this.#quietView !== view || !this.#isQuiet) return { ending: 1 };
+    if (this.#quietView !== view || !this.#isAtRest) return { ending: 1 };
     if (this.#allQuietView !== view) return { ending: 1, quietView };
     return { ending: 1, quietView, allQuietView: quietView };
   }
@@ -76,6 +83,7 @@ export class Quiescence {
   /** Somebody stays after all. */
   withdraw(): void {
     this.#state.isEnding = false;
+    this.#restView = null;
     this.#quietView = null;
     this.#allQuietView = null;
     this.#ending.clear();
@@ -93,7 +101,7 @@ export class Quiescence {
   /** Whether that is news for the others. */
   #goOn(): boolean {
     const { view } = this.#state;
-    if (!this.#isQuiet || this.#allQuietView === view) return false;
+    if (!this.#isAtRest || !this.#isRead() || this.#allQuietView === view) return false;
     const isNew = this.#quietView !== view;
     this.#quietView = view;
     if (!this.#isToldByAll('quietView')) return isNew;
@@ -116,9 +124,19 @@ export class Quiescence {
       .every(({ id }) => membership.statusOf(id)?.[what] === view!.id.number);
   }
 
-  get #isQuiet(): boolean {
-    const { isEnding, isChanging, view } = this.#state;
-    if (!isEnding || isChanging || view === null) return false;
+  /** Whether the others have read what was sent until nothing was under way here. */
+  #isRead(): boolean {
+    const peers = this.#state.livePeers();
+    if (this.#restView !== this.#state.view) {
+      this.#restView = this.#state.view;
+      this.#restOffsets = new Map(peers.map((peer) => [peer, peer.stream.log.endOffset]));
+    }
+    return peers.every((peer) => peer.stream.acked >= this.#restOffsets.get(peer)!);
+  }
+
+  get #isAtRest(): boolean {
+    const { isEnding, isChanging, flushing, awaitsFloors, view } = this.#state;
+    if (!isEnding || isChanging || flushing || awaitsFloors || view === null) return false;
     return this.#gathering.unacked === 0 && this.#moves.open === 0 && !this.#hasOrphans;
   }
 

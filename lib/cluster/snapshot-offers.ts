@@ -268,9 +268,11 @@ export class SnapshotOffers {
 
   /** By part of the same set. */
   #phases(own: SnapshotOffer, others: readonly SnapshotOffer[]): Map<Incarnation, number> {
+    const outdated = outdatedParts([own, ...others], own.set);
     const phases = new Map<Incarnation, number>([[own.part, own.phase]]);
     for (const { set, part, phase } of others)
-      if (set === own.set && phase !== SnapshotPhase.Aside) phases.set(part, phase);
+      if (set === own.set && phase !== SnapshotPhase.Aside && !outdated.has(part))
+        phases.set(part, phase);
     return phases;
   }
 
@@ -282,6 +284,8 @@ export class SnapshotOffers {
     isUnderWay: boolean,
   ): string | null {
     if (this.isOpen || statuses.some(isOpened)) return 'the cluster has gone on without it';
+    if (outdatedParts([own, ...others], own.set).has(own.part))
+      return 'the others had gone on without it before they stopped';
     if (isUnderWay || own.phase === SnapshotPhase.Agreed) return null;
     const rivals = others.filter(
       ({ set, phase }) => set !== own.set && phase !== SnapshotPhase.Aside,
@@ -314,13 +318,43 @@ function isUnderWay(phases: ReadonlyMap<Incarnation, number>): boolean {
   );
 }
 
-/** Who had died, and who had stopped, by the word of any part of that set. */
+/** Who had died, or was gone on without, and who had stopped, by the word of any part of that set. */
 function fates(offers: readonly SnapshotOffer[], set: string) {
   const parts = offers.filter((offer) => offer.set === set);
+  const gone = parts.flatMap((part) => (isMajority(part) ? leftOutBy(part) : []));
   return {
-    dead: new Set(parts.flatMap(({ dead }) => dead)),
+    dead: new Set([...parts.flatMap(({ dead }) => dead), ...gone, ...outdatedParts(offers, set)]),
     stopped: new Set(parts.flatMap(({ stopped }) => stopped)),
   };
+}
+
+const leftOutBy = ({ leftOut = [] }: SnapshotOffer): readonly Incarnation[] => leftOut;
+
+/** Nobody whom it has left out can have been on a larger side. */
+const isMajority = (offer: SnapshotOffer): boolean =>
+  2 * leftOutBy(offer).length < offer.parts.length;
+
+/**
+ * Parts of that set which are older than others, whose writers had gone on without theirs. Of two sides that have left each
+ * other out one goes by the larger one, else by who has the first of those who are on one of them.
+ *
+ *     1. X is cut off as all stop. The others leave it out, serve, and stop.
+ *     2. X ends when it has waited long enough, and writes what it had.
+ */
+function outdatedParts(offers: readonly SnapshotOffer[], set: string): Set<Incarnation> {
+  const parts = offers.filter((offer) => offer.set === set);
+  const isOutdated = (one: SnapshotOffer): boolean =>
+    parts.some((other) => leftOutBy(other).includes(one.part) && isAhead(other, one));
+  return new Set(parts.filter(isOutdated).map(({ part }) => part));
+}
+
+function isAhead(one: SnapshotOffer, other: SnapshotOffer): boolean {
+  if (!leftOutBy(other).includes(one.part)) return true;
+  const difference = leftOutBy(other).length - leftOutBy(one).length;
+  if (difference !== 0) return difference > 0;
+  const isOn = (side: SnapshotOffer, id: Incarnation): boolean => !leftOutBy(side).includes(id);
+  const first = one.parts.find((id) => isOn(one, id) !== isOn(other, id));
+  return first !== undefined && isOn(one, first);
 }
 
 /** Whether that node waits for such a part, and has heard that it is about to be loaded, or is. */

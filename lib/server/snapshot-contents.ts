@@ -18,7 +18,7 @@ export function snapshotHeader(node: ClusterNode, at: number): SnapshotHeader | 
 
 /**
  * Who of the others has stopped, or can only stop, and who is dead, or serves nothing any more without those who have left
- * it out, as far as this node knows by now: none of these can have gone on.
+ * it out, as far as this node knows by now: none of these can have gone on. And whom this node's side has gone on without.
  */
 export function fatesOf(node: ClusterNode, others: readonly Incarnation[]): SnapshotEnd {
   const { membership, state } = node;
@@ -32,6 +32,7 @@ export function fatesOf(node: ClusterNode, others: readonly Incarnation[]): Snap
   return {
     stopped: others.filter(hasStopped),
     dead: others.filter((id) => !hasStopped(id) && (proof(id) !== undefined || isPowerless(id))),
+    leftOut: others.filter((id) => node.hasLeftOut(id)),
   };
 }
 

@@ -28,8 +28,8 @@ import {
 const PARTS_MAX = 1000;
 
 /** What is known before the first record is written, and what only at the end. */
-export type SnapshotHeader = Omit<SnapshotOffer, 'phase' | 'stopped' | 'dead'>;
-export type SnapshotEnd = Pick<SnapshotOffer, 'stopped' | 'dead'>;
+export type SnapshotHeader = Omit<SnapshotOffer, 'phase' | keyof SnapshotEnd>;
+export type SnapshotEnd = Pick<SnapshotOffer, 'stopped' | 'dead' | 'leftOut'>;
 
 /** A file that is no snapshot, or not all of one; it is left as it is. Or a place for none. */
 export class SnapshotError extends Error {
@@ -186,7 +186,8 @@ export class SnapshotReader {
     if (type !== BlockType.End) throw this.#fault('is damaged');
     const end: unknown = parse(body);
     if (!isEnd(end, this.#records) || this.#at !== this.#bytes) throw this.#fault('is damaged');
-    this.#end = { stopped: end.stopped, dead: end.dead };
+    const { stopped, dead, leftOut = [] } = end;
+    this.#end = { stopped, dead, leftOut };
     return null;
   }
 
@@ -256,7 +257,8 @@ function isHeader(value: unknown): value is SnapshotHeader {
 function isEnd(value: unknown, records: number): value is SnapshotEnd {
   if (typeof value !== 'object' || value === null) return false;
   const end = value as Partial<Record<keyof SnapshotEnd | 'records', unknown>>;
-  return end.records === records && [end.stopped, end.dead].every(isParts);
+  const { stopped, dead, leftOut = [] } = end;
+  return end.records === records && [stopped, dead, leftOut].every(isParts);
 }
 
 function isParts(value: unknown): value is string[] {

@@ -1,42 +1,17 @@
-import t, { type Test } from 'tap';
+import type { Test } from 'tap';
 import { Flag } from '../../lib/cluster/entry-flags.js';
 import { Role } from '../../lib/store/store.js';
-import { ScriptedCluster } from '../scenarios/scripted-cluster.js';
-import type { Process } from '../simulation/process.js';
+import type { ScriptedCluster } from '../scenarios/scripted-cluster.js';
+import { areThere, KEYS, roleOf, startAgain, withEachSeed } from '../scenarios/whole-stop.js';
 
 /** All nodes stop, each writes a file, and they begin again with these (docs/decisions/0031-snapshots.md, from 21 on). */
 
-const SEEDS = 6;
 const NODE_TIMEOUT_MS = 2000;
 /** Who vanishes with its machine before it has told that it is ending may be serving somewhere, for all that is known. */
 const GAPS_MS = { kill: [0, 3, 6, 15, 40], unplug: [0, 15, 25, 40] } as const;
 /** Who vanishes with its machine is missed after a node-timeout, and its fate may be waited for as long. */
 const LONGEST_MS = { kill: 1.5 * NODE_TIMEOUT_MS, unplug: 3 * NODE_TIMEOUT_MS } as const;
-const KEYS = Array.from({ length: 60 }, (_, i) => `key:${i}`);
 const LINKS = [0, 1, 2].flatMap((from) => [0, 1, 2].map((to) => [from, to] as const));
-const OPTIONS = { disks: true, loses: true, longHistories: true, lateShare: 0 } as const;
-
-function withEachSeed(
-  what: string,
-  options: { nodes: number; spares?: number; partitionPolicy?: 'available' | 'majority' },
-  play: (t: Test, cluster: ScriptedCluster, seed: number) => void,
-): void {
-  t.test(what, (t) => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
-      const cluster = new ScriptedCluster(seed, { ...OPTIONS, expect: options.nodes, ...options });
-      cluster.form();
-      play(t, cluster, seed);
-      t.same(cluster.finish(), [], `seed ${seed}`);
-    }
-    t.end();
-  });
-}
-
-const roleOf = (cluster: ScriptedCluster, process: Process, key: string): Role | null => {
-  const ref = cluster.refOf(process, key);
-  return ref === 0 ? null : (process.store.role(ref) as Role);
-};
-
 withEachSeed(
   'what a command on several keys has changed is kept as a whole',
   { nodes: 3 },
@@ -107,7 +82,7 @@ for (const partitionPolicy of ['available', 'majority'] as const) {
         cluster.run(150);
         for (const { machine } of cluster.running) cluster.process(machine).leave();
         cluster.run(gapMs);
-        if (cluster.machines[seed % 3]!.process !== null) cluster.kill(seed % 3);
+        if (cluster.isUp(seed % 3)) cluster.kill(seed % 3);
         cluster.until('stopped', () => cluster.running.length === 0);
         stop();
         startAgain(cluster);
@@ -183,19 +158,6 @@ withEachSeed(
   },
 );
 
-/** All begin again, with what they have in files, and answer. */
-function startAgain(cluster: ScriptedCluster): void {
-  cluster.network.heal();
-  for (const { index, process } of cluster.machines) if (process === null) cluster.start(index);
-  cluster.until('loaded', () => cluster.isSettled && cluster.running.every((one) => one.hasLoaded));
-}
-
-function areThere(t: Test, cluster: ScriptedCluster, what: string): void {
-  const values = cluster.askEach(1, KEYS, 'GET');
-  const lost = KEYS.filter((_, i) => values[i] !== 'value');
-  t.same(lost, [], what);
-}
-
 /** All have ended by then, and what they have kept is there when they begin again. */
 function stopsAndKeeps(t: Test, cluster: ScriptedCluster, until: number, what: string): void {
   cluster.until('stopped', () => cluster.running.length === 0);
@@ -216,7 +178,7 @@ for (const partitionPolicy of ['available', 'majority'] as const) {
           const told = cluster.now;
           for (const { machine } of cluster.running) cluster.process(machine).leave();
           cluster.run(gapMs);
-          if (cluster.machines[seed % 3]!.process !== null) cluster[fate](seed % 3);
+          if (cluster.isUp(seed % 3)) cluster[fate](seed % 3);
           stopsAndKeeps(t, cluster, told + LONGEST_MS[fate], `seed ${seed}, ${gapMs} ms`);
         }
       },

@@ -136,6 +136,10 @@ export class ScriptedCluster implements World {
     return this.machines[machine]!.process!;
   }
 
+  isUp(machine: number): boolean {
+    return this.machines[machine]!.process !== null;
+  }
+
   get running(): Process[] {
     return this.machines.flatMap(({ process }) => (process === null ? [] : [process]));
   }
@@ -156,6 +160,11 @@ export class ScriptedCluster implements World {
   stop(machines: readonly number[]): void {
     for (const machine of machines) this.process(machine).leave();
     this.until('stopped', () => machines.every((one) => this.machines[one]!.process === null));
+  }
+
+  /** What it has written is not there: its disk was full, or it was killed meanwhile. */
+  loseSnapshot(machine: number): void {
+    this.#disks[machine]!.snapshot = null;
   }
 
   #hasLoaded({ node, hasLoaded }: Process): boolean {

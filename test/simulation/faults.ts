@@ -73,6 +73,7 @@ export type FaultKind =
   | 'shutdown'
   | 'stop-all'
   | 'stop-in-turn'
+  | 'stop-and-kill'
   | 'lose'
   | 'forget'
   | 'reset'
@@ -225,7 +226,8 @@ export class FaultDriver {
         return this.#shutdown(up);
       case 'stop-all':
       case 'stop-in-turn':
-        return this.#stopAll(up, kind === 'stop-all');
+      case 'stop-and-kill':
+        return this.#stopAll(up, kind);
       case 'lose':
         return this.#operations.lose(machine, up);
       case 'forget':
@@ -373,10 +375,13 @@ export class FaultDriver {
     return this.#victims.safe().length >= 2;
   }
 
-  #stopAll(up: readonly number[], atOnce: boolean): void {
+  #stopAll(up: readonly number[], kind: 'stop-all' | 'stop-in-turn' | 'stop-and-kill'): void {
     if (this.open > 0 || !this.#victims.mayStop()) return;
     this.#isFree = false;
-    this.#operations.stop(up, atOnce);
+    this.#operations.stop(up, kind !== 'stop-in-turn');
+    // Of two the other one would have no majority, and wait for it to come again.
+    const mayKill = up.length > 2 || this.#profile.partitionPolicy === 'available';
+    if (kind === 'stop-and-kill' && mayKill) this.#operations.killInTheMidst(up);
   }
 
   #leaveOne(machine: number): void {

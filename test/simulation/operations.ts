@@ -6,9 +6,8 @@ import type { Victims } from './faults.js';
 const FORGET_MS = 200;
 /** Nodes that are told to leave together are told one after the other, within so long. */
 export const TOLD_MS_MAX = 60;
-/** Of the stops of all at one moment, so many see one node killed in the midst, within so long. */
-const KILL_SHARE = 0.5;
-const KILL_MS_MAX = 150;
+/** Who is killed in the midst of a stop of all is so within so long. */
+const KILL_MS_MAX = 100;
 /** All machines of a cluster that was stopped are started again within so long. */
 const START_MS_MAX = 1500;
 /** Where all parts are there, and nothing is in the way, they are loaded within so long; a part that does not come is waited for longer. */
@@ -28,6 +27,8 @@ export class Operations {
   /** Machines that were, and what is down of these still is: a cluster that begins waits for who does not answer. */
   readonly #unplugged = new Set<number>();
   #open = 0;
+  /** One was killed as all stopped, and has written nothing. */
+  #isPartMissing = false;
   isStopping = false;
 
   constructor(victims: Victims, random: Random) {
@@ -82,6 +83,7 @@ export class Operations {
   stop(up: readonly number[], atOnce: boolean): void {
     this.#victims.note(`all stop ${atOnce ? 'at once' : 'one by one'}`);
     this.isStopping = true;
+    this.#isPartMissing = false;
     this.#open++;
     if (!atOnce) return this.#stopNext([...up], up);
     let left = up.length;
@@ -95,16 +97,18 @@ export class Operations {
         else ended();
       });
     }
-    if (up.length > 1 && this.#random.next() < KILL_SHARE) this.#killInTheMidst(up);
   }
 
-  #killInTheMidst(up: readonly number[]): void {
+  /** One of those who stop is killed before it has, if there is time. */
+  killInTheMidst(up: readonly number[]): void {
     const victims = this.#victims;
     const machine = this.#random.pick(up);
+    const id = victims.memberAt(machine);
     victims.at(this.#random.between(0, KILL_MS_MAX), () => {
-      if (victims.down().includes(machine)) return;
+      if (victims.down().includes(machine) || victims.memberAt(machine) !== id) return;
       victims.note(`kill machine ${machine} as all stop`);
       victims.kill(machine);
+      this.#isPartMissing = true;
     });
   }
 
@@ -141,7 +145,8 @@ export class Operations {
     const holders = machines.filter((machine) => victims.hasSnapshot(machine));
     if (holders.length === 0 || random.next() >= CRASH_SHARE) {
       const isCut = victims.down().some((machine) => this.#unplugged.has(machine));
-      this.#untilLoaded(holders.length === machines.length && !isCut, victims.now);
+      const isWhole = holders.length === machines.length && !this.#isPartMissing;
+      this.#untilLoaded(isWhole && !isCut, victims.now);
       return;
     }
     this.isStopping = false;

@@ -134,6 +134,7 @@ const OPERATIONS: Profile['faults'] = {
   lose: 1,
   'stop-all': 1,
   'stop-in-turn': 0.5,
+  'stop-and-kill': 1,
   crash: 0.5,
   pause: 0.5,
   drain: 0.3,

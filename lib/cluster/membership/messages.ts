@@ -1,4 +1,12 @@
-import type { Address, Incarnation, Member, NodeStatus, View, ViewId } from '../member.js';
+import type {
+  Address,
+  Incarnation,
+  Member,
+  NodeStatus,
+  SnapshotOffer,
+  View,
+  ViewId,
+} from '../member.js';
 import { ELECTORATES_MAX } from './majority.js';
 import { MEMBERS_MAX } from './views.js';
 
@@ -301,7 +309,7 @@ const hasStatusShape = shapeOf({
   membersMissing: isNumber,
   deletesForgotten: isNumber,
 });
-const isOffer = shapeOf({
+const hasOfferShape = shapeOf({
   set: isText(SET_LENGTH_MAX),
   seed: isSeed,
   number: isCount,
@@ -312,6 +320,11 @@ const isOffer = shapeOf({
   dead: isIncarnations,
   phase: isCount,
 });
+const isOffer: Check = (value) => {
+  if (!hasOfferShape(value)) return false;
+  const { leftOut } = value as Partial<SnapshotOffer>;
+  return leftOut === undefined || isIncarnations(leftOut);
+};
 const isAwaited = listOf(
   shapeOf({ part: isIncarnation, remainsMs: isDuration, phase: isCount }),
   MEMBERS_MAX,

@@ -104,6 +104,15 @@ export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
     seed: 2,
   },
   {
+    name: 'one-round-stop',
+    breaks: 'who is quiet as all stop takes it for what all know of all',
+    invariant: '0031',
+    edits: [edit('quiescence.js', "if (!this.#isToldByAll('quietView')) return isNew;", '')],
+    profile: 'operations',
+    options: { faults: { 'stop-and-kill': 1 }, delayMsMax: 15, pairShare: 0.6, durationMs: 8000 },
+    seed: 1,
+  },
+  {
     name: 'part-noted-late',
     breaks: 'a part of a snapshot is waited for only if a command came while its node was there',
     invariant: '0031',
