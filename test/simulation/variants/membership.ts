@@ -110,7 +110,7 @@ export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
     edits: [edit('quiescence.js', "if (!this.#isToldByAll('quietView')) return isNew;", '')],
     profile: 'operations',
     options: { faults: { 'stop-and-kill': 1 }, delayMsMax: 15, pairShare: 0.6, durationMs: 8000 },
-    seed: 1,
+    seed: 39,
   },
   {
     name: 'part-noted-late',
