@@ -36,7 +36,7 @@ export class Quiescence {
   /** The last view in which this node was quiet, and in which it knew all quiet: from then on others may end, as may itself. */
   #quietView: View | null = null;
   #allQuietView: View | null = null;
-  /** The last view in which nothing was under way here, and the ends of the streams to the others then. */
+  /** The view in which nothing is under way here, and the ends of the streams to the others since when. */
   #restView: View | null = null;
   #restOffsets: ReadonlyMap<Peer, number> = new Map();
   /** Who has told that it waits, and who that it knows all quiet: remembered when it is left out, too. Members of one view, at most. */
@@ -101,7 +101,11 @@ export class Quiescence {
   /** Whether that is news for the others. */
   #goOn(): boolean {
     const { view } = this.#state;
-    if (!this.#isAtRest || !this.#isRead() || this.#allQuietView === view) return false;
+    if (!this.#isAtRest) {
+      this.#restView = null;
+      return false;
+    }
+    if (this.#allQuietView === view || !this.#isRead()) return false;
     const isNew = this.#quietView !== view;
     this.#quietView = view;
     if (!this.#isToldByAll('quietView')) return isNew;
