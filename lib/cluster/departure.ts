@@ -36,6 +36,7 @@ export class Departure {
   readonly #quiescence: Quiescence;
   #phase: Phase = Phase.Staying;
   #hooks: DepartureHooks | null = null;
+  #emptySince = 0;
   /** From its end on a node only waits for its process to exit. */
   isOver = false;
 
@@ -122,7 +123,7 @@ export class Departure {
     if (this.#phase === Phase.HandingOver) {
       this.#phase = Phase.LettingClientsGo;
       this.#hooks.emptied(() => this.#clientsGone());
-    } else if (this.#phase === Phase.Empty && this.finalView === null) {
+    } else if (this.#phase === Phase.Empty && this.finalView === null && this.#mayGo()) {
       this.#phase = Phase.Gone;
       this.#goodbye(true);
     }
@@ -130,8 +131,22 @@ export class Departure {
 
   #clientsGone(): void {
     if (this.#phase !== Phase.LettingClientsGo) return;
+    const { membership, now } = this.#state;
     this.#phase = Phase.Empty;
+    this.#emptySince = now;
+    membership.tell(now);
     this.step();
+  }
+
+  /**
+   * Where one stays, its backups are with those who leave. Whoever has one does not go before that one has answered once more:
+   *
+   *     1. A and B leave, and have handed over all to C, whose keys have their backups at A.
+   *     2. C dies. A has not noticed, and would say goodbye: nobody would have these keys.
+   */
+  #mayGo(): boolean {
+    const holdsNothing = this.#store.countOfRole(Role.Backup) === 0;
+    return holdsNothing || this.#state.membership.haveAnsweredSince(this.#emptySince);
   }
 
   /** There is nothing left to hand over, or nobody to hand it to. */

@@ -183,3 +183,20 @@ withEachSeed(
     areThere(t, cluster, `seed ${seed}`);
   },
 );
+
+withEachSeed(
+  'two of three leave, and the one that stays dies: no leaver has gone with what only the two of them had',
+  { nodes: 3, partitionPolicy: 'majority', seeds: [7, 14, 32, 35] },
+  (t, cluster, seed) => {
+    const stayer = seed % 3;
+    cluster.askEach(stayer, KEYS, 'SET', 'value');
+    cluster.settled();
+    for (const { machine } of cluster.running)
+      if (machine !== stayer) cluster.process(machine).leave();
+    cluster.run(75);
+    cluster.kill(stayer);
+    cluster.until('stopped', () => cluster.running.length === 0);
+    startAgain(cluster);
+    areThere(t, cluster, `seed ${seed}`);
+  },
+);

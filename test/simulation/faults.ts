@@ -43,6 +43,8 @@ export interface Victims {
   memberAt(machine: number): Incarnation | null;
   /** Whether what runs there is in a view. */
   isMember(machine: number): boolean;
+  /** All stop, as it knows, and it waits for nothing but them. */
+  isEnding(machine: number): boolean;
   /** Whether the next process of that machine finds one. */
   hasSnapshot(machine: number): boolean;
   /** Somebody puts an older snapshot there, where none is. */

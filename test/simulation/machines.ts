@@ -250,6 +250,10 @@ export class Machines implements Victims {
     return (this.all[machine]!.process?.node.state.view ?? null) !== null;
   }
 
+  isEnding(machine: number): boolean {
+    return this.all[machine]!.process?.node.state.isEnding === true;
+  }
+
   hasSnapshot(machine: number): boolean {
     return this.#disks[machine]!.snapshot !== null;
   }

@@ -6,8 +6,9 @@ import type { Victims } from './faults.js';
 const FORGET_MS = 200;
 /** Nodes that are told to leave together are told one after the other, within so long. */
 export const TOLD_MS_MAX = 60;
-/** Who is killed in the midst of a stop of all is so within so long. */
-const KILL_MS_MAX = 100;
+/** Who is killed in the midst of a stop of all is so within so long from when it only waits for the others. */
+const KILL_MS_MAX = 30;
+const ENDING_LOOK_MS = 2;
 /** All machines of a cluster that was stopped are started again within so long. */
 const START_MS_MAX = 1500;
 /** Where all parts are there, and nothing is in the way, they are loaded within so long; a part that does not come is waited for longer. */
@@ -101,11 +102,22 @@ export class Operations {
 
   /** One of those who stop is killed before it has, if there is time. */
   killInTheMidst(up: readonly number[]): void {
-    const victims = this.#victims;
     const machine = this.#random.pick(up);
-    const id = victims.memberAt(machine);
+    this.#killOnceEnding(machine, this.#victims.memberAt(machine)!);
+  }
+
+  /** Before, the others may have handed over to it, so that its death is one too many. */
+  #killOnceEnding(machine: number, id: Incarnation): void {
+    const victims = this.#victims;
+    const isThere = (): boolean =>
+      !victims.down().includes(machine) && victims.memberAt(machine) === id;
+    if (!isThere()) return;
+    if (!victims.isEnding(machine)) {
+      victims.at(ENDING_LOOK_MS, () => this.#killOnceEnding(machine, id));
+      return;
+    }
     victims.at(this.#random.between(0, KILL_MS_MAX), () => {
-      if (victims.down().includes(machine) || victims.memberAt(machine) !== id) return;
+      if (!isThere()) return;
       victims.note(`kill machine ${machine} as all stop`);
       victims.kill(machine);
       this.#isPartMissing = true;

@@ -101,6 +101,8 @@ export interface MembershipView {
   stay(now: number): void;
   /** Sends every member a heartbeat at once: what it tells with it has changed. */
   tell(now: number): void;
+  /** Whether all other members that count have answered a ping that was sent at that time, or later. */
+  haveAnsweredSince(time: number): boolean;
   /** Says goodbye, with everything handed over, or with nobody to hand it to. From then on this node serves nothing. */
   goodbye(now: number, hasHandedOver: boolean): void;
   /** Whether `goodbye` was said. */

@@ -35,18 +35,21 @@ export class Goodbye {
    *     2. They install a view without A in which both leave: nobody stays, and they end at once.
    *     3. A has not pinged them since. It finds nobody where they were, and there is nothing to wait for.
    *
-   * Where majorities count they have to know of its goodbye: without it they would go on counting this node, too.
+   * Where majorities count they have to know of its goodbye: without it they would go on counting this node, too. Unless one of
+   * them has gone on without it: whoever is still in an earlier view has no majority any more.
    */
   hasLeft(now: number): boolean {
     if (!this.#state.saidGoodbye) return false;
     const { config, departed, participant, peers, self } = this.#state;
-    return (participant.installed?.members ?? []).every(({ id }) => {
+    const members = participant.installed?.members ?? [];
+    const haveGoneOn = members.some(({ id }) => peers.get(id)?.heard?.includes === false);
+    const needNotKnow = config.partitionPolicy === 'available' || haveGoneOn;
+    return members.every(({ id }) => {
       if (id === self.id || departed.has(id) || isGone(this.#state, id)) return true;
       const peer = peers.get(id);
       if (peer === undefined) return false;
       if (peer.heard?.includes === false) return true;
-      const mayGo = config.partitionPolicy === 'available' || peer.knowsGoodbye;
-      return mayGo && (peer.isRefused || peer.isLost(now));
+      return (needNotKnow || peer.knowsGoodbye) && (peer.isRefused || peer.isLost(now));
     });
   }
 }

@@ -291,6 +291,11 @@ export class Membership implements MembershipView {
     for (const peer of peers.byId.values()) if (peer.link !== NO_LINK) peers.ping(peer, now);
   }
 
+  haveAnsweredSince(time: number): boolean {
+    // Leases are counted from the sending of the ping.
+    return this.#serving.until() >= time + this.#state.timing.longLeaseMs;
+  }
+
   goodbye(now: number, hasHandedOver: boolean): void {
     this.#state.saidGoodbye = true;
     this.#goodbye.hasHandedOver = hasHandedOver;
