@@ -316,7 +316,14 @@ export const OPTIONS = {
   'maxmemory-policy': {
     type: 'choice',
     default: 'noeviction',
-    choices: ['noeviction', 'allkeys-lru', 'volatile-lru', 'volatile-ttl'],
+    choices: [
+      'noeviction',
+      'allkeys-lru',
+      'allkeys-random',
+      'volatile-lru',
+      'volatile-random',
+      'volatile-ttl',
+    ],
     mutable: true,
     summary: 'what goes when memory is full',
   },

@@ -1,3 +1,5 @@
+import type { EvictionPolicy } from '../store/eviction.js';
+
 /** Settings of a node's cluster part; names and defaults as in lib/base/options.ts. */
 export interface ClusterConfig {
   readonly nodeTimeoutMs: number;
@@ -14,7 +16,7 @@ export interface ClusterConfig {
   /** Members without whom no snapshot is loaded; 0: any view will do. */
   readonly expect: number;
   maxMemoryBytes: number;
-  maxMemoryPolicy: 'noeviction' | 'allkeys-lru' | 'volatile-lru' | 'volatile-ttl';
+  maxMemoryPolicy: 'noeviction' | EvictionPolicy;
   maxMemorySamples: number;
   /** What is larger travels in parts of so many bytes. */
   readonly partBytes: number;

@@ -31,6 +31,8 @@ export interface Keyspace {
   expireAt(ref: Ref): number;
   /** Seconds since the last use. */
   idleSeconds(ref: Ref): number;
+  /** As if it was used so many seconds ago for the last time. */
+  setIdle(ref: Ref, seconds: number): void;
   valueBuffer(ref: Ref): Buffer;
   valueStart(ref: Ref): number;
   valueLength(ref: Ref): number;

@@ -179,6 +179,10 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     return Math.max(0, Math.floor(this.now / 1000) - this.#store.usedAt(ref));
   }
 
+  setIdle(ref: Ref, seconds: number): void {
+    this.#store.setUsedAt(ref, Math.max(0, Math.floor(this.now / 1000) - seconds));
+  }
+
   valueBuffer(ref: Ref): Buffer {
     return this.#store.valueBuffer(ref);
   }

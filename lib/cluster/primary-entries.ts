@@ -103,6 +103,7 @@ export class PrimaryEntries {
 
   /** It has a new value (Set), an edited one (Edit) or a new expiry (Expire). */
   changed(ref: Ref, type: number): void {
+    this.#store.setUsedAt(ref, Math.floor(this.now / 1000));
     if (this.#steps.isOpen) this.#steps.changed(ref);
     else this.#changes.changed(ref, type);
   }

@@ -179,12 +179,15 @@ const ELEMENT_OVERHEAD_BYTES = 18;
 interface RestoreOptions {
   readonly replaces: boolean;
   readonly isAbsolute: boolean;
+  /** Seconds since its last use. */
+  readonly idle: number;
 }
 
-/** Null after an error reply. IDLETIME and FREQ are read, and of no effect. */
+/** Null after an error reply. FREQ is read, and of no effect: uses are not counted. */
 function optionsOrReply(request: Request, reply: ReplyWriter): RestoreOptions | null {
   let replaces = false;
   let isAbsolute = false;
+  let idle = 0;
   let given: 'IDLETIME' | 'FREQ' | null = null;
   for (let i = 4; i < request.argc; i++) {
     const hasMore = i + 1 < request.argc;
@@ -192,8 +195,9 @@ function optionsOrReply(request: Request, reply: ReplyWriter): RestoreOptions | 
     else if (request.is(i, 'ABSTTL')) isAbsolute = true;
     else if (request.is(i, 'IDLETIME') && hasMore && given !== 'FREQ') {
       given = 'IDLETIME';
-      const idle = integerOrReply(request, ++i, reply);
-      if (idle === undefined) return null;
+      const seconds = integerOrReply(request, ++i, reply);
+      if (seconds === undefined) return null;
+      idle = Number(seconds);
       if (idle < 0) {
         reply.error('ERR Invalid IDLETIME value, must be >= 0');
         return null;
@@ -211,7 +215,7 @@ function optionsOrReply(request: Request, reply: ReplyWriter): RestoreOptions | 
       return null;
     }
   }
-  return { replaces, isAbsolute };
+  return { replaces, isAbsolute, idle };
 }
 
 function restore(context: CommandContext, request: Request, reply: ReplyWriter): void {
@@ -244,7 +248,10 @@ function restore(context: CommandContext, request: Request, reply: ReplyWriter):
   const expireAt = ttl === 0 ? 0 : expiryOf(ttl, 1, options.isAbsolute ? 0 : keyspace.now);
   if (expireAt !== 0 && expireAt <= keyspace.now) {
     if (before !== 0) keyspace.remove(before);
-  } else restored.commit(expireAt);
+  } else {
+    restored.commit(expireAt);
+    if (options.idle > 0) keyspace.setIdle(keyspace.peek(db, request, 1), options.idle);
+  }
   reply.ok();
 }
 

@@ -2,7 +2,13 @@ import { type Ref, Role } from './entry.js';
 import { randomEntry } from './sampling.js';
 import type { Store } from './store.js';
 
-export const EVICTION_POLICIES = ['allkeys-lru', 'volatile-lru', 'volatile-ttl'] as const;
+export const EVICTION_POLICIES = [
+  'allkeys-lru',
+  'allkeys-random',
+  'volatile-lru',
+  'volatile-random',
+  'volatile-ttl',
+] as const;
 export type EvictionPolicy = (typeof EVICTION_POLICIES)[number];
 
 /** Draws per sample that is wanted: other roles, and entries that do not expire, are drawn in vain. */
@@ -12,7 +18,7 @@ const SEARCH_ENTRIES_MAX = 10_000;
 
 /**
  * The primary entry to evict next: of `samples` drawn at random the one that was used longest ago, or that expires
- * first. 0 when there is none, or (where they are very rare) none was met. `random` gives numbers in 0 <= x < 1.
+ * first, or just the first one. 0 when there is none, or (where they are very rare) none was met. `random` gives numbers in 0 <= x < 1.
  */
 export function evictionCandidate(
   store: Store,
@@ -20,7 +26,7 @@ export function evictionCandidate(
   random: () => number,
   samples: number,
 ): Ref {
-  const isVolatile = policy !== 'allkeys-lru';
+  const isVolatile = policy.startsWith('volatile');
   const eligible = isVolatile ? store.allWithExpiry : store.countOfRole(Role.Primary);
   if (eligible === 0) return 0;
   const fits = (ref: Ref) =>
@@ -30,6 +36,7 @@ export function evictionCandidate(
   for (let draws = samples * DRAWS_PER_SAMPLE, met = 0; draws > 0 && met < samples; draws--) {
     const ref = randomEntry(store, random);
     if (!fits(ref)) continue;
+    if (policy.endsWith('random')) return ref;
     met++;
     const rank = policy === 'volatile-ttl' ? store.expireAt(ref) : store.usedAt(ref);
     if (rank < bestRank) {

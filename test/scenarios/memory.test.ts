@@ -129,3 +129,26 @@ t.test(
     t.ok(store.usedBytes <= limit, `${store.usedBytes} bytes`);
   },
 );
+
+t.test('what is only written to is not idle, so that it is not the first to be evicted', (t) => {
+  const cluster = new ScriptedCluster(1, { nodes: 2, longHistories: true });
+  cluster.form();
+  for (const key of keysOf(4)) {
+    cluster.ask(0, 'SET', key, 'v');
+    for (const change of [
+      ['SET', key, 'w'],
+      ['SETRANGE', key, '0', 'x'],
+      ['APPEND', key, 'y'],
+      ['PEXPIRE', key, '1000000'],
+    ]) {
+      cluster.run(5000);
+      cluster.ask(0, ...change);
+      const idle = Number(cluster.ask(0, 'OBJECT', 'IDLETIME', key));
+      t.ok(idle <= 1, `${change[0]}: idle for ${idle} s`);
+    }
+    cluster.run(5000);
+    t.ok(Number(cluster.ask(0, 'OBJECT', 'IDLETIME', key)) >= 4, 'to look at it is no use');
+  }
+  t.same(cluster.finish(), []);
+  t.end();
+});
