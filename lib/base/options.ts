@@ -318,8 +318,10 @@ export const OPTIONS = {
     default: 'noeviction',
     choices: [
       'noeviction',
+      'allkeys-lfu',
       'allkeys-lru',
       'allkeys-random',
+      'volatile-lfu',
       'volatile-lru',
       'volatile-random',
       'volatile-ttl',
@@ -335,6 +337,22 @@ export const OPTIONS = {
     unit: 'keys',
     mutable: true,
     summary: 'keys compared for each eviction',
+  },
+  'lfu-log-factor': {
+    type: 'integer',
+    default: 10,
+    min: 0,
+    max: 2 ** 31 - 1,
+    mutable: true,
+    summary: 'the larger, the more uses it takes to count one more (allkeys-lfu, volatile-lfu)',
+  },
+  'lfu-decay-time': {
+    type: 'integer',
+    default: 1,
+    min: 0,
+    max: 2 ** 31 - 1,
+    mutable: true,
+    summary: 'minutes without a use that cost one; 0 for none',
   },
   maxclients: {
     type: 'integer',

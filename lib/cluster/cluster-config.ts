@@ -1,4 +1,5 @@
 import type { EvictionPolicy } from '../store/eviction.js';
+import type { UseCounting } from '../store/frequency.js';
 
 /** Settings of a node's cluster part; names and defaults as in lib/base/options.ts. */
 export interface ClusterConfig {
@@ -18,6 +19,8 @@ export interface ClusterConfig {
   maxMemoryBytes: number;
   maxMemoryPolicy: 'noeviction' | EvictionPolicy;
   maxMemorySamples: number;
+  /** Null where the policy does not count how often keys are used. */
+  useCounting: UseCounting | null;
   /** What is larger travels in parts of so many bytes. */
   readonly partBytes: number;
   /** Keys of commands that run as one step which are handled in one turn; MSET of more runs in slices. */

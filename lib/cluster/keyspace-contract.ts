@@ -33,6 +33,9 @@ export interface Keyspace {
   idleSeconds(ref: Ref): number;
   /** As if it was used so many seconds ago for the last time. */
   setIdle(ref: Ref, seconds: number): void;
+  /** How often it is used, 0 to 255 on a logarithmic scale; null where no policy counts that. */
+  frequency(ref: Ref): number | null;
+  setFrequency(ref: Ref, frequency: number): void;
   valueBuffer(ref: Ref): Buffer;
   valueStart(ref: Ref): number;
   valueLength(ref: Ref): number;

@@ -1,3 +1,4 @@
+import type { Keyspace } from '../cluster/keyspace-contract.js';
 import {
   isPayload,
   kindOfPayload,
@@ -10,7 +11,7 @@ import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { EMPTY_RECORDS, KeyedRecords, RecordKind } from '../store/collections/keyed-records.js';
 import { EMPTY_LIST, ListValue } from '../store/collections/list-value.js';
-import { VALUE_LENGTH_MAX, ValueType } from '../store/entry.js';
+import { type Ref, VALUE_LENGTH_MAX, ValueType } from '../store/entry.js';
 import { expiryOf, integerOrReply } from './arguments.js';
 import { HashEncoding } from './encodings.js';
 import { Errors } from './errors.js';
@@ -179,15 +180,17 @@ const ELEMENT_OVERHEAD_BYTES = 18;
 interface RestoreOptions {
   readonly replaces: boolean;
   readonly isAbsolute: boolean;
-  /** Seconds since its last use. */
+  /** Seconds since its last use, and how often it is used; -1 where that is not given. */
   readonly idle: number;
+  readonly frequency: number;
 }
 
-/** Null after an error reply. FREQ is read, and of no effect: uses are not counted. */
+/** Null after an error reply. */
 function optionsOrReply(request: Request, reply: ReplyWriter): RestoreOptions | null {
   let replaces = false;
   let isAbsolute = false;
-  let idle = 0;
+  let idle = -1;
+  let frequency = -1;
   let given: 'IDLETIME' | 'FREQ' | null = null;
   for (let i = 4; i < request.argc; i++) {
     const hasMore = i + 1 < request.argc;
@@ -204,8 +207,9 @@ function optionsOrReply(request: Request, reply: ReplyWriter): RestoreOptions | 
       }
     } else if (request.is(i, 'FREQ') && hasMore && given !== 'IDLETIME') {
       given = 'FREQ';
-      const frequency = integerOrReply(request, ++i, reply);
-      if (frequency === undefined) return null;
+      const uses = integerOrReply(request, ++i, reply);
+      if (uses === undefined) return null;
+      frequency = Number(uses);
       if (frequency < 0 || frequency > 255) {
         reply.error('ERR Invalid FREQ value, must be >= 0 and <= 255');
         return null;
@@ -215,7 +219,14 @@ function optionsOrReply(request: Request, reply: ReplyWriter): RestoreOptions | 
       return null;
     }
   }
-  return { replaces, isAbsolute, idle };
+  return { replaces, isAbsolute, idle, frequency };
+}
+
+/** As in Redis what the policy does not look at is passed over. */
+function setUses(keyspace: Keyspace, ref: Ref, { idle, frequency }: RestoreOptions): void {
+  const isCounted = keyspace.frequency(ref) !== null;
+  if (isCounted && frequency >= 0) keyspace.setFrequency(ref, frequency);
+  if (!isCounted && idle >= 0) keyspace.setIdle(ref, idle);
 }
 
 function restore(context: CommandContext, request: Request, reply: ReplyWriter): void {
@@ -250,7 +261,7 @@ function restore(context: CommandContext, request: Request, reply: ReplyWriter):
     if (before !== 0) keyspace.remove(before);
   } else {
     restored.commit(expireAt);
-    if (options.idle > 0) keyspace.setIdle(keyspace.peek(db, request, 1), options.idle);
+    setUses(keyspace, keyspace.peek(db, request, 1), options);
   }
   reply.ok();
 }

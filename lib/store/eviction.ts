@@ -3,8 +3,10 @@ import { randomEntry } from './sampling.js';
 import type { Store } from './store.js';
 
 export const EVICTION_POLICIES = [
+  'allkeys-lfu',
   'allkeys-lru',
   'allkeys-random',
+  'volatile-lfu',
   'volatile-lru',
   'volatile-random',
   'volatile-ttl',
@@ -17,14 +19,15 @@ const DRAWS_PER_SAMPLE = 8;
 const SEARCH_ENTRIES_MAX = 10_000;
 
 /**
- * The primary entry to evict next: of `samples` drawn at random the one that was used longest ago, or that expires
- * first, or just the first one. 0 when there is none, or (where they are very rare) none was met. `random` gives numbers in 0 <= x < 1.
+ * The primary entry to evict next: of `samples` drawn at random the one that was used longest ago, or least often, or that
+ * expires first; or just the first one. 0 when there is none, or (where they are very rare) none was met. `random` gives numbers in 0 <= x < 1.
  */
 export function evictionCandidate(
   store: Store,
   policy: EvictionPolicy,
   random: () => number,
   samples: number,
+  frequencyOf: (ref: Ref) => number = () => 0,
 ): Ref {
   const isVolatile = policy.startsWith('volatile');
   const eligible = isVolatile ? store.allWithExpiry : store.countOfRole(Role.Primary);
@@ -38,7 +41,11 @@ export function evictionCandidate(
     if (!fits(ref)) continue;
     if (policy.endsWith('random')) return ref;
     met++;
-    const rank = policy === 'volatile-ttl' ? store.expireAt(ref) : store.usedAt(ref);
+    const rank = policy.endsWith('lfu')
+      ? frequencyOf(ref)
+      : policy === 'volatile-ttl'
+        ? store.expireAt(ref)
+        : store.usedAt(ref);
     if (rank < bestRank) {
       best = ref;
       bestRank = rank;

@@ -27,7 +27,7 @@ t.test('what is evicted was used long ago, or expires soon', async (t) => {
     const random = seededRandom(3);
     const evicted: number[] = [];
     for (let i = 0; i < 100; i++) {
-      const ref = evictionCandidate(store, policy, random, 10);
+      const ref = evictionCandidate(store, policy, random, 10, (one) => store.usedAt(one));
       evicted.push(numberOf(store, ref));
       store.remove(ref);
     }
