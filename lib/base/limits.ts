@@ -57,6 +57,9 @@ export const CLIENT_SWEEP_MS = 1000;
 /** Milliseconds that a client gets to read its last replies and to close, once the server wants to. */
 export const LINGER_MS = 30_000;
 
+/** The same of one that has broken the protocol: who does not notice goes on sending. */
+export const PROTOCOL_LINGER_MS = 1000;
+
 /** Milliseconds that a client over maxclients gets to read why, and to close. */
 export const REFUSED_MS = 1000;
 

@@ -1,11 +1,13 @@
 import { FRAME_HEADER_BYTES } from '../protocol/bus-frames.js';
 import { u32At } from '../protocol/bytes.js';
-import { FrameType, KeyFrame } from './frames.js';
+import { FrameType, isOwnBuffer, KeyFrame, ownBytes } from './frames.js';
 import type { Peer } from './peer.js';
 
-/** An ATOMIC frame that is being applied; its bytes are its own. */
+/** An ATOMIC frame that is being applied. */
 interface Applying {
   readonly peer: Peer;
+  /** The buffer is the frame's own. */
+  readonly isOwn: boolean;
   readonly buffer: Buffer;
   readonly end: number;
   at: number;
@@ -40,13 +42,11 @@ export class AtomicReceiver {
     const count = countOf(this.#frame, buffer, start, end);
     if (count < 0) return false;
     if (count <= this.#stepKeys) {
-      this.#some({ peer, buffer, end, at: start }, count);
+      this.#some({ peer, isOwn: isOwnBuffer(start), buffer, end, at: start }, count);
       return true;
     }
-    // What was put together of parts is a buffer of its own, and is used nowhere else.
-    const isOwn = start === 0;
-    const bytes = isOwn ? buffer : Buffer.from(buffer.subarray(start, end));
-    this.#open.push({ peer, buffer: bytes, end: end - start, at: 0 });
+    const bytes = ownBytes(buffer, start, end, start);
+    this.#open.push({ peer, isOwn: true, buffer: bytes, end: end - start, at: 0 });
     peer.isApplying = true;
     return true;
   }
@@ -84,13 +84,14 @@ export class AtomicReceiver {
 
   /** Returns how many changes it has applied. */
   #some(applying: Applying, changesMax: number): number {
-    const { peer, buffer, end } = applying;
+    const { peer, isOwn, buffer, end } = applying;
     const frame = this.#frame;
     let done = 0;
     for (; done < changesMax && applying.at < end; done++) {
       const { at } = applying;
       applying.at = at + 4 + u32At(buffer, at);
       frame.read(buffer, at + FRAME_HEADER_BYTES, applying.at);
+      frame.isOwn = isOwn;
       this.#apply(peer, buffer[at + 4]!, frame);
     }
     return done;

@@ -4,10 +4,8 @@ import type { KeyspaceEvent } from './keyspace-events.js';
 import type { Outcome, SlicedStep } from './long-step.js';
 import type { Operation } from './operation.js';
 import type { Peer } from './peer.js';
-import { errorReply, OUT_OF_MEMORY } from './runner.js';
+import { errorReply } from './runner.js';
 import type { WatchCheck, Watching } from './watching.js';
-
-const OUT_OF_MEMORY_REPLY = errorReply(OUT_OF_MEMORY);
 
 /**
  * A step of several commands (step.ts) when all its keys are held, or when there is nobody who could come between. What its
@@ -58,7 +56,7 @@ export class CommandStep implements SlicedStep {
     const { step, traits, keys } = this.#operation;
     if (traits.denyOom && keys.length > 0) {
       this.#keyspace.note(this.#operation);
-      if (this.#keyspace.outOfMemory()) return OUT_OF_MEMORY_REPLY;
+      if (this.#keyspace.outOfMemory()) return errorReply(step!.outOfMemory);
     }
     return this.#watching.hasChanged(this.#operation, this.#check) ? step!.changedReply : null;
   }

@@ -2,7 +2,7 @@ import { f64At, u32At } from '../protocol/bytes.js';
 import { Request } from '../protocol/request.js';
 import { ACQUIRE, isAcquire } from './acquire.js';
 import type { ClusterState } from './cluster-state.js';
-import { FrameType } from './frames.js';
+import { FrameType, ownBytes } from './frames.js';
 import type { ForwardedOrigins } from './invalidation.js';
 import type { Body } from './large-frame.js';
 import type { LargeSender } from './large-sender.js';
@@ -30,7 +30,10 @@ const Answer = {
   SlowReply: 5,
 } as const;
 
+/** Request id f64, protocol u8, database u8, number of arguments u32. */
 const FORWARD_HEADER_BYTES = 14;
+/** Where the arguments begin: their number, the length of each, their bytes. */
+const ARGUMENTS_AT = FORWARD_HEADER_BYTES - 4;
 /** Before the reply of a SlowReply; before any other, 9. */
 const SLOW_HEAD_BYTES = 17;
 
@@ -150,7 +153,7 @@ export class Forwarding implements ReplySink, ForwardedOrigins {
     const isSlow = kind === Answer.SlowReply;
     const ranMs = isSlow && end - start >= SLOW_HEAD_BYTES ? f64At(buffer, start + 9) : 0;
     if (isSlow && !(ranMs > 0 && ranMs < Number.POSITIVE_INFINITY)) return false;
-    const body = Buffer.from(buffer.subarray(start + (isSlow ? SLOW_HEAD_BYTES : 9), end));
+    const body = ownBytes(buffer, start + (isSlow ? SLOW_HEAD_BYTES : 9), end, start);
     task.hops++;
     switch (kind) {
       case Answer.SlowReply:
@@ -224,7 +227,7 @@ export class Forwarding implements ReplySink, ForwardedOrigins {
   // --- at the receiver
 
   receiveForward(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
-    const request = readArguments(buffer, start + 10, end);
+    const request = readArguments(buffer, start, end);
     const proto = buffer[start + 8];
     if (request === null || (proto !== 2 && proto !== 3)) return false;
     const token = ++this.#lastToken;
@@ -333,13 +336,14 @@ function forwardBody(
   return { head, buffer, start: start[0]!, end, order: key.id, keys: [], written };
 }
 
-/** A request that owns its bytes, or null when lengths and counts do not add up. */
+/** The request of a FORWARD; it owns its bytes. Null when lengths and counts do not add up. */
 function readArguments(buffer: Buffer, start: number, end: number): Request | null {
-  if (end - start < 4) return null;
-  const count = u32At(buffer, start);
-  if (count === 0 || count > ARGUMENTS_MAX || count * 4 > end - start - 4) return null;
+  const from = start + ARGUMENTS_AT;
+  if (end - from < 4) return null;
+  const count = u32At(buffer, from);
+  if (count === 0 || count > ARGUMENTS_MAX || count * 4 > end - from - 4) return null;
   const request = new Request();
-  request.buffer = Buffer.from(buffer.subarray(start, end));
+  request.buffer = ownBytes(buffer, from, end, start);
   request.reserve(count);
   request.argc = count;
   let at = 4 + 4 * count;

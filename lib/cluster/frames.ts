@@ -109,6 +109,18 @@ export function keyLengthAt(buffer: Buffer, start: number): number {
   return u32At(buffer, start + 2);
 }
 
+/** What a value keeps of its frame beside itself is at most one part in so many, as what is left free for a large value to grow. */
+const OTHERS_SHARE = 8;
+
+/** Whether a frame, which begins at `start`, was put together of parts: it has its buffer for itself. In any other one its header is before it. */
+export const isOwnBuffer = (start: number): boolean => start === 0;
+
+/** The bytes of a frame for longer than it is handled: a copy, where its buffer is not its own. */
+export function ownBytes(buffer: Buffer, from: number, end: number, frameStart: number): Buffer {
+  const bytes = buffer.subarray(from, end);
+  return isOwnBuffer(frameStart) ? bytes : Buffer.from(bytes);
+}
+
 /** Versions and expiries: no NaN, and none from which the clock could not go on. */
 const isMoment = (value: number): boolean => value >= 0 && value <= Number.MAX_SAFE_INTEGER;
 
@@ -126,6 +138,8 @@ export class KeyFrame {
   keyEnd = 0;
   valueStart = 0;
   valueEnd = 0;
+  /** The buffer is of this frame, or of the one that it is a part of, and is used nowhere else. */
+  isOwn = false;
 
   /** False when the payload is too short for what it says, or says what cannot be. */
   read(buffer: Buffer, start: number, end: number): boolean {
@@ -133,6 +147,7 @@ export class KeyFrame {
     const keyLength = keyLengthAt(buffer, start);
     if (keyLength > end - start - KEY_HEADER_BYTES || keyLength > KEY_LENGTH_MAX) return false;
     this.buffer = buffer;
+    this.isOwn = isOwnBuffer(start);
     this.flags = buffer[start]!;
     this.db = buffer[start + 1]!;
     this.version = f64At(buffer, start + 6);
@@ -156,5 +171,13 @@ export class KeyFrame {
     const { buffer, valueStart, valueEnd } = this;
     if (isLargePayload(valueEnd - this.keyStart)) return true;
     return isSound(this.type, this.encoding, buffer, valueStart, valueEnd);
+  }
+
+  /** The value, where it may be kept as it is: nothing else has the buffer, and little else is in it. Null where it has to be copied. */
+  valueToKeep(): Buffer | null {
+    const { buffer, keyStart, valueStart, valueEnd } = this;
+    if (!this.isOwn || !isLargePayload(valueEnd - keyStart)) return null;
+    const others = buffer.length - (valueEnd - valueStart);
+    return others * OTHERS_SHARE <= buffer.length ? buffer.subarray(valueStart, valueEnd) : null;
   }
 }

@@ -201,7 +201,7 @@ export class Gathering implements ReplySink {
     gather.isAsked[position] = 0;
     if (gather.phase !== Phase.Acquiring)
       return this.#entries.dropReservation(gather.key(position));
-    if (reply.equals(OUT_OF_MEMORY_REPLY)) return this.#giveUp(gather, OUT_OF_MEMORY);
+    if (reply.equals(OUT_OF_MEMORY_REPLY)) return this.#giveUpFull(gather);
     if (reply[0] === MINUS) {
       // Who was asked is gone. Whatever it has done, the key may be asked for again.
       if (!reply.equals(LOST)) this.#giveUp(gather);
@@ -356,10 +356,10 @@ export class Gathering implements ReplySink {
       if (backup?.stream.isFull) return false;
       const progress = this.#together.bring(gather, backup);
       if (progress === Progress.Lost) return this.#restart(gather);
-      if (progress === Progress.Full) this.#giveUp(gather, OUT_OF_MEMORY);
+      if (progress === Progress.Full) this.#giveUpFull(gather);
       if (progress !== Progress.Done) return false;
       if (backup !== null && !this.#hasRoomFor(gather.operation, backup)) {
-        this.#giveUp(gather, OUT_OF_MEMORY);
+        this.#giveUpFull(gather);
         return true;
       }
     }
@@ -458,6 +458,10 @@ export class Gathering implements ReplySink {
     gather.isAgain = false;
     refuse(gather.operation, error);
     this.#parts.wantTurn();
+  }
+
+  #giveUpFull(gather: Gather): void {
+    this.#giveUp(gather, gather.operation.step?.outOfMemory ?? OUT_OF_MEMORY);
   }
 
   #letGo(gather: Gather): void {

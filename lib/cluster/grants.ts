@@ -6,7 +6,7 @@ import type { ClaimNotices } from './claim-notices.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import type { Forgets } from './forgets.js';
-import { FrameType, KeyFrame } from './frames.js';
+import { FrameType, KeyFrame, ownBytes } from './frames.js';
 import { type Key, keyOf } from './key.js';
 import { bestHolding, type Lookups } from './lookups.js';
 import type { Incarnation } from './member.js';
@@ -69,7 +69,7 @@ export class Grants implements ReplySink {
     } else if (verdict === 'defer' || verdict === 'wait') {
       this.#notices.send(peer, FrameType.Defer, key, frame.version, '');
       const copy = new KeyFrame();
-      const bytes = Buffer.from(buffer.subarray(start, end));
+      const bytes = ownBytes(buffer, start, end, start);
       copy.read(bytes, 0, bytes.length);
       this.#deferred.push({ peer, key, frame: copy, isAsking: false, isAwaiting: false });
       this.#decideDeferred();

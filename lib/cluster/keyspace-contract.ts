@@ -31,6 +31,11 @@ export interface Keyspace {
   expireAt(ref: Ref): number;
   /** Seconds since the last use. */
   idleSeconds(ref: Ref): number;
+  /** As if it was used so many seconds ago for the last time. */
+  setIdle(ref: Ref, seconds: number): void;
+  /** How often it is used, 0 to 255 on a logarithmic scale; null where no policy counts that. */
+  frequency(ref: Ref): number | null;
+  setFrequency(ref: Ref, frequency: number): void;
   valueBuffer(ref: Ref): Buffer;
   valueStart(ref: Ref): number;
   valueLength(ref: Ref): number;

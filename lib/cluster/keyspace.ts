@@ -11,6 +11,7 @@ import { EventNotes, type ExpiredKey } from './event-notes.js';
 import { FoundEntry } from './found-entry.js';
 import { FrameType } from './frames.js';
 import { roomAt } from './headroom.js';
+import type { KeyUses } from './key-uses.js';
 import { KEEP_EXPIRY, type Keyspace } from './keyspace-contract.js';
 import type { KeyspaceEvents } from './keyspace-events.js';
 import { type KeyspaceHooks, type Provisional, Reclaimed } from './keyspace-hooks.js';
@@ -37,6 +38,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   readonly #entries: PrimaryEntries;
   readonly #edits: ValueEdits;
   readonly #found: FoundEntry;
+  readonly #uses: KeyUses;
   /** Expired keys that the running command met: deleted at its end, unless it has created them anew. */
   readonly #expired: ExpiredKey[] = [];
 
@@ -45,6 +47,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     atomicFrames: AtomicFrames,
     mirror: MirrorSender,
     hooks: KeyspaceHooks,
+    uses: KeyUses,
     events: KeyspaceEvents,
   ) {
     this.events = events;
@@ -63,8 +66,17 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     );
     const found = new FoundEntry(state.store);
     this.#found = found;
+    this.#uses = uses;
     const created = (ref: Ref): void => hooks.created(ref);
-    this.#entries = new PrimaryEntries(state, mirror, this.#changes, this.steps, found, created);
+    this.#entries = new PrimaryEntries(
+      state,
+      mirror,
+      this.#changes,
+      this.steps,
+      found,
+      uses,
+      created,
+    );
     this.#edits = new ValueEdits(state, mirror, this.#entries, found, events, this.#notes);
   }
 
@@ -145,7 +157,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
       return 0;
     }
     this.#state.statistics.keyspaceHits++;
-    this.#store.setUsedAt(ref, Math.floor(this.now / 1000));
+    this.#uses.used(ref, this.now);
     return ref;
   }
 
@@ -176,7 +188,19 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
   }
 
   idleSeconds(ref: Ref): number {
-    return Math.max(0, Math.floor(this.now / 1000) - this.#store.usedAt(ref));
+    return this.#uses.idleSeconds(ref, this.now);
+  }
+
+  setIdle(ref: Ref, seconds: number): void {
+    this.#uses.setIdle(ref, seconds, this.now);
+  }
+
+  frequency(ref: Ref): number | null {
+    return this.#uses.frequency(ref, this.now);
+  }
+
+  setFrequency(ref: Ref, frequency: number): void {
+    this.#uses.setFrequency(ref, frequency);
   }
 
   valueBuffer(ref: Ref): Buffer {

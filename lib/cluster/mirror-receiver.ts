@@ -196,20 +196,16 @@ export class MirrorReceiver {
     const wasBusy = wasPrimary && this.#isProvisional(ref);
     const length = frame.valueEnd - frame.valueStart;
     const deletedAt = this.#deletedAt(ref);
+    const kept = frame.valueToKeep();
     if (ref === 0) {
       const { db, buffer, keyStart, keyEnd } = frame;
-      ref = store.create(db, buffer, keyStart, keyEnd, frame.type, length);
-    } else if (store.valueLength(ref) !== length) ref = store.resize(ref, length);
+      ref = store.create(db, buffer, keyStart, keyEnd, frame.type, kept === null ? length : 0);
+    } else if (kept === null && store.valueLength(ref) !== length) ref = store.resize(ref, length);
+    if (kept !== null) ref = store.keep(ref, kept);
     if (store.role(ref) !== Role.Backup) store.setRole(ref, Role.Backup);
     if (store.type(ref) !== frame.type) store.setType(ref, frame.type);
     store.attach(ref, null);
-    copyBytes(
-      frame.buffer,
-      frame.valueStart,
-      frame.valueEnd,
-      store.valueBuffer(ref),
-      store.valueStart(ref),
-    );
+    if (kept === null) copyValue(frame, store, ref);
     store.setEncodingFlags(ref, frame.encoding);
     const isReserved = frame.type === ValueType.None;
     store.setExpireAt(ref, isReserved ? Math.max(deletedAt, frame.expireAt) : frame.expireAt);
@@ -296,6 +292,10 @@ export class MirrorReceiver {
     const primary = this.#store.peer(ref);
     return primary === peer.index || this.#state.livePeer(primary) === null;
   }
+}
+
+function copyValue({ buffer, valueStart, valueEnd }: KeyFrame, store: Store, ref: Ref): void {
+  copyBytes(buffer, valueStart, valueEnd, store.valueBuffer(ref), store.valueStart(ref));
 }
 
 /** A claim whose reads were revoked before it was confirmed gets none by the confirmation. */

@@ -22,6 +22,7 @@ import { Headroom } from './headroom.js';
 import { Inbox } from './inbox.js';
 import { Invalidation } from './invalidation.js';
 import type { Key } from './key.js';
+import { KeyUses } from './key-uses.js';
 import { LiveKeyspace } from './keyspace.js';
 import { KeyspaceEvents } from './keyspace-events.js';
 import type { KeyspaceHooks } from './keyspace-hooks.js';
@@ -73,6 +74,7 @@ export interface LateParts {
 /** The mechanisms of one node's data plane, made and connected. What happens when is the node's (node.ts). */
 export class NodeParts {
   readonly state: ClusterState;
+  readonly uses: KeyUses;
   readonly keyspace: LiveKeyspace;
   readonly router: ClusterRouter;
   readonly streams: Streams;
@@ -143,6 +145,7 @@ export class NodeParts {
     this.largeSender = new LargeSender(state, this.streams, this.#ticketKeepers);
     this.mirrorSender = new MirrorSender(state, this.streams, this.largeSender);
     this.atomicFrames = new AtomicFrames(state, this.largeSender);
+    this.uses = new KeyUses(state, () => host.random());
     this.keyspace = this.#makeKeyspace();
     this.moves = new Moves(state, this.mirrorSender, this.records, {
       moveDone: () => this.#wantGathering(),
@@ -190,7 +193,7 @@ export class NodeParts {
     this.departure = new Departure(state, this.settling, this.quiescence);
     this.router = this.#makeRouter();
     this.digests = new Digests(state, this.streams, this.mirrorSender, host);
-    this.reclaiming = new Reclaiming(state, this.streams, this.keyspace, () => host.random());
+    this.reclaiming = this.#makeReclaiming();
     this.tombstones = new TombstoneKeeping(state);
     this.merging = this.#makeMerging();
     this.#connect(inbox);
@@ -205,12 +208,18 @@ export class NodeParts {
     return invalidation;
   }
 
+  #makeReclaiming(): Reclaiming {
+    const { state, streams, keyspace, uses } = this;
+    return new Reclaiming(state, streams, keyspace, uses, () => this.#host.random());
+  }
+
   #makeKeyspace(): LiveKeyspace {
     return new LiveKeyspace(
       this.state,
       this.atomicFrames,
       this.mirrorSender,
       this.#keyspaceHooks(),
+      this.uses,
       new KeyspaceEvents({
         publish: (...message) => this.publishing.publishEverywhere(...message),
         invalidate: (...change) => this.invalidation.publish(...change),

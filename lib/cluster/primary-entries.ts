@@ -6,6 +6,7 @@ import { Flag } from './entry-flags.js';
 import type { FoundEntry } from './found-entry.js';
 import { FrameType } from './frames.js';
 import { ENTRY_OVERHEAD_BYTES } from './headroom.js';
+import type { KeyUses } from './key-uses.js';
 import type { Provisional } from './keyspace-hooks.js';
 import type { MirrorSender } from './mirror-sender.js';
 import { NOBODY } from './peer.js';
@@ -23,6 +24,7 @@ export class PrimaryEntries {
   readonly #changes: Changes;
   readonly #steps: StepChanges;
   readonly #found: FoundEntry;
+  readonly #uses: KeyUses;
   /** Told of keys that were created here without a claim, where others keep a list of all locations. */
   readonly #created: (ref: Ref) => void;
 
@@ -32,6 +34,7 @@ export class PrimaryEntries {
     changes: Changes,
     steps: StepChanges,
     found: FoundEntry,
+    uses: KeyUses,
     created: (ref: Ref) => void,
   ) {
     this.#state = state;
@@ -40,6 +43,7 @@ export class PrimaryEntries {
     this.#changes = changes;
     this.#steps = steps;
     this.#found = found;
+    this.#uses = uses;
     this.#created = created;
   }
 
@@ -103,6 +107,7 @@ export class PrimaryEntries {
 
   /** It has a new value (Set), an edited one (Edit) or a new expiry (Expire). */
   changed(ref: Ref, type: number): void {
+    this.#uses.used(ref, this.now);
     if (this.#steps.isOpen) this.#steps.changed(ref);
     else this.#changes.changed(ref, type);
   }

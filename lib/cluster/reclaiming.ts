@@ -1,11 +1,12 @@
 import { f64At } from '../protocol/bytes.js';
-import { evictionCandidate } from '../store/eviction.js';
+import { type EvictionPolicy, evictionCandidate } from '../store/eviction.js';
 import { ExpiryCycle } from '../store/expiry.js';
 import { type Ref, Role, type Store } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import { Flag } from './entry-flags.js';
 import { FrameType } from './frames.js';
 import { entryBytes } from './headroom.js';
+import type { KeyUses } from './key-uses.js';
 import type { LiveKeyspace } from './keyspace.js';
 import { Reclaimed } from './keyspace-hooks.js';
 import type { Peer } from './peer.js';
@@ -24,14 +25,22 @@ export class Reclaiming {
   readonly #store: Store;
   readonly #keyspace: LiveKeyspace;
   readonly #streams: Streams;
+  readonly #uses: KeyUses;
   readonly #random: () => number;
   readonly #expiry: ExpiryCycle;
 
-  constructor(state: ClusterState, streams: Streams, keyspace: LiveKeyspace, random: () => number) {
+  constructor(
+    state: ClusterState,
+    streams: Streams,
+    keyspace: LiveKeyspace,
+    uses: KeyUses,
+    random: () => number,
+  ) {
     this.#state = state;
     this.#store = state.store;
     this.#keyspace = keyspace;
     this.#streams = streams;
+    this.#uses = uses;
     this.#random = random;
     this.#expiry = new ExpiryCycle(state.store);
   }
@@ -51,11 +60,11 @@ export class Reclaiming {
 
   /** Evicts by policy until memory is below its limit, a bounded piece per call; true when the command may not run. */
   makeRoom(): boolean {
-    const { maxMemoryBytes, maxMemoryPolicy, maxMemorySamples } = this.#state.config;
+    const { maxMemoryBytes, maxMemoryPolicy } = this.#state.config;
     if (maxMemoryPolicy === 'noeviction') return true;
     for (let i = 0; i < EVICTIONS_PER_COMMAND; i++) {
       if (this.#evictableBytes() <= maxMemoryBytes) return false;
-      const ref = evictionCandidate(this.#store, maxMemoryPolicy, this.#random, maxMemorySamples);
+      const ref = this.#candidate(maxMemoryPolicy);
       if (ref === 0) return true;
       if (this.#isInUse(ref)) continue;
       this.#state.statistics.evicted++;
@@ -107,12 +116,12 @@ export class Reclaiming {
 
   /** Bytes freed by evicting primaries, those with one backup only where it is given; 0 where nothing is evicted. */
   #evict(bytes: number, backup: number | null): number {
-    const { maxMemoryPolicy, maxMemorySamples } = this.#state.config;
+    const { maxMemoryPolicy } = this.#state.config;
     if (maxMemoryPolicy === 'noeviction') return 0;
     let freed = 0;
     // Keys with another backup are drawn in vain.
     for (let i = 0; freed < bytes && i < DRAWS_MAX; i++) {
-      const ref = evictionCandidate(this.#store, maxMemoryPolicy, this.#random, maxMemorySamples);
+      const ref = this.#candidate(maxMemoryPolicy);
       if (ref === 0) break;
       if (this.#isInUse(ref) || (backup !== null && this.#store.peer(ref) !== backup)) continue;
       freed += entryBytes(this.#store, ref);
@@ -120,6 +129,18 @@ export class Reclaiming {
       this.#keyspace.reclaim(ref, Reclaimed.Evicted);
     }
     return freed;
+  }
+
+  #candidate(policy: EvictionPolicy): Ref {
+    const { config, clock } = this.#state;
+    const frequencyOf = (ref: Ref): number => this.#uses.frequency(ref, clock.wall) ?? 0;
+    return evictionCandidate(
+      this.#store,
+      policy,
+      this.#random,
+      config.maxMemorySamples,
+      frequencyOf,
+    );
   }
 
   #isInUse(ref: Ref): boolean {

@@ -20,6 +20,8 @@ export interface Step {
   readonly watched: readonly WatchedKey[];
   /** The reply where one of those has changed: then `run` is not called. */
   readonly changedReply: Buffer;
+  /** Its error, without the minus sign, where memory is full: then nothing has run. */
+  readonly outOfMemory: string;
   /** Bytes that it may add to the store at most, as far as its arguments tell. */
   readonly bytes: number;
   /** It may take more than one turn: its keys are held, too, where there is no other member. */

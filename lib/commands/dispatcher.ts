@@ -232,8 +232,8 @@ export class Dispatcher implements Executor, StepCommands {
     if (order.open > 0 && order.mustWait(this.#touched(client, spec, request))) return true;
     // As in Redis a command that is refused anyway does not wait.
     const isWrite =
-      spec.write ||
-      (spec.name === 'exec' && client.transaction?.writes === true) ||
+      spec.isPausedAsWrite ||
+      (spec.name === 'exec' && client.transaction?.isPausedAsWrite === true) ||
       (this.#gate.active && isWritingScript(spec, request, this.#services.scripts));
     if (!this.#gate.stops(isWrite) || this.#refusals.isRefused(client, request, spec)) return false;
     this.#gate.wait(client);

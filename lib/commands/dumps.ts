@@ -1,3 +1,4 @@
+import type { Keyspace } from '../cluster/keyspace-contract.js';
 import {
   isPayload,
   kindOfPayload,
@@ -10,7 +11,7 @@ import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { EMPTY_RECORDS, KeyedRecords, RecordKind } from '../store/collections/keyed-records.js';
 import { EMPTY_LIST, ListValue } from '../store/collections/list-value.js';
-import { VALUE_LENGTH_MAX, ValueType } from '../store/entry.js';
+import { type Ref, VALUE_LENGTH_MAX, ValueType } from '../store/entry.js';
 import { expiryOf, integerOrReply } from './arguments.js';
 import { HashEncoding } from './encodings.js';
 import { Errors } from './errors.js';
@@ -179,12 +180,17 @@ const ELEMENT_OVERHEAD_BYTES = 18;
 interface RestoreOptions {
   readonly replaces: boolean;
   readonly isAbsolute: boolean;
+  /** Seconds since its last use, and how often it is used; -1 where that is not given. */
+  readonly idle: number;
+  readonly frequency: number;
 }
 
-/** Null after an error reply. IDLETIME and FREQ are read, and of no effect. */
+/** Null after an error reply. */
 function optionsOrReply(request: Request, reply: ReplyWriter): RestoreOptions | null {
   let replaces = false;
   let isAbsolute = false;
+  let idle = -1;
+  let frequency = -1;
   let given: 'IDLETIME' | 'FREQ' | null = null;
   for (let i = 4; i < request.argc; i++) {
     const hasMore = i + 1 < request.argc;
@@ -192,16 +198,18 @@ function optionsOrReply(request: Request, reply: ReplyWriter): RestoreOptions | 
     else if (request.is(i, 'ABSTTL')) isAbsolute = true;
     else if (request.is(i, 'IDLETIME') && hasMore && given !== 'FREQ') {
       given = 'IDLETIME';
-      const idle = integerOrReply(request, ++i, reply);
-      if (idle === undefined) return null;
+      const seconds = integerOrReply(request, ++i, reply);
+      if (seconds === undefined) return null;
+      idle = Number(seconds);
       if (idle < 0) {
         reply.error('ERR Invalid IDLETIME value, must be >= 0');
         return null;
       }
     } else if (request.is(i, 'FREQ') && hasMore && given !== 'IDLETIME') {
       given = 'FREQ';
-      const frequency = integerOrReply(request, ++i, reply);
-      if (frequency === undefined) return null;
+      const uses = integerOrReply(request, ++i, reply);
+      if (uses === undefined) return null;
+      frequency = Number(uses);
       if (frequency < 0 || frequency > 255) {
         reply.error('ERR Invalid FREQ value, must be >= 0 and <= 255');
         return null;
@@ -211,7 +219,14 @@ function optionsOrReply(request: Request, reply: ReplyWriter): RestoreOptions | 
       return null;
     }
   }
-  return { replaces, isAbsolute };
+  return { replaces, isAbsolute, idle, frequency };
+}
+
+/** As in Redis what the policy does not look at is passed over. */
+function setUses(keyspace: Keyspace, ref: Ref, { idle, frequency }: RestoreOptions): void {
+  const isCounted = keyspace.frequency(ref) !== null;
+  if (isCounted && frequency >= 0) keyspace.setFrequency(ref, frequency);
+  if (!isCounted && idle >= 0) keyspace.setIdle(ref, idle);
 }
 
 function restore(context: CommandContext, request: Request, reply: ReplyWriter): void {
@@ -244,7 +259,10 @@ function restore(context: CommandContext, request: Request, reply: ReplyWriter):
   const expireAt = ttl === 0 ? 0 : expiryOf(ttl, 1, options.isAbsolute ? 0 : keyspace.now);
   if (expireAt !== 0 && expireAt <= keyspace.now) {
     if (before !== 0) keyspace.remove(before);
-  } else restored.commit(expireAt);
+  } else {
+    restored.commit(expireAt);
+    setUses(keyspace, keyspace.peek(db, request, 1), options);
+  }
   reply.ok();
 }
 

@@ -202,6 +202,10 @@ const NO_FREQUENCY =
   'ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that ' +
   'when switching between policies at runtime LRU and LFU data will take some time to adjust.';
 
+const NO_IDLE_TIME =
+  'ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at ' +
+  'runtime LRU and LFU data will take some time to adjust.';
+
 const OBJECT_HELP = [
   'ENCODING <key>',
   '    Return the kind of internal representation used in order to store the value',
@@ -239,11 +243,18 @@ export const keyHandlers: Handlers = {
     observes: true,
   },
   'object|freq': {
-    run: objectHandler((_context, _ref, reply) => reply.error(NO_FREQUENCY)),
+    run: objectHandler((context, ref, reply) => {
+      const frequency = context.keyspace.frequency(ref);
+      if (frequency === null) reply.error(NO_FREQUENCY);
+      else reply.integer(frequency);
+    }),
     observes: true,
   },
   'object|idletime': {
-    run: objectHandler((context, ref, reply) => reply.integer(context.keyspace.idleSeconds(ref))),
+    run: objectHandler(({ keyspace }, ref, reply) => {
+      if (keyspace.frequency(ref) === null) reply.integer(keyspace.idleSeconds(ref));
+      else reply.error(NO_IDLE_TIME);
+    }),
     observes: true,
   },
   'object|refcount': {

@@ -194,6 +194,8 @@ export type Handlers = Readonly<Record<string, HandlerEntry>>;
 /** A command of the table. */
 export interface CommandSpec extends CommandTraits {
   readonly facts: CommandFacts;
+  /** CLIENT PAUSE WRITE holds it. */
+  readonly isPausedAsWrite: boolean;
   /** Its place among the specs of the table. */
   readonly id: number;
   /** Bits of its categories: see facts/categories.ts. */

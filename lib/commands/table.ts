@@ -187,6 +187,7 @@ function specOf(
     isShownFirst: flags.includes('skip_monitor'),
     isAdmin: flags.includes('admin'),
     write: flags.includes('write'),
+    isPausedAsWrite: flags.includes('write') || SENT_TO_REPLICAS.has(name),
     creates: entry?.creates ?? false,
     denyOom: flags.includes('denyoom'),
     observes: entry?.observes ?? false,
@@ -206,6 +207,9 @@ function specOf(
     subcommands,
   };
 }
+
+/** What reaches Redis's replicas without being a write (its flag may_replicate, which it does not show). Scripts are looked at one by one. */
+const SENT_TO_REPLICAS: ReadonlySet<string> = new Set(['pfcount', 'publish', 'spublish']);
 
 function queueModeOf(
   name: string,

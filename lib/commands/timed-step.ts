@@ -31,6 +31,10 @@ export class TimedStep implements Step {
     return this.#step.changedReply;
   }
 
+  get outOfMemory(): string {
+    return this.#step.outOfMemory;
+  }
+
   get bytes(): number {
     return this.#step.bytes;
   }

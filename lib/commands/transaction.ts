@@ -25,6 +25,8 @@ export class Transaction {
   /** A command was refused: EXEC discards them all. */
   isDirty = false;
   writes = false;
+  /** CLIENT PAUSE WRITE holds its EXEC. */
+  isPausedAsWrite = false;
   denyOom = false;
   /** Has commands that may change what its client's later commands mean (SELECT, HELLO). */
   changesClient = false;
@@ -45,7 +47,9 @@ export class Transaction {
     this.#arguments += argc;
     if (this.bytes > bytesMax || this.#arguments > TRANSACTION_ARGUMENTS) return false;
     this.commands.push({ spec, request: request.copy(), db: this.#db });
-    this.writes ||= spec.write || spec.name === 'eval' || spec.name === 'evalsha';
+    const isScript = spec.name === 'eval' || spec.name === 'evalsha';
+    this.writes ||= spec.write || isScript;
+    this.isPausedAsWrite ||= spec.isPausedAsWrite || isScript;
     this.denyOom ||= spec.denyOom;
     if (spec.hasKeys) {
       const { keys, databases } = keyPlaces(spec, request, this.#db);

@@ -7,7 +7,7 @@ import { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { forbiddenInStep } from './acl/access.js';
 import type { ClientSession } from './client-session.js';
-import { Errors } from './errors.js';
+import { Errors, execAbortedBy } from './errors.js';
 import type { NodeServices } from './services.js';
 import {
   type CommandContext,
@@ -94,6 +94,7 @@ function exec(context: CommandContext, _request: Request, reply: ReplyWriter): v
 class ExecStep implements Step {
   readonly watched: readonly WatchedKey[];
   readonly changedReply: Buffer;
+  readonly outOfMemory = execAbortedBy(Errors.outOfMemory);
   readonly bytes: number;
   readonly isLong: boolean;
   readonly isReady = true;

@@ -5,6 +5,7 @@ import {
   HELD_REPLIES_PAUSE,
   LINGER_MS,
   OUTPUT_PAUSE_BYTES,
+  PROTOCOL_LINGER_MS,
 } from '../base/limits.js';
 import type { Logger } from '../base/logger.js';
 import type { OutputLimit, OutputLimits } from '../base/option-values.js';
@@ -86,7 +87,9 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   readonly #replies = new ReplyQueue(this.reply);
   #isAuthenticated = false;
   #closing: Closing = Closing.No;
+  /** When the server has wanted to close it, 0 before; and how long it lets the client read and close. */
   #closingSince = 0;
+  #lingerMs = LINGER_MS;
   /** Commands may be left in the parser, and the socket is not read until they have run, but for what `#mustHearEnd` says. */
   #stopped = false;
   #isPaused = false;
@@ -289,6 +292,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
     this.#host.statistics.clientsClosed[this.#parser.isOverfull ? 'query' : 'protocol'] += 1;
     this.reply.error(`ERR ${this.#parser.error}`);
     this.#replies.endReply(0);
+    this.#lingerMs = PROTOCOL_LINGER_MS;
     this.closeAfterReplies();
   }
 
@@ -428,7 +432,7 @@ export class ClientConnection implements ClientSession, ReplyOutput, InputSource
   /** Called every second or so: closes the client when it idles, or leaves its output too long. Unix milliseconds. */
   sweep(now: number, idleTimeoutMs: number): void {
     this.#checkSoftLimit(now);
-    if (this.#closingSince !== 0 && now - this.#closingSince >= LINGER_MS) this.kill();
+    if (this.#closingSince !== 0 && now - this.#closingSince >= this.#lingerMs) this.kill();
     // Waiting for a reply is not idling.
     const idles = idleTimeoutMs > 0 && now - this.lastActiveAt >= idleTimeoutMs;
     if (idles && this.#held === null && this.#replies.isEmpty) {

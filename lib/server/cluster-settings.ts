@@ -27,6 +27,7 @@ export function clusterSettings(config: Config): ClusterConfig {
     maxMemoryBytes: 0,
     maxMemoryPolicy: 'noeviction',
     maxMemorySamples: 0,
+    useCounting: null,
     partBytes: PART_BYTES,
     stepKeys: KEYS_PER_TURN,
   };
@@ -38,6 +39,8 @@ export function clusterSettings(config: Config): ClusterConfig {
       'maxmemory',
       'maxmemory-policy',
       'maxmemory-samples',
+      'lfu-log-factor',
+      'lfu-decay-time',
     ],
     () => {
       settings.minBackupsToWrite = config.get('min-backups-to-write');
@@ -46,6 +49,9 @@ export function clusterSettings(config: Config): ClusterConfig {
       settings.maxMemoryBytes = config.get('maxmemory');
       settings.maxMemoryPolicy = config.get('maxmemory-policy');
       settings.maxMemorySamples = config.get('maxmemory-samples');
+      settings.useCounting = config.get('maxmemory-policy').endsWith('lfu')
+        ? { logFactor: config.get('lfu-log-factor'), decayMinutes: config.get('lfu-decay-time') }
+        : null;
     },
   );
   return settings;

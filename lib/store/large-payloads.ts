@@ -22,15 +22,21 @@ export class LargePayloads {
   /** By number. */
   private readonly attachments = new Map<number, Attached>();
 
-  /** Content is undefined. */
-  allocate(keyBytes: number, valueBytes: number): number {
+  /** Of the key the content is undefined. `value` is the store's from now on, with all of the allocation that it is a part of. */
+  allocate(keyBytes: number, value: Buffer): number {
     const key = Buffer.allocUnsafeSlow(keyBytes);
-    const buffer = Buffer.allocUnsafeSlow(valueBytes);
     const number = this.freeNumbers.pop() ?? this.buffers.length;
     this.keys[number] = key;
-    this.buffers[number] = buffer;
-    this.bytes += keyBytes + valueBytes;
+    this.buffers[number] = value;
+    this.bytes += keyBytes + memoryOf(value);
     return number;
+  }
+
+  /** Another value, as `allocate` takes it, in the place of this one; what was attached to that goes. */
+  replace(number: number, value: Buffer): void {
+    this.attach(number, null);
+    this.bytes += memoryOf(value) - memoryOf(this.buffers[number]!);
+    this.buffers[number] = value;
   }
 
   /** Two values change places, with what is attached to them. */
@@ -68,7 +74,7 @@ export class LargePayloads {
 
   free(number: number): void {
     this.attach(number, null);
-    this.bytes -= this.keys[number]!.length + this.buffers[number]!.length;
+    this.bytes -= this.keys[number]!.length + memoryOf(this.buffers[number]!);
     this.keys[number] = NONE;
     this.buffers[number] = NONE;
     this.freeNumbers.push(number);
@@ -80,7 +86,7 @@ export class LargePayloads {
     const target = Buffer.allocUnsafeSlow(bytes);
     source.copy(target, 0, 0, keepBytes);
     this.buffers[number] = target;
-    this.bytes += bytes - source.length;
+    this.bytes += bytes - memoryOf(source);
   }
 
   clear(): void {
@@ -98,3 +104,6 @@ export class LargePayloads {
 }
 
 const NONE = Buffer.alloc(0);
+
+/** A value that came in is a part of what it came in. */
+const memoryOf = (value: Buffer): number => value.buffer.byteLength;

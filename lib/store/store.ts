@@ -24,7 +24,7 @@ import { EntryFields } from './entry-fields.js';
 import type { KeyBatch } from './key-batch.js';
 import { KeyHash } from './key-hash.js';
 import { CHUNK_BYTES } from './page-pool.js';
-import { ENTRY_UNITS_MAX } from './size-classes.js';
+import { ENTRY_UNITS_MAX, isLargePayload } from './size-classes.js';
 import type { SlotCounts } from './slot-counts.js';
 import { homeOf, SlotIndex } from './slot-index.js';
 import { StoreCounts } from './store-counts.js';
@@ -186,6 +186,26 @@ export class Store extends EntryFields {
     this.setWord(result, WORD_VALUE_LENGTH, valueLength);
     this.counts.value(this.role(result), valueLength - lengthBefore);
     return result;
+  }
+
+  /**
+   * The value becomes `value`, so long that the entry is large; the allocation that it is a part of is the store's from now on. Nothing is
+   * copied. All else stays as it is, but for what was attached. Returns the entry's ref from now on.
+   */
+  keep(ref: Ref, value: Buffer): Ref {
+    const { length } = value;
+    assert(isLargePayload(this.keyLength(ref) + length), 'only large values are kept');
+    if (!this.isLarge(ref)) {
+      const large = this.move(this.resize(ref, 0), length, value);
+      this.setWord(large, WORD_VALUE_LENGTH, length);
+      this.counts.value(this.role(large), length);
+      return large;
+    }
+    const lengthBefore = this.valueLength(ref);
+    this.large.replace(this.word(ref, WORD_LARGE_NUMBER), value);
+    this.setWord(ref, WORD_VALUE_LENGTH, length);
+    this.counts.value(this.role(ref), length - lengthBefore);
+    return ref;
   }
 
   /**
@@ -428,8 +448,8 @@ export class Store extends EntryFields {
     }
   }
 
-  /** A record with room for key and value, its header zero but for where they are. */
-  private allocate(keyLength: number, valueLength: number): Ref {
+  /** A record with room for key and value, its header zero but for where they are; of a large one the value may be there already. */
+  private allocate(keyLength: number, valueLength: number, value: Buffer | null = null): Ref {
     const payloadBytes = keyLength + valueLength;
     if (payloadBytes > KEY_LENGTH_MAX + VALUE_LENGTH_MAX) throw new RangeError('value is too long');
     const units = inlineUnits(payloadBytes);
@@ -438,7 +458,8 @@ export class Store extends EntryFields {
     for (let i = 0; i < HEADER_UNITS * 2; i++) this.setWord(ref, i, 0);
     if (!isLarge) return ref;
     try {
-      this.setWord(ref, WORD_LARGE_NUMBER, this.large.allocate(keyLength, valueLength));
+      const buffer = value ?? Buffer.allocUnsafeSlow(valueLength);
+      this.setWord(ref, WORD_LARGE_NUMBER, this.large.allocate(keyLength, buffer));
     } catch (error) {
       this.arena.free(ref);
       throw error;
@@ -452,9 +473,9 @@ export class Store extends EntryFields {
     this.arena.free(ref);
   }
 
-  /** Moves the entry to a record with room for a value of `valueLength` bytes. */
-  private move(ref: Ref, valueLength: number): Ref {
-    const target = this.allocate(this.keyLength(ref), valueLength);
+  /** Moves the entry to a record with room for a value of `valueLength` bytes, in `value` if given. */
+  private move(ref: Ref, valueLength: number, value: Buffer | null = null): Ref {
+    const target = this.allocate(this.keyLength(ref), valueLength, value);
     if (this.isLarge(ref) || this.isLarge(target)) {
       const isLarge = this.byte(target, BYTE_IS_LARGE);
       this.arena.copy(ref, target, HEADER_UNITS);

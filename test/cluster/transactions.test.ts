@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { RespConnection } from '../support/redis-server.js';
 import type { Reply } from '../support/resp.js';
-import { TestCluster } from '../support/test-cluster.js';
+import { clientOf, TestCluster } from '../support/test-cluster.js';
 
 t.setTimeout(60_000);
 
@@ -91,3 +91,25 @@ t.test(
     t.match(await transact(one!, 'SET k w'), { type: '_' });
   },
 );
+
+for (const nodes of [1, 2]) {
+  t.test(
+    `what was queued before memory was used up is discarded, as in Redis: ${nodes} nodes`,
+    async (t) => {
+      const cluster = await TestCluster.start(t, nodes);
+      const { client } = cluster.nodes[0]!;
+      await client.set('large', 'x'.repeat(2 * 1024 * 1024));
+      await client.set('k', 'before');
+      const transaction = clientOf(cluster.nodes[0]!.port);
+      await transaction.call('MULTI');
+      await transaction.call('SET', 'k', 'after');
+      await client.config('SET', 'maxmemory', '1mb');
+      await t.rejects(transaction.call('EXEC'), {
+        message:
+          "EXECABORT Transaction discarded because of: OOM command not allowed when used memory > 'maxmemory'.",
+      });
+      t.equal(await client.get('k'), 'before');
+      await t.rejects(transaction.call('EXEC'), { message: 'ERR EXEC without MULTI' });
+    },
+  );
+}

@@ -217,6 +217,36 @@ t.test('whose command a CLIENT PAUSE holds counts as a blocked client', async (t
   t.match(node.run(admin, 'INFO', 'clients'), 'blocked_clients:0');
 });
 
+t.test('CLIENT PAUSE WRITE holds what would reach replicas of a Redis', async (t) => {
+  const node = new TestNode();
+  const admin = node.connect();
+  node.run(admin, 'PFADD', 'hll', 'a');
+  const commands = [
+    ['PFCOUNT', 'hll'],
+    ['PUBLISH', 'c', 'm'],
+    ['SPUBLISH', 'c', 'm'],
+  ];
+  const reader = node.connect();
+  const inTransaction = node.connect();
+  node.run(inTransaction, 'MULTI');
+  node.run(inTransaction, 'PFCOUNT', 'hll');
+  node.run(admin, 'CLIENT', 'PAUSE', '100', 'WRITE');
+  const held = commands.map((command) => {
+    const client = node.connect();
+    t.equal(node.run(client, ...command), '', command.join(' '));
+    return client;
+  });
+  t.equal(node.run(inTransaction, 'EXEC'), '');
+  t.equal(node.run(reader, 'STRLEN', 'none'), ':0\r\n', 'not what only reads');
+  node.run(admin, 'CLIENT', 'UNPAUSE');
+  node.advance(1);
+  t.same(
+    held.map((client) => client.replies()),
+    [':1\r\n', ':0\r\n', ':0\r\n'],
+  );
+  t.equal(inTransaction.replies(), '*1\r\n:1\r\n');
+});
+
 t.test('CLIENT PAUSE WRITE holds scripts that may write', async (t) => {
   const writes = "return redis.call('SET', KEYS[1], 'v')";
   const reads = "#!lua flags=no-writes\nreturn redis.call('GET', KEYS[1])";

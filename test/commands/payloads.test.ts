@@ -189,3 +189,18 @@ t.test('a payload that was changed is refused, or can be read', async (t) => {
     '-ERR DUMP payload version or checksum are wrong\r\n',
   );
 });
+
+t.test('RESTORE says how long a key has not been used', (t) => {
+  const node = new TestNode();
+  const client = node.connect();
+  node.run(client, 'SET', 'k', 'v');
+  const dumped = node
+    .run(client, 'DUMP', 'k')
+    .replace(/^\$\d+\r\n/, '')
+    .slice(0, -2);
+  t.equal(node.run(client, 'RESTORE', 'copy', '0', dumped, 'IDLETIME', '1000'), '+OK\r\n');
+  t.equal(node.run(client, 'OBJECT', 'IDLETIME', 'copy'), ':1000\r\n');
+  t.equal(node.run(client, 'RESTORE', 'other', '0', dumped, 'FREQ', '7'), '+OK\r\n');
+  t.equal(node.run(client, 'OBJECT', 'IDLETIME', 'other'), ':0\r\n');
+  t.end();
+});

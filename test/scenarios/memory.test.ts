@@ -129,3 +129,53 @@ t.test(
     t.ok(store.usedBytes <= limit, `${store.usedBytes} bytes`);
   },
 );
+
+t.test('what is only written to is not idle, so that it is not the first to be evicted', (t) => {
+  const cluster = new ScriptedCluster(1, { nodes: 2, longHistories: true });
+  cluster.form();
+  for (const key of keysOf(4)) {
+    cluster.ask(0, 'SET', key, 'v');
+    for (const change of [
+      ['SET', key, 'w'],
+      ['SETRANGE', key, '0', 'x'],
+      ['APPEND', key, 'y'],
+      ['PEXPIRE', key, '1000000'],
+    ]) {
+      cluster.run(5000);
+      cluster.ask(0, ...change);
+      const idle = Number(cluster.ask(0, 'OBJECT', 'IDLETIME', key));
+      t.ok(idle <= 1, `${change[0]}: idle for ${idle} s`);
+    }
+    cluster.run(5000);
+    t.ok(Number(cluster.ask(0, 'OBJECT', 'IDLETIME', key)) >= 4, 'to look at it is no use');
+  }
+  t.same(cluster.finish(), []);
+  t.end();
+});
+
+t.test('of an LFU policy, what is used often stays, and how often is known', (t) => {
+  const cluster = new ScriptedCluster(1, {
+    nodes: 2,
+    memoryLimits: [600_000, 4_000_000],
+    maxMemoryPolicy: 'allkeys-lfu',
+    longHistories: true,
+    loses: true,
+  });
+  cluster.form();
+  const often = keysOf(20).map((key) => `often:${key}`);
+  cluster.askEach(0, often, 'SET', 'x'.repeat(VALUE_BYTES));
+  for (let i = 0; i < 50; i++) cluster.askEach(0, often, 'GET');
+  const frequency = Number(cluster.ask(0, 'OBJECT', 'FREQ', often[0]!));
+  t.ok(frequency > 6, `${frequency}`);
+  t.match(cluster.ask(0, 'OBJECT', 'IDLETIME', often[0]!), /^-ERR An LFU maxmemory policy is/);
+  cluster.askEach(0, keysOf(2000), 'SET', 'x'.repeat(VALUE_BYTES));
+  t.same(
+    cluster.askEach(0, often, 'EXISTS'),
+    often.map(() => '1'),
+    'none was evicted',
+  );
+  const left = Number(cluster.ask(0, 'DBSIZE'));
+  t.ok(left < 1200, `${left} keys are left`);
+  t.same(cluster.finish(), []);
+  t.end();
+});

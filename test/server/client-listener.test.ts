@@ -20,6 +20,9 @@ import { TurnEnd } from '../../lib/server/turn-end.js';
 
 const PING = '*1\r\n$4\r\nPING\r\n';
 
+/** How often a client sends that does not notice that it was told to close. */
+const SENDING_MS = 20;
+
 /** A listener whose commands are PING, BIG n (n bytes), HOLD (waits for an ack), DEFER, QUIT, COUNT. */
 async function start(t: Test, mode: ReadMode, options: Partial<Record<OptionName, string>> = {}) {
   const held: { client: ClientConnection; token: number }[] = [];
@@ -274,6 +277,28 @@ for (const mode of ['onread', 'stream'] as const) {
         /^\+PONG\r\n-ERR Protocol error: expected '\$', got ':'\r\n$/,
       );
     });
+
+    t.test(
+      'who goes on after a protocol error is closed before others that do not close',
+      async (t) => {
+        const { port } = await start(t, mode);
+        const [quits, breaks] = [0, 1].map(() => {
+          const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+          t.teardown(() => socket.destroy());
+          socket.on('error', () => undefined);
+          return socket;
+        });
+        quits!.write('QUIT\r\n');
+        t.equal(await read(quits!, 5), '+OK\r\n');
+        const closed = new Promise((resolve) => breaks!.once('close', resolve));
+        breaks!.write('*1\r\n:3\r\nPING\r\n');
+        t.match(await read(breaks!, 30), /^-ERR Protocol error/);
+        const sending = setInterval(() => breaks!.resume().write('x'), SENDING_MS);
+        await closed;
+        clearInterval(sending);
+        t.notOk(quits!.closed, 'which was told to close earlier');
+      },
+    );
 
     t.test('QUIT is answered, what follows it is not run', async (t) => {
       const { port, dispatched } = await start(t, mode);

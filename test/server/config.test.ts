@@ -47,7 +47,7 @@ t.test('bad values are refused with the texts of Redis', async (t) => {
   t.equal(
     change('maxmemory-policy', 'random'),
     `${prefix('maxmemory-policy')}argument(s) must be one of the following: ` +
-      'noeviction, allkeys-lru, volatile-lru, volatile-ttl',
+      'volatile-lru, volatile-lfu, volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, noeviction',
   );
   t.equal(change('port', '7002'), `${prefix('port')}can't set immutable config`);
   t.equal(

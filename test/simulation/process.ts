@@ -469,6 +469,9 @@ export class Process implements LinkOwner, ClusterHost {
       maxMemoryBytes: this.#options.maxMemoryBytes,
       maxMemoryPolicy: this.#options.maxMemoryPolicy,
       maxMemorySamples: 5,
+      useCounting: this.#options.maxMemoryPolicy.endsWith('lfu')
+        ? { logFactor: 10, decayMinutes: 1 }
+        : null,
       partBytes: this.#options.partBytes,
       stepKeys: this.#options.stepKeys,
     };

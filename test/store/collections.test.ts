@@ -417,3 +417,48 @@ t.test(
     t.ok(isAll());
   },
 );
+
+for (const way of ['appended', 'put in front', 'appended all at once'] as const) {
+  t.test(`an element that gets longer for the first time moves little: of elements ${way}`, (t) => {
+    const random = seededRandom(1);
+    const [elements, bytesOfOne] = [20_000, 42];
+    const bytes = new Bytes(EMPTY_LIST);
+    const list = new ListValue();
+    const add = (length: number): void => list.block.add(Buffer.alloc(length, 'x'), 0, length);
+    const batch = way === 'appended all at once' ? elements : 10;
+    for (let i = 0; i < elements; i += batch) {
+      list.open(bytes);
+      for (let j = 0; j < batch; j++) add(bytesOfOne - 2);
+      if (way === 'put in front') list.prependBlock();
+      else list.appendBlock();
+      list.close();
+    }
+    const gaps = way === 'put in front' ? 0.02 + 1 / 8 : 0.02;
+    t.ok(bytes.length < elements * bytesOfOne * (1 + gaps), `${bytes.length} bytes`);
+    bytes.moves = 0;
+    // One in each block at most, and none in the last 64 KB, nor in the first: these are no more than what is moved anyway.
+    for (let at = 2000; at < 18_000; at += 400) {
+      list.open(bytes);
+      add(bytesOfOne + Math.floor(random() * 50));
+      list.seek(at);
+      list.replaceByBlock();
+      list.close();
+    }
+    t.ok(bytes.moves <= 4, `${bytes.moves} of 40 have moved all that is behind them`);
+    t.end();
+  });
+}
+
+t.test('a list that is not long has nothing free', (t) => {
+  const bytes = new Bytes(EMPTY_LIST);
+  const list = new ListValue();
+  const element = Buffer.alloc(40, 'x');
+  for (let i = 0; i < 1500; i++) {
+    list.open(bytes);
+    list.block.add(element, 0, element.length);
+    list.appendBlock();
+    list.close();
+  }
+  t.equal(bytes.length, EMPTY_LIST.length + 1500 * 42);
+  t.end();
+});

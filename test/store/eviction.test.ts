@@ -27,11 +27,11 @@ t.test('what is evicted was used long ago, or expires soon', async (t) => {
     const random = seededRandom(3);
     const evicted: number[] = [];
     for (let i = 0; i < 100; i++) {
-      const ref = evictionCandidate(store, policy, random, 10);
+      const ref = evictionCandidate(store, policy, random, 10, (one) => store.usedAt(one));
       evicted.push(numberOf(store, ref));
       store.remove(ref);
     }
-    const step = policy === 'allkeys-lru' ? 2 : 4;
+    const step = policy.startsWith('allkeys') ? 2 : 4;
     t.ok(
       evicted.every((i) => i % step === 0),
       `${policy}: only what it may evict`,
@@ -39,7 +39,9 @@ t.test('what is evicted was used long ago, or expires soon', async (t) => {
     const age = policy === 'volatile-ttl' ? evicted.map((i) => ENTRIES - i) : evicted;
     const mean = age.reduce((a, b) => a + b) / age.length;
     // The least of ten of a uniform range is at one eleventh of it, on average.
-    t.ok(mean < ENTRIES / 5, `${policy}: mean rank ${mean}, of ${ENTRIES}`);
+    if (policy.endsWith('random')) {
+      t.ok(Math.abs(mean - ENTRIES / 2) < ENTRIES / 5, `${policy}: mean rank ${mean}`);
+    } else t.ok(mean < ENTRIES / 5, `${policy}: mean rank ${mean}, of ${ENTRIES}`);
   }
 });
 

@@ -3,10 +3,10 @@ import { LargePayloads } from '../../lib/store/large-payloads.js';
 
 t.test('numbers of allocations are used again, memory is counted', async (t) => {
   const payloads = new LargePayloads();
-  const kept = payloads.allocate(10, 90);
+  const kept = payloads.allocate(10, Buffer.allocUnsafeSlow(90));
   const numbers = new Set<number>();
   for (let i = 0; i < 1000; i++) {
-    const number = payloads.allocate(20, 30);
+    const number = payloads.allocate(20, Buffer.allocUnsafeSlow(30));
     numbers.add(number);
     t.equal(payloads.bytes, 150);
     payloads.free(number);

@@ -272,6 +272,16 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
     return Math.floor((this.now - this.#refs[ref]!.usedAt) / 1000);
   }
 
+  frequency(): null {
+    return null;
+  }
+
+  setFrequency(): void {}
+
+  setIdle(ref: Ref, seconds: number): void {
+    this.#refs[ref]!.usedAt = this.now - seconds * 1000;
+  }
+
   valueBuffer(ref: Ref): Buffer {
     return this.#refs[ref]!.value;
   }

@@ -49,6 +49,7 @@ export interface ScriptParts {
 export class ScriptRun implements Step, RunningScript {
   readonly watched: Step['watched'] = [];
   readonly changedReply = Buffer.alloc(0);
+  readonly outOfMemory = Errors.outOfMemory;
   readonly bytes: number;
   readonly isLong = true;
   hasWritten = false;

@@ -1,9 +1,12 @@
 import type { Attachment } from '../large-payloads.js';
 import { LIST_GAP, listElementBytes } from './list-layout.js';
 
-/** A block that has grown beyond `BLOCK_BYTES_MAX` is cut into blocks of `BLOCK_BYTES`, but for their last elements. */
+/** Two neighbours that are no larger together are joined. */
 const BLOCK_BYTES = 8 * 1024;
+/** A block that has grown beyond this is cut: behind a gap, where there is one, as what gets longer looks for it in its block. */
 const BLOCK_BYTES_MAX = 2 * BLOCK_BYTES;
+const CUT_BEHIND_GAP_BYTES = 3 * 1024;
+const CUT_BYTES = 12 * 1024;
 const CAPACITY_MIN = 16;
 
 /**
@@ -162,8 +165,10 @@ export class ListBlocks implements Attachment {
         at += listElementBytes(buffer, at);
         count++;
       } else at++;
+      const gap = at;
       while (at < end && buffer[at] === LIST_GAP) at++;
-      if (at < end && at - from < BLOCK_BYTES) continue;
+      const wanted = at > gap ? CUT_BEHIND_GAP_BYTES : CUT_BYTES;
+      if (at < end && at - from < wanted) continue;
       pieces.push(count, at - from);
       from = at;
       count = 0;

@@ -8,6 +8,7 @@ import {
   LIST_GAP,
   LIST_HEADER_BYTES,
   listBackBytes,
+  listElementBytes,
   SHORT_BELOW,
 } from './list-layout.js';
 import { numberAt, numberBytes, numberBytesOf, putNumber } from './numbers.js';
@@ -21,6 +22,9 @@ const ROOM_SHARE = 8;
 const SINGLE_REMOVALS_MAX = 8;
 /** What has more behind it is not moved for a change of length while gaps will do. */
 const MOVED_BYTES_MAX = 64 * 1024;
+/** A list that is so large has gaps from the beginning: one behind every so many bytes of elements, for the first of them that gets longer. */
+const SPACED_BYTES = 8 * 1024;
+const SPACE_BYTES = 128;
 /** Left free where there was no gap to grow into; and what an element may leave free where it gets shorter. */
 const GAP_BYTES = 256;
 const GAP_BYTES_MAX = 1024;
@@ -75,6 +79,23 @@ class Block {
     this.#reserve(bytes);
     this.buffer.fill(LIST_GAP, this.length, this.length + bytes);
     this.length += bytes;
+  }
+
+  /** Leaves a gap behind every SPACED_BYTES of elements, of which there are `before` already. */
+  space(before: number): void {
+    let wanted = SPACED_BYTES - (before % SPACED_BYTES);
+    if (this.length < wanted) return;
+    const source = this.buffer;
+    const end = this.length;
+    this.buffer = Buffer.allocUnsafeSlow(end + SPACE_BYTES * (1 + Math.ceil(end / SPACED_BYTES)));
+    this.length = 0;
+    for (let at = 0; at < end; wanted = SPACED_BYTES) {
+      const from = at;
+      while (at < end && at - from < wanted) at += listElementBytes(source, at);
+      copyBytes(source, from, at, this.buffer, this.length);
+      this.length += at - from;
+      if (at - from >= wanted) this.addGap(SPACE_BYTES);
+    }
   }
 
   #reserve(bytes: number): void {
@@ -224,11 +245,13 @@ export class ListValue {
 
   /** Appends the elements of `block`, and empties it. */
   appendBlock(): void {
+    this.#spaceBlock();
     this.#replace(this.#value.length, 0);
   }
 
   /** Puts the elements of `block` before all others. */
   prependBlock(): void {
+    this.#spaceBlock();
     const { block } = this;
     const { length } = block;
     const room = this.#head - LIST_HEADER_BYTES;
@@ -252,6 +275,11 @@ export class ListValue {
     this.#added(this.#head, 0, 0);
   }
 
+  #spaceBlock(): void {
+    const before = this.#value.length - this.#head;
+    if (before + this.block.length > MOVED_BYTES_MAX) this.block.space(before);
+  }
+
   /** Puts the elements of `block` before or behind the element found. */
   insertBlock(isBehind: boolean): void {
     this.#replace(isBehind ? this.#next : this.#at, 0);
@@ -260,8 +288,10 @@ export class ListValue {
   /** Puts the one element of `block` in the place of the element found. */
   replaceByBlock(): void {
     const at = this.#at;
-    this.#replace(at, this.#next - at);
-    this.#packBlock(at);
+    const before = this.#next - at;
+    const isShorter = this.block.length < before;
+    this.#replace(at, before);
+    if (isShorter) this.#packBlock(at);
   }
 
   /** Removes so many elements in front, fewer than there are. */
