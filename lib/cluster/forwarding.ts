@@ -1,4 +1,4 @@
-import { f64At, u32At } from '../protocol/bytes.js';
+import { copyOf, f64At, u32At } from '../protocol/bytes.js';
 import { Request } from '../protocol/request.js';
 import { ACQUIRE, isAcquire } from './acquire.js';
 import type { ClusterState } from './cluster-state.js';
@@ -150,7 +150,7 @@ export class Forwarding implements ReplySink, ForwardedOrigins {
     const isSlow = kind === Answer.SlowReply;
     const ranMs = isSlow && end - start >= SLOW_HEAD_BYTES ? f64At(buffer, start + 9) : 0;
     if (isSlow && !(ranMs > 0 && ranMs < Number.POSITIVE_INFINITY)) return false;
-    const body = Buffer.from(buffer.subarray(start + (isSlow ? SLOW_HEAD_BYTES : 9), end));
+    const body = copyOf(buffer, start + (isSlow ? SLOW_HEAD_BYTES : 9), end);
     task.hops++;
     switch (kind) {
       case Answer.SlowReply:
@@ -338,9 +338,8 @@ function readArguments(buffer: Buffer, start: number, end: number): Request | nu
   if (end - start < 4) return null;
   const count = u32At(buffer, start);
   if (count === 0 || count > ARGUMENTS_MAX || count * 4 > end - start - 4) return null;
-  const request = new Request();
-  request.buffer = Buffer.from(buffer.subarray(start, end));
-  request.reserve(count);
+  const request = new Request(count);
+  request.buffer = copyOf(buffer, start, end);
   request.argc = count;
   let at = 4 + 4 * count;
   for (let i = 0; i < count; i++) {
