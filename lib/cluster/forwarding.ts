@@ -342,9 +342,8 @@ function readArguments(buffer: Buffer, start: number, end: number): Request | nu
   if (end - from < 4) return null;
   const count = u32At(buffer, from);
   if (count === 0 || count > ARGUMENTS_MAX || count * 4 > end - from - 4) return null;
-  const request = new Request();
+  const request = new Request(count);
   request.buffer = ownBytes(buffer, from, end, start);
-  request.reserve(count);
   request.argc = count;
   let at = 4 + 4 * count;
   for (let i = 0; i < count; i++) {

@@ -1,5 +1,5 @@
 import type { FrameLog } from '../protocol/bus-frames.js';
-import { f64At, u32At } from '../protocol/bytes.js';
+import { copyOf, f64At, u32At } from '../protocol/bytes.js';
 import { isSound } from '../store/collections/soundness.js';
 import { KEY_LENGTH_MAX, VALUE_LENGTH_MAX } from '../store/entry.js';
 import { isLargePayload } from '../store/size-classes.js';
@@ -117,8 +117,7 @@ export const isOwnBuffer = (start: number): boolean => start === 0;
 
 /** The bytes of a frame for longer than it is handled: a copy, where its buffer is not its own. */
 export function ownBytes(buffer: Buffer, from: number, end: number, frameStart: number): Buffer {
-  const bytes = buffer.subarray(from, end);
-  return isOwnBuffer(frameStart) ? bytes : Buffer.from(bytes);
+  return isOwnBuffer(frameStart) ? buffer.subarray(from, end) : copyOf(buffer, from, end);
 }
 
 /** Versions and expiries: no NaN, and none from which the clock could not go on. */

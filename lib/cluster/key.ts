@@ -1,3 +1,4 @@
+import { copyOf } from '../protocol/bytes.js';
 import { keySlot } from '../protocol/crc16.js';
 import type { Request } from '../protocol/request.js';
 
@@ -10,7 +11,7 @@ export interface Key {
 }
 
 export function keyOf(db: number, buffer: Buffer, start: number, end: number): Key {
-  const bytes = Buffer.from(buffer.subarray(start, end));
+  const bytes = copyOf(buffer, start, end);
   return {
     db,
     bytes,

@@ -180,7 +180,7 @@ export class NodeParts {
       streams: this.streams,
     });
     this.routing.mayServe = () => this.snapshots.mayServe();
-    this.settling = new Settling(state, this.moves, this.failover, this.headroom);
+    this.settling = new Settling(state, this.moves, this.failover, this.headroom, host);
     this.redundancy = new Redundancy(state, this.records, this.settling, this.headroom);
     this.queries = new Queries(state, this.streams, this.largeSender);
     this.memberQuestions = new MemberQuestions(state, this.queries);

@@ -30,7 +30,7 @@ export interface ProvisionalKeys {
 }
 
 /** Entries that are looked at in one turn. */
-const ENTRIES_PER_STEP = 4000;
+const ENTRIES_PER_STEP = 500;
 
 /**
  * What anchors know. After a view change every member reports the copies it holds in slots with a new anchor; an anchor

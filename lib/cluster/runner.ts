@@ -1,3 +1,4 @@
+import { copyOf } from '../protocol/bytes.js';
 import { ReplyWriter } from '../protocol/reply-writer.js';
 import { ACQUIRE } from './acquire.js';
 import type { LiveKeyspace } from './keyspace.js';
@@ -49,7 +50,7 @@ export class Runner implements ReplySink {
       const { request, db, origin = null, runTime = null } = operation;
       this.#executor.execute(request, db, writer, origin, runTime);
     }
-    const reply = Buffer.from(writer.buffer.subarray(0, writer.length));
+    const reply = copyOf(writer.buffer, 0, writer.length);
     writer.reset();
     return reply;
   }

@@ -4,11 +4,13 @@ import { Flag } from './entry-flags.js';
 import type { Failover } from './failover.js';
 import { entryBytes, type Headroom, roomAt } from './headroom.js';
 import type { Moves } from './moves.js';
+import { PACED_MOVES_MAX, Pace } from './pace.js';
 import { NOBODY, type Peer } from './peer.js';
+import type { DataHost } from './streams.js';
 
 /** Entries that are looked at in one turn. */
 const ENTRIES_PER_STEP = 2000;
-/** Change-overs that the walk keeps open: bounds memory and the delay of foreground frames behind them. */
+/** Change-overs that the walk keeps open where it is not paced: bounds memory, and what waits behind them. */
 const MOVES_MAX = 512;
 
 /**
@@ -22,6 +24,8 @@ export class Settling {
   readonly #moves: Moves;
   readonly #failover: Failover;
   readonly #headroom: Headroom;
+  readonly #host: Pick<DataHost, 'wantFlushIn'>;
+  readonly #pace = new Pace();
   /** Who had no room for the copy of a key that has one; evicted there is between the rounds. */
   readonly #fullAt = new Map<Peer, number>();
   #slot = SLOTS;
@@ -41,12 +45,19 @@ export class Settling {
   /** Promotions and restores first; moves for better places after them. */
   #isUrgent = true;
 
-  constructor(state: ClusterState, moves: Moves, failover: Failover, headroom: Headroom) {
+  constructor(
+    state: ClusterState,
+    moves: Moves,
+    failover: Failover,
+    headroom: Headroom,
+    host: Pick<DataHost, 'wantFlushIn'>,
+  ) {
     this.#state = state;
     this.#store = state.store;
     this.#moves = moves;
     this.#failover = failover;
     this.#headroom = headroom;
+    this.#host = host;
   }
 
   /** A whole walk in this view has found nothing to do. What moves since has two copies all the time. */
@@ -90,13 +101,18 @@ export class Settling {
     if (this.#isSettled || this.#isIdle) return false;
     if (this.#state.isChanging || !this.#state.isServing) return false;
     if (this.#state.mergingSlots > 0 || this.#state.awaitsFloors) return false;
+    const isPaced = this.#isPaced();
+    const movesMax = isPaced ? PACED_MOVES_MAX : MOVES_MAX;
     let seen = 0;
     while (seen < ENTRIES_PER_STEP) {
       this.#slot = this.#store.slots.next(this.#slot);
       if (this.#slot === SLOTS) break;
-      if (this.#moves.open >= MOVES_MAX || this.#isBacklogFull()) return false;
+      const { open } = this.#moves;
+      if (open >= movesMax || this.#isBacklogFull()) return false;
+      if (isPaced && this.#rests()) return false;
       seen += this.#store.countInSlot(this.#slot);
       this.#store.eachInSlot(this.#slot++, (ref) => this.#visit(ref));
+      if (isPaced) this.#pace.spend(this.#moves.open - open, this.#state.now);
     }
     if (this.#slot < SLOTS) return true;
     if (this.#moves.open > 0) return false;
@@ -125,6 +141,18 @@ export class Settling {
     this.#isIdle = false;
     for (const [peer, bytes] of this.#fullAt) if (peer.isLive) this.#headroom.admits(peer, bytes);
     this.#fullAt.clear();
+  }
+
+  /** Whoever lacks a copy, or leaves, is not kept waiting. */
+  #isPaced(): boolean {
+    const { view } = this.#state;
+    return !this.#isUrgent && view !== null && !view.members.some(({ leaving }) => leaving);
+  }
+
+  #rests(): boolean {
+    const restMs = this.#pace.restMs(this.#state.now);
+    if (restMs > 0) this.#host.wantFlushIn(restMs);
+    return restMs > 0;
   }
 
   #isBacklogFull(): boolean {

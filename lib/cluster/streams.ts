@@ -16,6 +16,8 @@ export interface DataHost {
   closeData(link: number): void;
   /** Asks for one call of `flush` at the end of the turn. */
   wantFlush(): void;
+  /** Asks for one in so many milliseconds; where one was asked for already, that one counts. */
+  wantFlushIn(milliseconds: number): void;
 }
 
 /** Who understands the frames of a stream. False: malformed, the link is dropped. */

@@ -39,8 +39,10 @@ export class TakeOver {
     if ((flags & (Flag.Busy | Flag.Held)) !== 0) return;
     let streak = this.#streaks.get(key.id);
     if (streak?.peer === from) streak.count++;
-    else streak = { peer: from, count: 1 };
-    this.#streaks.set(key.id, streak);
+    else {
+      streak = { peer: from, count: 1 };
+      this.#streaks.set(key.id, streak);
+    }
     this.#store.setFlags(ref, flags | Flag.Streak);
     const isEnough = streak.count >= after || (flags & Flag.Eager) !== 0;
     if (isEnough && this.#store.valueLength(ref) <= VALUE_BYTES_MAX) this.#begin(ref, key, from);

@@ -26,9 +26,13 @@ export function hashesOf(spec: CommandSpec, request: Request): KeyHashes {
   }
   if (!arityFits(spec, request.argc)) return NONE;
   if (keyCount(spec, request) > KEYS_MAX) return null;
-  return keyIndexes(spec, request, 0).map((key) =>
-    HASH.of(request.buffer, request.start[key]!, request.end[key]!),
-  );
+  const { buffer, start, end } = request;
+  const hashes = keyIndexes(spec, request, 0);
+  for (let i = 0; i < hashes.length; i++) {
+    const key = hashes[i]!;
+    hashes[i] = HASH.of(buffer, start[key]!, end[key]!);
+  }
+  return hashes;
 }
 
 /** The same of keys by themselves. */
@@ -93,10 +97,12 @@ export class CommandOrder {
   begin(keys: KeyHashes, sink: ReplySink, isExclusive = false): ReplySink {
     this.#count(keys, 1);
     if (isExclusive) this.#exclusive++;
-    const era = this.#era;
-    return new UnderWay(sink, () => {
-      if (era === this.#era) this.#end(keys, isExclusive);
-    });
+    return new UnderWay(sink, this, keys, isExclusive, this.#era);
+  }
+
+  /** A command that set out in that era has its reply. */
+  ended(keys: KeyHashes, wasExclusive: boolean, era: number): void {
+    if (era === this.#era) this.#end(keys, wasExclusive);
   }
 
   /** Nobody waits any more for what is on its way: its replies have been failed. */
@@ -133,11 +139,24 @@ export class CommandOrder {
 
 class UnderWay implements ReplySink {
   readonly #sink: ReplySink;
-  #ended: (() => void) | null;
+  readonly #order: CommandOrder;
+  readonly #keys: KeyHashes;
+  readonly #isExclusive: boolean;
+  readonly #era: number;
+  #hasEnded = false;
 
-  constructor(sink: ReplySink, ended: () => void) {
+  constructor(
+    sink: ReplySink,
+    order: CommandOrder,
+    keys: KeyHashes,
+    isExclusive: boolean,
+    era: number,
+  ) {
     this.#sink = sink;
-    this.#ended = ended;
+    this.#order = order;
+    this.#keys = keys;
+    this.#isExclusive = isExclusive;
+    this.#era = era;
   }
 
   acknowledged(token: number): void {
@@ -155,7 +174,8 @@ class UnderWay implements ReplySink {
   }
 
   #end(): void {
-    this.#ended?.();
-    this.#ended = null;
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#order.ended(this.#keys, this.#isExclusive, this.#era);
   }
 }

@@ -214,7 +214,9 @@ export class RunningCommand implements CommandContext {
     const { slowLog, latency } = this;
     spec.use.took(milliseconds);
     if (!mayBeSlow) return;
-    latency.note(spec.isQuick ? 'fast-command' : 'command', milliseconds, this.services.now());
+    if (latency.threshold > 0) {
+      latency.note(spec.isQuick ? 'fast-command' : 'command', milliseconds, this.services.now());
+    }
     if (caller !== null) slowLog.note(request, spec, milliseconds, caller);
     else runTime?.add(milliseconds, slowLog.isSlow(milliseconds));
   }

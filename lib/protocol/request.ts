@@ -1,3 +1,5 @@
+import { copyOf } from './bytes.js';
+
 const EMPTY = Buffer.alloc(0);
 
 /**
@@ -7,14 +9,20 @@ const EMPTY = Buffer.alloc(0);
 export class Request {
   buffer: Buffer = EMPTY;
   argc = 0;
-  start: Int32Array = new Int32Array(16);
-  end: Int32Array = new Int32Array(16);
+  start: Int32Array;
+  end: Int32Array;
   /** Where the command begins in the chunk that it was parsed from. */
   origin = 0;
   /** The argument of which `hash` and `slot` are known, as a key's; -1 for none. */
   hashedIndex = -1;
   hash = 0;
   slot = 0;
+
+  /** With room for so many arguments. */
+  constructor(capacity = 16) {
+    this.start = new Int32Array(capacity);
+    this.end = new Int32Array(capacity);
+  }
 
   /** Keeps the memory of what it was parsed from alive no longer. */
   release(): void {
@@ -45,7 +53,7 @@ export class Request {
 
   /** Argument `index` as a Buffer of its own (copied). */
   bytes(index: number): Buffer {
-    return Buffer.from(this.buffer.subarray(this.start[index]!, this.end[index]!));
+    return copyOf(this.buffer, this.start[index]!, this.end[index]!);
   }
 
   /** Whether argument `index` equals `upper` (ASCII capitals), in any case. */
@@ -73,15 +81,12 @@ export class Request {
     const { argc } = this;
     const from = argc === 0 ? 0 : this.start[0]!;
     const to = argc === 0 ? 0 : this.end[argc - 1]!;
-    const copy = new Request();
+    const copy = new Request(argc);
     copy.argc = argc;
-    copy.buffer = Buffer.from(this.buffer.subarray(from, to));
-    copy.start = this.start.slice(0, argc);
-    copy.end = this.end.slice(0, argc);
-    const { start, end } = copy;
+    copy.buffer = copyOf(this.buffer, from, to);
     for (let i = 0; i < argc; i++) {
-      start[i]! -= from;
-      end[i]! -= from;
+      copy.start[i] = this.start[i]! - from;
+      copy.end[i] = this.end[i]! - from;
     }
     return copy;
   }

@@ -70,6 +70,7 @@ export class BusTransport implements BusLinkEvents, TurnStep {
   /** Links written to during the flush under way. */
   #corked: BusLink[] = [];
   #flushing = false;
+  #laterFlush: NodeJS.Timeout | null = null;
 
   constructor(options: BusOptions, handler: BusHandler, turnEnd: TurnEnd) {
     this.#turnEnd = turnEnd;
@@ -111,6 +112,7 @@ export class BusTransport implements BusLinkEvents, TurnStep {
 
   /** Closes everything; what was written is still sent. */
   close(): void {
+    if (this.#laterFlush !== null) clearTimeout(this.#laterFlush);
     this.#server.close();
     this.#tls?.close();
     for (const link of this.#links.values()) link.finish();
@@ -147,6 +149,14 @@ export class BusTransport implements BusLinkEvents, TurnStep {
   wantFlush(): void {
     this.isDue = true;
     this.#turnEnd.schedule();
+  }
+
+  /** Asks for one in so many milliseconds; where one was asked for already, that one counts. */
+  wantFlushIn(milliseconds: number): void {
+    this.#laterFlush ??= setTimeout(() => {
+      this.#laterFlush = null;
+      this.wantFlush();
+    }, milliseconds);
   }
 
   run(): void {

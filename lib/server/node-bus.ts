@@ -34,6 +34,7 @@ export function clusterHost(bus: BusTransport, join: JoinResolver, logger: Logge
     sendData: (link, buffer, start, end) => bus.sendData(link, buffer, start, end),
     closeData: (link) => bus.closeLink(link),
     wantFlush: () => bus.wantFlush(),
+    wantFlushIn: (milliseconds) => bus.wantFlushIn(milliseconds),
     random: () => Math.random(),
   };
 }

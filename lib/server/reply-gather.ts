@@ -29,15 +29,18 @@ export class ReplyGather implements ReplyOutput {
   readonly #pieces = Buffer.allocUnsafe(GATHER_BYTES);
   #length = 0;
   #socket: ClientSocket | null = null;
+  #isCorked = false;
 
   begin(socket: ClientSocket): void {
     this.#socket = socket;
-    socket.cork();
   }
 
   write(buffer: Buffer, start: number, end: number): boolean {
     const length = end - start;
-    if (this.#length + length > GATHER_BYTES) this.#spill();
+    if (this.#length + length > GATHER_BYTES) {
+      this.#cork();
+      this.#spill();
+    }
     if (length > GATHER_BYTES) {
       // Corked, so it is not written yet: the caller must leave these bytes as they are.
       this.#socket!.write(buffer.subarray(start, end));
@@ -51,8 +54,16 @@ export class ReplyGather implements ReplyOutput {
   end(): void {
     const socket = this.#socket!;
     this.#spill();
-    socket.uncork();
+    if (this.#isCorked) socket.uncork();
+    this.#isCorked = false;
     this.#socket = null;
+  }
+
+  /** More than one piece goes out: together. A single one, as a rule, is spared the queue of a corked socket. */
+  #cork(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    this.#socket!.cork();
   }
 
   #spill(): void {

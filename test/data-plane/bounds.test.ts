@@ -15,6 +15,9 @@ const QUERIES_MAX = 10_000;
 const WAITING_MAX = 1000;
 const HINTS_MAX = 250_000;
 const PARKED_MAX = 100_000;
+const PACED_MOVES_MAX = 64;
+const KEYS_PER_MS = 60;
+const PACE_LOOK_MS = 10;
 const GATHERS_MAX = 10_000;
 
 function formed(nodes: number): ScriptedCluster {
@@ -123,6 +126,49 @@ t.test('what a member has not acknowledged: BACKLOG_BYTES_MAX', (t) => {
   cluster.until('one waits', () => (node.state.statistics.limits.all.get('bus-backlog') ?? 0) > 0);
   t.ok(node.busBacklogBytes < 80 * 1024 * 1024, `${node.busBacklogBytes} bytes`);
   cluster.resume(1);
+  t.same(cluster.finish(), []);
+  t.end();
+});
+
+t.test('keys on their way to a node that has joined: PACED_MOVES_MAX, and KEYS_PER_MS', (t) => {
+  const delays = { delayMsMax: 0.1, lateShare: 0 };
+  const cluster = new ScriptedCluster(1, { nodes: 2, spares: 1, longHistories: true, ...delays });
+  cluster.form();
+  const keys = keysOf(6000);
+  cluster.answers(keys.map((key) => cluster.send(0, 'SET', key, key)));
+  cluster.settled();
+  const { moves, state } = cluster.process(0).node;
+  const started: number[] = [];
+  let most = 0;
+  const watches = [
+    cluster.repeat(0.05, () => {
+      most = Math.max(most, moves.open);
+    }),
+    cluster.repeat(PACE_LOOK_MS, () => started.push(state.statistics.changeOvers)),
+  ];
+  cluster.start(2);
+  cluster.until('it has joined', () => state.view?.members.length === 3);
+  cluster.settled();
+  for (const stop of watches) stop();
+  const moved = keys.filter((key) => cluster.pair(key)[1] === 2).length;
+  t.ok(moved > keys.length / 3, `${moved} keys moved`);
+  // The keys of one slot are not parted: some come on top.
+  t.ok(most > PACED_MOVES_MAX / 2 && most < PACED_MOVES_MAX + 8, `${most} at a time`);
+  const fastest = Math.max(...started.slice(1).map((count, i) => count - started[i]!));
+  const fair = KEYS_PER_MS * PACE_LOOK_MS;
+  t.ok(fastest > fair / 2 && fastest < 1.2 * fair, `${fastest} in ${PACE_LOOK_MS} ms`);
+  t.same(cluster.finish(), []);
+  t.end();
+});
+
+t.test('keys that have lost a copy do not go by that pace', (t) => {
+  const cluster = formed(3);
+  const keys = keysOf(3000);
+  cluster.answers(keys.map((key) => cluster.send(0, 'SET', key, key)));
+  cluster.settled();
+  const { moves } = cluster.process(0).node;
+  cluster.kill(1);
+  cluster.until('many at a time', () => moves.open > 2 * PACED_MOVES_MAX);
   t.same(cluster.finish(), []);
   t.end();
 });

@@ -59,6 +59,7 @@ class End {
         this.written.push(Buffer.from(buffer.subarray(start, end))),
       closeData: () => undefined,
       wantFlush: () => undefined,
+      wantFlushIn: () => undefined,
     };
     const ahead = new FramesAhead(this.state.store);
     this.streams = new Streams(this.state, host, { handle: () => true }, ahead);

@@ -118,6 +118,7 @@ export class Process implements LinkOwner, ClusterHost {
   readonly #place: Machine;
   readonly #options: ProcessOptions;
   readonly #random: Random;
+  #isFlushAsked = false;
   readonly #shared = Buffer.alloc(READ_BUFFER_BYTES);
   readonly #dirty = new Set<Connection>();
   readonly #snapshots: SnapshotWork | null;
@@ -427,6 +428,17 @@ export class Process implements LinkOwner, ClusterHost {
     const isLate = random.next() < this.#options.lateShare;
     const delay = isLate ? random.between(0, 5) : random.between(0, 0.1);
     this.#world.scheduler.at(delay, () => this.input('flush', () => this.node.flush()));
+  }
+
+  wantFlushIn(milliseconds: number): void {
+    if (this.#isFlushAsked) return;
+    this.#isFlushAsked = true;
+    this.#world.scheduler.at(milliseconds + this.#random.between(0, 1), () =>
+      this.input('flush', () => {
+        this.#isFlushAsked = false;
+        this.node.flush();
+      }),
+    );
   }
 
   readonly place: Place = (view, before) => this.#world.placements.of(view, before);
