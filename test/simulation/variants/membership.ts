@@ -110,7 +110,7 @@ export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
     edits: [edit('quiescence.js', "if (!this.#isToldByAll('quietView')) return isNew;", '')],
     profile: 'operations',
     options: { faults: { 'stop-and-kill': 1 }, delayMsMax: 15, pairShare: 0.6, durationMs: 8000 },
-    seed: 39,
+    seed: 41,
   },
   {
     name: 'part-noted-late',
@@ -134,7 +134,7 @@ export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
       ),
     ],
     profile: 'operations',
-    seed: 77,
+    seed: 102,
     isRare: true,
   },
   {
@@ -149,20 +149,30 @@ export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
     name: 'stops-at-once',
     breaks: 'all stop, and nobody waits for what is under way',
     invariant: '0031',
-    edits: [edit('quiescence.js', 'if (now >= this.#waitsUntil) return true;', 'return true;')],
-    profile: 'operations-majority',
-    seed: 9000005,
-    isRare: true,
+    edits: [
+      edit(
+        'quiescence.js',
+        'if (this.#state.now >= this.#waitsUntil) return true;',
+        'return true;',
+      ),
+    ],
+    profile: 'operations',
+    options: { faults: { 'stop-and-kill': 1 }, delayMsMax: 15, pairShare: 0.6, durationMs: 8000 },
+    seed: 21,
   },
   {
     name: 'waits-for-the-ended',
     breaks: 'a node that has said goodbye waits for others that have ended since',
     invariant: '0031',
     edits: [
-      edit('membership/goodbye.js', 'mayGo && (peer.isRefused || peer.isLost(now))', 'false'),
+      edit(
+        'membership/goodbye.js',
+        '(needNotKnow || peer.knowsGoodbye) && (peer.isRefused || peer.isLost(now))',
+        'false',
+      ),
     ],
     profile: 'drain',
-    seed: 38,
+    seed: 48,
   },
   {
     name: 'side-gives-up',
