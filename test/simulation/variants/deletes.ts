@@ -101,7 +101,7 @@ export const DELETE_VARIANTS: readonly Variant[] = [
     ],
     profile: 'operations',
     options: { durationMs: 10_000 },
-    seed: 6,
+    seed: 11,
     isRare: true,
   },
   {

@@ -94,7 +94,7 @@ export const STEP_VARIANTS: readonly Variant[] = [
     ],
     profile: 'transfers',
     options: { delayMsMax: 15, nodes: 5 },
-    seed: 33,
+    seed: 37,
     isRare: true,
   },
 ];

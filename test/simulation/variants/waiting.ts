@@ -15,7 +15,7 @@ export const WAITING_VARIANTS: readonly Variant[] = [
     ],
     profile: 'queues',
     options: { durationMs: 4000 },
-    seed: 2,
+    seed: 3,
   },
   {
     name: 'confirmed-too-soon',
