@@ -45,7 +45,7 @@ export class Departure {
    * one that they are to go, as the others have gone already. Null where somebody stays in the view that was prepared last.
    */
   finalView: View | null = null;
-  /** Of these, who is in no later view, and has not said goodbye: the others have gone on without it, maybe. */
+  /** Of these, without whom this node has gone on: left out later, without a goodbye, while nobody could have ended. */
   readonly leftOut = new Set<Incarnation>();
 
   constructor(state: ClusterState, settling: Settling, quiescence: Quiescence) {
@@ -84,8 +84,11 @@ export class Departure {
 
   installed(view: View): void {
     const { membership } = this.#state;
-    for (const { id } of this.finalView?.members ?? [])
-      if (!idsOf(view).has(id) && membership.proofOf(id) !== 'goodbye') this.leftOut.add(id);
+    for (const { id } of this.finalView?.members ?? []) {
+      if (idsOf(view).has(id) || membership.proofOf(id) === 'goodbye') continue;
+      // With who may have ended this node stops itself, and changes nothing any more.
+      if (!this.#quiescence.mayHaveEnded(id)) this.leftOut.add(id);
+    }
   }
 
   /** Ends where the others go on without this node, or nobody stays; true when it is over. */

@@ -71,7 +71,7 @@ export interface SnapshotOffer {
   /** Of them, who was known to have stopped in good order when it was written, and who to have died. */
   readonly stopped: readonly Incarnation[];
   readonly dead: readonly Incarnation[];
-  /** Of them, whom the writer's side had left out, without a goodbye, and had gone on without before it stopped. */
+  /** Of them, whom the writer's side had left out, and had gone on without before it stopped. */
   readonly leftOut?: readonly Incarnation[];
   readonly phase: number;
 }

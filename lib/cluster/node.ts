@@ -225,7 +225,7 @@ export class ClusterNode implements MembershipListener {
     return this.#parts.quiescence.canOnlyStop(id);
   }
 
-  /** Whether it was left out as all stopped, without a goodbye, and the others may have gone on without it before they ended. */
+  /** Whether this node has gone on without it as all stopped: what it may have written is older. */
   hasLeftOut(id: Incarnation): boolean {
     return this.#parts.departure.leftOut.has(id);
   }

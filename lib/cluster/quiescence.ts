@@ -72,12 +72,20 @@ export class Quiescence {
     if (this.#goOn() || begins) this.#state.membership.tell(this.#state.now);
     if (this.#state.now >= this.#waitsUntil) return true;
     // What one has written, or may have, who has gone is not changed any more: neither acknowledged without it nor promoted.
-    if (final.members.some(({ id }) => this.#mayHaveEnded(id))) return true;
+    if (final.members.some(({ id }) => this.mayHaveEnded(id))) return true;
     return this.#allQuietView === this.#state.view && this.#isToldByAll('allQuietView');
   }
 
   canOnlyStop(id: Incarnation): boolean {
     return this.#ending.has(id);
+  }
+
+  /** Who had handed over all writes nothing. Of who is just left out, the goodbye may be lost. */
+  mayHaveEnded(id: Incarnation): boolean {
+    const { membership } = this.#state;
+    if (membership.proofOf(id) === 'goodbye') return !membership.hadHandedOver(id);
+    const isLeftOut = this.#state.memberIndexOf(id) < 0;
+    return isLeftOut && (this.#mayEnd.has(id) || idsOf(this.#allQuietView).has(id));
   }
 
   /** Somebody stays after all. */
@@ -111,14 +119,6 @@ export class Quiescence {
     if (!this.#isToldByAll('quietView')) return isNew;
     this.#allQuietView = view;
     return true;
-  }
-
-  /** Who had handed over all writes nothing. Of who is just left out, the goodbye may be lost. */
-  #mayHaveEnded(id: Incarnation): boolean {
-    const { membership } = this.#state;
-    if (membership.proofOf(id) === 'goodbye') return !membership.hadHandedOver(id);
-    const isLeftOut = this.#state.memberIndexOf(id) < 0;
-    return isLeftOut && (this.#mayEnd.has(id) || idsOf(this.#allQuietView).has(id));
   }
 
   #isToldByAll(what: 'quietView' | 'allQuietView'): boolean {

@@ -330,16 +330,17 @@ function fates(offers: readonly SnapshotOffer[], set: string) {
 
 const leftOutBy = ({ leftOut = [] }: SnapshotOffer): readonly Incarnation[] => leftOut;
 
-/** Nobody whom it has left out can have been on a larger side. */
+/** Nobody whom it has gone on without can have been on a larger side. */
 const isMajority = (offer: SnapshotOffer): boolean =>
   2 * leftOutBy(offer).length < offer.parts.length;
 
 /**
- * Parts of that set which are older than others, whose writers had gone on without theirs. Of two sides that have left each
- * other out one goes by the larger one, else by who has the first of those who are on one of them.
+ * Parts of that set which are older than others, whose writers had gone on without theirs:
  *
  *     1. X is cut off as all stop. The others leave it out, serve, and stop.
  *     2. X ends when it has waited long enough, and writes what it had.
+ *
+ * A smaller side that has gone on, as it may under `available`, does not have all that the larger one has.
  */
 function outdatedParts(offers: readonly SnapshotOffer[], set: string): Set<Incarnation> {
   const parts = offers.filter((offer) => offer.set === set);
@@ -348,13 +349,11 @@ function outdatedParts(offers: readonly SnapshotOffer[], set: string): Set<Incar
   return new Set(parts.filter(isOutdated).map(({ part }) => part));
 }
 
+/** Of two halves the one that the other one does not name, else the one with the first of all. */
 function isAhead(one: SnapshotOffer, other: SnapshotOffer): boolean {
-  if (!leftOutBy(other).includes(one.part)) return true;
-  const difference = leftOutBy(other).length - leftOutBy(one).length;
-  if (difference !== 0) return difference > 0;
-  const isOn = (side: SnapshotOffer, id: Incarnation): boolean => !leftOutBy(side).includes(id);
-  const first = one.parts.find((id) => isOn(one, id) !== isOn(other, id));
-  return first !== undefined && isOn(one, first);
+  const isHalf = 2 * leftOutBy(one).length === one.parts.length;
+  if (!isHalf || !leftOutBy(other).includes(one.part)) return isHalf || isMajority(one);
+  return !leftOutBy(one).includes(one.parts[0]!);
 }
 
 /** Whether that node waits for such a part, and has heard that it is about to be loaded, or is. */
