@@ -4,17 +4,21 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { SnapshotRecord } from '../../lib/protocol/snapshot-blocks.js';
-import { SnapshotReader, SnapshotWriter } from '../../lib/server/snapshot-file.js';
+import {
+  type SnapshotEnd,
+  SnapshotReader,
+  SnapshotWriter,
+} from '../../lib/server/snapshot-file.js';
 import { checkSnapshot } from '../../lib/server/snapshot-keeper.js';
 
 const HEADER = { set: '1-2-a', seed: 1, number: 2, at: 3, part: 'a', parts: ['a', 'b'] };
 
-const END = { stopped: ['b'], dead: [] };
+const END: SnapshotEnd = { stopped: ['b'], dead: [], leftOut: ['b'] };
 
-function writeSnapshot(path: string, records: Iterable<SnapshotRecord>): number {
+function writeSnapshot(path: string, records: Iterable<SnapshotRecord>, end = END): number {
   const writer = new SnapshotWriter(path, HEADER);
   writer.write(records);
-  return writer.finish(END);
+  return writer.finish(end);
 }
 
 function recordsOf(count: number, bytes: number): SnapshotRecord[] {
@@ -53,6 +57,13 @@ t.test('what is written is read, in one block or in many', async (t) => {
     t.same(await readAll(path), records);
   }
   t.notOk(existsSync(`${path}.new`));
+});
+
+t.test('what an earlier release has written is read', async (t) => {
+  const path = join(t.testdir({}), 'snapshot');
+  const end = { stopped: ['b'], dead: [] };
+  writeSnapshot(path, recordsOf(3, 10), end);
+  t.same(await checkSnapshot(path, 16), { ...HEADER, ...end, leftOut: [] });
 });
 
 t.test('a file that is cut off or changed anywhere is refused, and left as it is', async (t) => {
