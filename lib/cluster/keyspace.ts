@@ -295,10 +295,10 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     if (isAwaitable(type) && (isNew || store.type(stale) !== type || this.#entries.isOver(stale))) {
       this.#hooks.came(type, db, request, keyIndex, this.provisional !== null);
     }
+    if (!isNew && store.type(stale) !== type) store.setType(stale, type);
     const ref = isNew
-      ? this.#entries.create(db, request, keyIndex, stale, length)
+      ? this.#entries.create(db, request, keyIndex, stale, type, length)
       : this.#entries.room(stale, length);
-    if (store.type(ref) !== type) store.setType(ref, type);
     store.attach(ref, null);
     return ref;
   }
@@ -336,8 +336,7 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     const stale = this.#found.of(db, request, keyIndex);
     const isDeleted = stale !== 0 && this.#store.role(stale) === Role.Tombstone;
     const deletedAt = isDeleted ? this.#store.expireAt(stale) : 0;
-    const ref = this.#entries.create(db, request, keyIndex, stale, 0);
-    this.#store.setType(ref, ValueType.None);
+    const ref = this.#entries.create(db, request, keyIndex, stale, ValueType.None, 0);
     this.#store.setExpireAt(ref, deletedAt);
     this.#entries.adopt(ref);
   }

@@ -1,4 +1,5 @@
 import { copyBytes, u32At } from '../protocol/bytes.js';
+import { allocateWithRoom } from '../store/large-value.js';
 import type { ClusterState } from './cluster-state.js';
 import { FrameType } from './frames.js';
 import { LANES, PART_HEADER_BYTES, WHOLE_HEADER_BYTES } from './large-frame.js';
@@ -23,7 +24,8 @@ const TYPES: ReadonlySet<number> = new Set<number>([
 interface Assembly {
   readonly number: number;
   readonly headBytes: number;
-  readonly buffer: Buffer;
+  /** A part of its allocation: what is kept of it, a value, may have to grow. */
+  readonly frame: Buffer;
   filled: number;
 }
 
@@ -54,13 +56,13 @@ export class LargeReceiver {
       this.#drop(lanes, lane);
       // Without a body it only says that what came before is not going on.
       if (total === 0) return true;
-      assembly = { number, headBytes, buffer: Buffer.allocUnsafeSlow(total), filled: headBytes };
+      assembly = { number, headBytes, frame: allocateWithRoom(total), filled: headBytes };
       lanes[lane] = assembly;
       this.#state.statistics.assemblyBytes += total;
     }
     const from = start + PART_HEADER_BYTES;
-    if (end - from > assembly.buffer.length - assembly.filled) return false;
-    copyBytes(buffer, from, end, assembly.buffer, assembly.filled);
+    if (end - from > assembly.frame.length - assembly.filled) return false;
+    copyBytes(buffer, from, end, assembly.frame, assembly.filled);
     assembly.filled += end - from;
     return true;
   }
@@ -74,7 +76,7 @@ export class LargeReceiver {
     if (assembly === undefined || assembly === null || !TYPES.has(type)) return false;
     if (assembly.number !== u32At(buffer, start + 1)) return false;
     const head = start + WHOLE_HEADER_BYTES;
-    const frame = assembly.buffer;
+    const { frame } = assembly;
     if (end - head !== assembly.headBytes || assembly.filled !== frame.length) return false;
     this.#drop(lanes, lane);
     copyBytes(buffer, head, end, frame, 0);
@@ -89,7 +91,7 @@ export class LargeReceiver {
   }
 
   #drop(lanes: (Assembly | null)[], lane: number): void {
-    this.#state.statistics.assemblyBytes -= lanes[lane]?.buffer.length ?? 0;
+    this.#state.statistics.assemblyBytes -= lanes[lane]?.frame.length ?? 0;
     lanes[lane] = null;
   }
 

@@ -200,7 +200,7 @@ export class MirrorReceiver {
     if (ref === 0) {
       const { db, buffer, keyStart, keyEnd } = frame;
       ref = store.create(db, buffer, keyStart, keyEnd, frame.type, kept === null ? length : 0);
-    } else if (kept === null && store.valueLength(ref) !== length) ref = store.resize(ref, length);
+    } else if (kept === null) ref = store.resize(ref, length);
     if (kept !== null) ref = store.keep(ref, kept);
     if (store.role(ref) !== Role.Backup) store.setRole(ref, Role.Backup);
     if (store.type(ref) !== frame.type) store.setType(ref, frame.type);

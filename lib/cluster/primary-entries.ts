@@ -58,7 +58,14 @@ export class PrimaryEntries {
   }
 
   /** A string of `length` bytes in the place of what is remembered of the key, `stale` (0 for nothing). `adopt` ends it. */
-  create(db: number, request: Request, index: number, stale: Ref, length: number): Ref {
+  create(
+    db: number,
+    request: Request,
+    index: number,
+    stale: Ref,
+    type: ValueType,
+    length: number,
+  ): Ref {
     this.#found.drop();
     if (stale !== 0) this.#store.remove(stale);
     this.#mirror.grown +=
@@ -68,17 +75,19 @@ export class PrimaryEntries {
       request.buffer,
       request.start[index]!,
       request.end[index]!,
-      ValueType.String,
+      type,
       length,
     );
   }
 
   /** Makes room for a value of `length` bytes in a primary of any type. */
   room(ref: Ref, length: number): Ref {
-    if (this.#store.valueLength(ref) === length) return ref;
+    const store = this.#store;
+    const grown = length - store.valueLength(ref);
+    if (grown === 0 && !store.isLarge(ref)) return ref;
     this.#found.drop();
-    this.#mirror.grown += length - this.#store.valueLength(ref);
-    return this.#store.resize(ref, length);
+    this.#mirror.grown += grown;
+    return store.resize(ref, length);
   }
 
   /** A key was created here: provisionally, or because this node is its anchor. */

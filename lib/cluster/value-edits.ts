@@ -60,7 +60,7 @@ export class ValueEdits {
     // Zeros that fill a gap are part of the change.
     const changed = offset + end - start - Math.min(before, offset);
     const isEdit = !isBlank && changed < before && changed <= this.#state.config.partBytes;
-    if (isNew) ref = entries.create(db, request, keyIndex, ref, length);
+    if (isNew) ref = entries.create(db, request, keyIndex, ref, ValueType.String, length);
     else {
       if (isBlank) store.setExpireAt(ref, 0);
       ref = entries.room(ref, length);

@@ -22,6 +22,7 @@ import {
   WORD_VALUE_LENGTH,
 } from './entry.js';
 import { type Attachment, LargePayloads } from './large-payloads.js';
+import type { LargeValue } from './large-value.js';
 
 /** Of longer values the processor sees for itself that they are read one line after the other. */
 const VALUE_BYTES_TOUCHED = 1024;
@@ -157,11 +158,14 @@ export class EntryFields {
 
   /** The bytes of the value are valueBuffer(ref)[valueStart(ref)] and on, valueLength(ref) of them. */
   valueBuffer(ref: Ref): Buffer {
-    return this.isLarge(ref) ? this.largeBuffer(ref) : this.chunkBytes[ref >>> this.chunkShift]!;
+    return this.isLarge(ref)
+      ? this.largeValue(ref).buffer
+      : this.chunkBytes[ref >>> this.chunkShift]!;
   }
 
   valueStart(ref: Ref): number {
-    return this.isLarge(ref) ? 0 : this.keyStart(ref) + this.keyLength(ref);
+    if (this.isLarge(ref)) return this.largeValue(ref).start;
+    return this.keyStart(ref) + this.keyLength(ref);
   }
 
   valueLength(ref: Ref): number {
@@ -214,8 +218,8 @@ export class EntryFields {
     return this.word(ref, WORD_DATABASE_KEY_LENGTH) & 0xff;
   }
 
-  protected largeBuffer(ref: Ref): Buffer {
-    return this.large.buffers[this.word(ref, WORD_LARGE_NUMBER)]!;
+  protected largeValue(ref: Ref): LargeValue {
+    return this.large.values[this.word(ref, WORD_LARGE_NUMBER)]!;
   }
 
   protected byte(ref: Ref, offset: number): number {

@@ -1,3 +1,5 @@
+import { LargeValue } from './large-value.js';
+
 /** What is kept of a large value besides its bytes, and can be made from them again. */
 export interface Attachment {
   /** Memory that it takes. */
@@ -10,42 +12,48 @@ interface Attached {
   bytes: number;
 }
 
-/** Key and value of entries that are too large for the slab: an allocation for each of both, addressed by one number. */
+/** Key and value of entries that are too large for the slab, addressed by one number: an allocation for each of both. */
 export class LargePayloads {
   /** By number. */
   readonly keys: Buffer[] = [];
-  /** Of the values, by number. */
-  readonly buffers: Buffer[] = [];
-  /** Bytes of all allocations, and of what is attached to them. */
+  /** By number. */
+  readonly values: LargeValue[] = [];
+  /** Bytes of all keys and values, with the room that these have, and of what is attached to them. */
   bytes = 0;
   private readonly freeNumbers: number[] = [];
   /** By number. */
   private readonly attachments = new Map<number, Attached>();
+  /** Numbers of values that were on their way to another allocation when they were last changed. */
+  private readonly moving = new Set<number>();
 
   /** Of the key the content is undefined. `value` is the store's from now on, with all of the allocation that it is a part of. */
   allocate(keyBytes: number, value: Buffer): number {
     const key = Buffer.allocUnsafeSlow(keyBytes);
-    const number = this.freeNumbers.pop() ?? this.buffers.length;
+    const number = this.freeNumbers.pop() ?? this.values.length;
+    const kept = new LargeValue(value);
     this.keys[number] = key;
-    this.buffers[number] = value;
-    this.bytes += keyBytes + memoryOf(value);
+    this.values[number] = kept;
+    this.bytes += keyBytes + kept.bytes;
     return number;
   }
 
   /** Another value, as `allocate` takes it, in the place of this one; what was attached to that goes. */
   replace(number: number, value: Buffer): void {
     this.attach(number, null);
-    this.bytes += memoryOf(value) - memoryOf(this.buffers[number]!);
-    this.buffers[number] = value;
+    const kept = new LargeValue(value);
+    this.bytes += kept.bytes - this.values[number]!.bytes;
+    this.values[number] = kept;
   }
 
   /** Two values change places, with what is attached to them. */
   exchange(first: number, second: number): void {
-    const { buffers, attachments } = this;
-    const buffer = buffers[first]!;
+    const { values, attachments } = this;
+    const value = values[first]!;
     const attachment = attachments.get(first);
-    buffers[first] = buffers[second]!;
-    buffers[second] = buffer;
+    values[first] = values[second]!;
+    values[second] = value;
+    this.noteMove(first);
+    this.noteMove(second);
     this.place(first, attachments.get(second));
     this.place(second, attachment);
   }
@@ -74,27 +82,67 @@ export class LargePayloads {
 
   free(number: number): void {
     this.attach(number, null);
-    this.bytes -= this.keys[number]!.length + memoryOf(this.buffers[number]!);
+    this.bytes -= this.keys[number]!.length + this.values[number]!.bytes;
     this.keys[number] = NONE;
-    this.buffers[number] = NONE;
+    this.values[number] = NO_VALUE;
+    this.moving.delete(number);
     this.freeNumbers.push(number);
   }
 
-  /** Of the value; keeps its first `keepBytes` bytes. */
-  reallocate(number: number, bytes: number, keepBytes: number): void {
-    const source = this.buffers[number]!;
-    const target = Buffer.allocUnsafeSlow(bytes);
-    source.copy(target, 0, 0, keepBytes);
-    this.buffers[number] = target;
-    this.bytes += bytes - memoryOf(source);
+  /** As LargeValue.splice. */
+  splice(
+    number: number,
+    at: number,
+    removed: number,
+    source: Buffer,
+    from: number,
+    to: number,
+  ): void {
+    const value = this.values[number]!;
+    const before = value.bytes;
+    value.splice(at, removed, source, from, to);
+    this.bytes += value.bytes - before;
+    this.noteMove(number);
+  }
+
+  /** As LargeValue.resize. */
+  resize(number: number, bytes: number): void {
+    const value = this.values[number]!;
+    const before = value.bytes;
+    value.resize(bytes);
+    this.bytes += value.bytes - before;
+  }
+
+  /** Bytes of allocations that values are on their way to. */
+  get targetBytes(): number {
+    let bytes = 0;
+    for (const number of this.moving) bytes += this.values[number]!.targetBytes;
+    return bytes;
+  }
+
+  /** Goes on with one of the moves by so many bytes; false when there is none. */
+  move(bytes: number): boolean {
+    for (const number of this.moving) {
+      const value = this.values[number]!;
+      const before = value.bytes;
+      if (!value.move(bytes)) this.moving.delete(number);
+      this.bytes += value.bytes - before;
+      return true;
+    }
+    return false;
   }
 
   clear(): void {
     this.keys.length = 0;
-    this.buffers.length = 0;
+    this.values.length = 0;
     this.freeNumbers.length = 0;
     this.attachments.clear();
+    this.moving.clear();
     this.bytes = 0;
+  }
+
+  private noteMove(number: number): void {
+    if (this.values[number]!.targetBytes > 0) this.moving.add(number);
   }
 
   private place(number: number, attachment: Attached | undefined): void {
@@ -104,6 +152,4 @@ export class LargePayloads {
 }
 
 const NONE = Buffer.alloc(0);
-
-/** A value that came in is a part of what it came in. */
-const memoryOf = (value: Buffer): number => value.buffer.byteLength;
+const NO_VALUE = new LargeValue(NONE);

@@ -3,6 +3,7 @@ import { HEADER_UNITS, inlineUnits, UNIT_BYTES } from './entry.js';
 /** A page holds entries of one size class. Small pages keep the unfilled last page of each class cheap. */
 export const PAGE_UNITS = 32 * 1024;
 export const PAGE_UNITS_SHIFT = 15;
+export const PAGE_BYTES: number = PAGE_UNITS * UNIT_BYTES;
 
 /**
  * Largest entry in the slab: an eighth of a page, so that even the largest classes lose little at the end of a page.

@@ -13,7 +13,7 @@ import {
   type Ref,
   Role,
   VALUE_LENGTH_MAX,
-  type ValueType,
+  ValueType,
   WORD_DATABASE_KEY_LENGTH,
   WORD_HASH,
   WORD_LARGE_NUMBER,
@@ -23,8 +23,9 @@ import {
 import { EntryFields } from './entry-fields.js';
 import type { KeyBatch } from './key-batch.js';
 import { KeyHash } from './key-hash.js';
+import { allocateWithRoom } from './large-value.js';
 import { CHUNK_BYTES } from './page-pool.js';
-import { ENTRY_UNITS_MAX, isLargePayload } from './size-classes.js';
+import { ENTRY_UNITS_MAX, isLargePayload, PAGE_BYTES } from './size-classes.js';
 import type { SlotCounts } from './slot-counts.js';
 import { homeOf, SlotIndex } from './slot-index.js';
 import { StoreCounts } from './store-counts.js';
@@ -153,7 +154,7 @@ export class Store extends EntryFields {
     const hash = this.keyHash.of(buffer, start, end);
     const slot = keySlot(buffer, start, end);
     const number = this.databases.numbers[db]!;
-    const ref = this.allocate(keyLength, valueLength);
+    const ref = this.allocate(keyLength, type, valueLength);
     this.setByte(ref, BYTE_KIND, type << 2);
     this.setWord(ref, WORD_HASH, hash);
     this.setWord(ref, WORD_VALUE_LENGTH, valueLength);
@@ -179,7 +180,7 @@ export class Store extends EntryFields {
     const wasLarge = this.isLarge(ref);
     const lengthBefore = this.valueLength(ref);
     let result = ref;
-    if (isLarge && wasLarge) this.resizeLarge(ref, valueLength, lengthBefore);
+    if (isLarge && wasLarge) this.large.resize(this.word(ref, WORD_LARGE_NUMBER), valueLength);
     else if (isLarge || wasLarge || !this.arena.fits(ref, units)) {
       result = this.move(ref, valueLength);
     }
@@ -216,6 +217,12 @@ export class Store extends EntryFields {
   splice(ref: Ref, at: number, removed: number, source: Buffer, start: number, end: number): Ref {
     const length = this.valueLength(ref);
     const inserted = end - start;
+    if (this.staysLarge(ref, length + inserted - removed)) {
+      this.large.splice(this.word(ref, WORD_LARGE_NUMBER), at, removed, source, start, end);
+      this.setWord(ref, WORD_VALUE_LENGTH, length + inserted - removed);
+      this.counts.value(this.role(ref), inserted - removed);
+      return ref;
+    }
     const result = inserted > removed ? this.resize(ref, length + inserted - removed) : ref;
     const buffer = this.valueBuffer(result);
     const base = this.valueStart(result);
@@ -382,7 +389,8 @@ export class Store extends EntryFields {
 
   /** Bytes taken from the system, in use or not; chunks that nothing was written to yet are not resident. */
   get reservedBytes(): number {
-    return this.arena.reservedBytes + this.large.bytes + this.index.reservedBytes;
+    const { arena, large, index } = this;
+    return arena.reservedBytes + large.bytes + large.targetBytes + index.reservedBytes;
   }
 
   /** Bytes let go, ever. The system has them when the garbage collector has seen it. */
@@ -405,8 +413,10 @@ export class Store extends EntryFields {
 
   /** Gives free memory back to the system, moving at most `pagesMax` pages of 256 KB; 0 when nothing is to be done. */
   compact(pagesMax: number): number {
-    const moved = this.arena.compact(pagesMax);
-    return moved + this.index.compact(pagesMax - moved);
+    let moved = this.arena.compact(pagesMax);
+    moved += this.index.compact(pagesMax - moved);
+    while (moved < pagesMax && this.large.move(PAGE_BYTES)) moved++;
+    return moved;
   }
 
   /** Drops all entries at once, and their memory with them. */
@@ -432,6 +442,12 @@ export class Store extends EntryFields {
     return true;
   }
 
+  /** Whether the parts of a large collection may come to lie elsewhere: who writes to a string does so in its bytes. */
+  private staysLarge(ref: Ref, valueLength: number): boolean {
+    if (!this.isLarge(ref) || this.type(ref) === ValueType.String) return false;
+    return isLargePayload(this.keyLength(ref) + valueLength);
+  }
+
   /** Adds the entry to the counts (sign 1), or takes it out of them (sign -1). */
   private tally(ref: Ref, sign: 1 | -1): void {
     const role = this.role(ref);
@@ -449,7 +465,12 @@ export class Store extends EntryFields {
   }
 
   /** A record with room for key and value, its header zero but for where they are; of a large one the value may be there already. */
-  private allocate(keyLength: number, valueLength: number, value: Buffer | null = null): Ref {
+  private allocate(
+    keyLength: number,
+    type: ValueType,
+    valueLength: number,
+    value: Buffer | null = null,
+  ): Ref {
     const payloadBytes = keyLength + valueLength;
     if (payloadBytes > KEY_LENGTH_MAX + VALUE_LENGTH_MAX) throw new RangeError('value is too long');
     const units = inlineUnits(payloadBytes);
@@ -458,8 +479,10 @@ export class Store extends EntryFields {
     for (let i = 0; i < HEADER_UNITS * 2; i++) this.setWord(ref, i, 0);
     if (!isLarge) return ref;
     try {
-      const buffer = value ?? Buffer.allocUnsafeSlow(valueLength);
-      this.setWord(ref, WORD_LARGE_NUMBER, this.large.allocate(keyLength, buffer));
+      const isString = type === ValueType.String;
+      const allocate = isString ? Buffer.allocUnsafeSlow : allocateWithRoom;
+      const number = this.large.allocate(keyLength, value ?? allocate(valueLength));
+      this.setWord(ref, WORD_LARGE_NUMBER, number);
     } catch (error) {
       this.arena.free(ref);
       throw error;
@@ -475,7 +498,7 @@ export class Store extends EntryFields {
 
   /** Moves the entry to a record with room for a value of `valueLength` bytes, in `value` if given. */
   private move(ref: Ref, valueLength: number, value: Buffer | null = null): Ref {
-    const target = this.allocate(this.keyLength(ref), valueLength, value);
+    const target = this.allocate(this.keyLength(ref), this.type(ref), valueLength, value);
     if (this.isLarge(ref) || this.isLarge(target)) {
       const isLarge = this.byte(target, BYTE_IS_LARGE);
       this.arena.copy(ref, target, HEADER_UNITS);
@@ -493,14 +516,5 @@ export class Store extends EntryFields {
     this.release(ref);
     // Was the new record the last of the old one's class? Then it now is where the old one was.
     return this.arena.movedFrom === target ? ref : target;
-  }
-
-  private resizeLarge(ref: Ref, valueLength: number, lengthBefore: number): void {
-    const capacity = this.largeBuffer(ref).length;
-    if (valueLength <= capacity && valueLength >= capacity / 2) return;
-    const keep = Math.min(lengthBefore, valueLength);
-    // Room to grow, so that many small appends to a large value do not copy it each time.
-    const bytes = valueLength > capacity ? valueLength + (valueLength >>> 3) : valueLength;
-    this.large.reallocate(this.word(ref, WORD_LARGE_NUMBER), bytes, keep);
   }
 }

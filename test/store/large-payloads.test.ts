@@ -13,8 +13,10 @@ t.test('numbers of allocations are used again, memory is counted', async (t) => 
   }
   t.equal(numbers.size, 1, 'the table does not grow with use');
   t.equal(payloads.bytes, 100);
-  payloads.buffers[kept]!.fill(7);
-  payloads.reallocate(kept, 290, 90);
-  t.equal(payloads.bytes, 300);
-  t.ok(payloads.buffers[kept]!.subarray(0, 90).equals(Buffer.alloc(90, 7)));
+  payloads.values[kept]!.buffer.fill(7);
+  payloads.resize(kept, 290);
+  const { buffer, start, length } = payloads.values[kept]!;
+  t.equal(payloads.bytes, 10 + buffer.length);
+  t.equal(length, 290);
+  t.ok(buffer.subarray(start, start + 90).equals(Buffer.alloc(90, 7)));
 });

@@ -14,7 +14,10 @@ import {
 import { numberAt, numberBytes, numberBytesOf, putNumber } from './numbers.js';
 import type { ValueBytes } from './value-bytes.js';
 
-/** Larger lists have room in front of the first element, so that the others need not be moved. */
+/**
+ * Larger lists have room in front of the first element, so that the others need not be moved. Of those in allocations of their own
+ * the store has room there.
+ */
 const ROOM_FROM_BYTES = 4096;
 const ROOM_BYTES_MIN = 1024;
 const ROOM_SHARE = 8;
@@ -261,7 +264,7 @@ export class ListValue {
       this.#added(this.#head, 0, 0);
       return;
     }
-    if (this.#value.length < ROOM_FROM_BYTES) {
+    if (this.#value.length < ROOM_FROM_BYTES || this.#value.isLarge) {
       this.#head = LIST_HEADER_BYTES;
       this.#value.splice(LIST_HEADER_BYTES, room, block.buffer, 0, length);
       this.#added(this.#head, 0, 0);
@@ -302,7 +305,8 @@ export class ListValue {
     this.#isHeaderStale = true;
     const until = this.#next;
     const bytes = until - this.#head;
-    const isKept = this.#value.length >= ROOM_FROM_BYTES && until * 2 <= this.#value.length;
+    const { length, isLarge } = this.#value;
+    const isKept = !isLarge && length >= ROOM_FROM_BYTES && until * 2 <= length;
     if (isKept) this.#head = until;
     else {
       this.#head = LIST_HEADER_BYTES;
