@@ -1,5 +1,6 @@
 import { type Ref, Role, type Store, ValueType } from '../store/store.js';
-import type { Appended, AtomicFrames } from './atomic-frames.js';
+import type { Appended, AtomicFrames, ChangedEntries } from './atomic-frames.js';
+import type { ChangedKey } from './changed-keys.js';
 import type { Changes } from './changes.js';
 import type { ClusterState } from './cluster-state.js';
 import type { PendingForget } from './forgets.js';
@@ -8,12 +9,6 @@ import type { MirrorSender } from './mirror-sender.js';
 import type { ReplyWaits } from './reply-waits.js';
 import { FRAME_BYTES_MAX } from './stream.js';
 import { isTicket } from './tickets.js';
-
-/** A key that a step has changed. */
-export interface ChangedKey {
-  readonly db: number;
-  readonly key: Buffer;
-}
 
 /**
  * What a step has changed is sent as one frame. Until then a key that it has deleted is an entry without a value, as a
@@ -58,12 +53,12 @@ export class AtomicChanges {
 
   /** The step is over: sends the keys as they are now. Null where there is nobody to send them to, or nothing to send. */
   append(changed: readonly ChangedKey[]): Appended | null {
-    const refs = new Set(changed.map((key) => this.#find(key)));
-    if (this.#frames.lengthOf(refs) > FRAME_BYTES_MAX) return this.#appendEach(refs);
-    for (const ref of refs) {
+    const entries: ChangedEntries = new Map(changed.map((key) => [this.#find(key), key.edits]));
+    if (this.#frames.lengthOf(entries) > FRAME_BYTES_MAX) return this.#appendEach(changed);
+    for (const ref of entries.keys()) {
       if (this.#isBlank(ref)) this.#bury(ref);
     }
-    const sent = this.#frames.append(refs);
+    const sent = this.#frames.append(entries);
     if (sent !== null) {
       this.#mirror.countGrowth(sent.backup);
       this.#waits.awaitAck(sent.backup.stream, sent.offset);
@@ -92,22 +87,18 @@ export class AtomicChanges {
   }
 
   /** More than one frame can carry: each key goes by itself, and if the node dies now its backup may have some of them. */
-  #appendEach(refs: ReadonlySet<Ref>): null {
-    const blanks = [...refs].filter((ref) => this.#isBlank(ref)).map((ref) => this.nameOf(ref));
-    for (const ref of refs) if (!this.#isBlank(ref)) this.#changes.changed(ref, FrameType.Set);
+  #appendEach(changed: readonly ChangedKey[]): null {
+    const isBlank = (key: ChangedKey): boolean => this.#isBlank(this.#find(key));
+    const blanks = changed.filter(isBlank);
+    for (const key of changed) {
+      if (!isBlank(key)) this.#changes.changed(this.#find(key), FrameType.Set);
+    }
     for (const key of blanks) this.#changes.remove(this.#find(key));
     return null;
   }
 
   #isBlank(ref: Ref): boolean {
     return this.#store.role(ref) === Role.Primary && this.#store.type(ref) === ValueType.None;
-  }
-
-  nameOf(ref: Ref): ChangedKey {
-    const store = this.#store;
-    const start = store.keyStart(ref);
-    const key = store.keyBuffer(ref).subarray(start, start + store.keyLength(ref));
-    return { db: store.db(ref), key: Buffer.from(key) };
   }
 
   #find({ db, key }: ChangedKey): Ref {

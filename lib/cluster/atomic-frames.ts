@@ -1,6 +1,7 @@
 import { FRAME_HEADER_BYTES, FrameLog } from '../protocol/bus-frames.js';
 import { type Ref, Role, type Store } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
+import type { EditLog } from './edit-log.js';
 import { Flag } from './entry-flags.js';
 import { FrameType, KEY_HEADER_BYTES, valueFlags } from './frames.js';
 import type { Key } from './key.js';
@@ -13,6 +14,9 @@ export interface Appended {
   readonly offset: number;
 }
 
+/** What a frame is about: of each entry the edits since its backup has had it, null where its value goes whole. */
+export type ChangedEntries = ReadonlyMap<Ref, EditLog | null>;
+
 /** An ATOMIC frame that is being put together. */
 export interface GrowingFrame {
   readonly backup: Peer;
@@ -21,6 +25,8 @@ export interface GrowingFrame {
 }
 
 const NO_HEAD = Buffer.alloc(0);
+/** A frame says how long it is without this. */
+const LENGTH_BYTES = 4;
 
 /**
  * ATOMIC: the state of all keys that one command has changed, as frames within a frame; the backup applies all or none.
@@ -37,69 +43,85 @@ export class AtomicFrames {
     this.#large = large;
   }
 
-  /** Bytes of the frame about these entries. */
-  lengthOf(refs: ReadonlySet<Ref>): number {
+  /** Bytes of the frame about these entries, at most. */
+  lengthOf(entries: ChangedEntries): number {
     let length = 0;
-    for (const ref of refs) length += this.#lengthOf(ref);
+    for (const ref of entries.keys()) length += this.#lengthOf(ref, null);
     return length;
   }
 
-  #lengthOf(ref: Ref): number {
+  #lengthOf(ref: Ref, edits: EditLog | null): number {
     const store = this.#store;
-    return FRAME_HEADER_BYTES + KEY_HEADER_BYTES + store.keyLength(ref) + store.valueLength(ref);
+    const value = edits === null ? store.valueLength(ref) : edits.bytes;
+    return FRAME_HEADER_BYTES + KEY_HEADER_BYTES + store.keyLength(ref) + value;
+  }
+
+  /** Null where the value goes whole: it is no longer than the edits, or not yet at the backup, as it goes there in parts. */
+  #editsOf(ref: Ref, edits: EditLog | null, backup: Peer): EditLog | null {
+    const store = this.#store;
+    if (edits === null || edits.bytes >= store.valueLength(ref)) return null;
+    const isSending = (store.flags(ref) & Flag.Sending) !== 0;
+    return isSending && this.#large.find(backup, ref) !== undefined ? null : edits;
   }
 
   /** Gives the entries new versions and sends them to their backup; null where there is none. */
-  append(refs: ReadonlySet<Ref>): Appended | null {
+  append(changed: ChangedEntries): Appended | null {
     const store = this.#store;
     let backup: Peer | null = null;
-    let length = 0;
-    for (const ref of refs) {
+    for (const ref of changed.keys()) {
       const version = this.#state.clock.next();
       store.setVersion(ref, version);
       if (store.role(ref) === Role.Tombstone) store.setExpireAt(ref, version);
       backup ??= this.#state.livePeer(store.peer(ref));
-      length += this.#lengthOf(ref);
     }
     if (backup === null) return null;
-    const lent = length > this.#state.config.partBytes ? this.#lentOf(refs, length) : 0;
+    const entries = new Map<Ref, EditLog | null>();
+    let length = 0;
+    for (const [ref, all] of changed) {
+      const edits = this.#editsOf(ref, all, backup);
+      entries.set(ref, edits);
+      length += this.#lengthOf(ref, edits);
+    }
+    const lent = length > this.#state.config.partBytes ? this.#lentOf(entries, length) : 0;
     const offset =
-      lent === 0 ? this.#appendCopies(backup, length, refs) : this.#appendLent(backup, refs, lent);
-    for (const ref of refs) store.setChangeOffset(ref, offset);
+      lent === 0
+        ? this.#appendCopies(backup, length, entries)
+        : this.#appendLent(backup, entries, lent);
+    for (const ref of entries.keys()) store.setChangeOffset(ref, offset);
     return { backup, offset };
   }
 
-  #appendCopies(backup: Peer, length: number, refs: ReadonlySet<Ref>): number {
+  #appendCopies(backup: Peer, length: number, entries: ChangedEntries): number {
     const put = (log: FrameLog): void => {
-      for (const ref of refs) this.#put(log, ref);
+      for (const [ref, edits] of entries) this.#put(log, ref, edits);
     };
-    return this.#large.append(backup, FrameType.Atomic, length, put, refs);
+    return this.#large.append(backup, FrameType.Atomic, length, put, entries.keys());
   }
 
   /**
    * The one large value of a frame, which need not be copied: it is held, so that nobody changes it before the frame is written.
    * 0 where the rest of the frame would be large, too, as that goes whole.
    */
-  #lentOf(refs: ReadonlySet<Ref>, length: number): Ref {
+  #lentOf(entries: ChangedEntries, length: number): Ref {
     const store = this.#store;
-    for (const ref of refs) {
-      if (!store.isLarge(ref) || (store.flags(ref) & Flag.Held) === 0) continue;
+    for (const [ref, edits] of entries) {
+      if (edits !== null || !store.isLarge(ref) || (store.flags(ref) & Flag.Held) === 0) continue;
       if (length - store.valueLength(ref) <= this.#state.config.partBytes) return ref;
     }
     return 0;
   }
 
   /** The value of `lent` is the end of the frame, and goes straight from the store. */
-  #appendLent(backup: Peer, refs: ReadonlySet<Ref>, lent: Ref): number {
+  #appendLent(backup: Peer, entries: ChangedEntries, lent: Ref): number {
     const store = this.#store;
     const log = new FrameLog();
-    const others = [...refs].filter((ref) => ref !== lent);
+    const others = [...entries].filter(([ref]) => ref !== lent);
     const value = store.valueLength(lent);
-    let length = this.#lengthOf(lent) - value;
-    for (const ref of others) length += this.#lengthOf(ref);
+    let length = this.#lengthOf(lent, null) - value;
+    for (const [ref, edits] of others) length += this.#lengthOf(ref, edits);
     log.begin(FrameType.Atomic, length);
-    for (const ref of others) this.#put(log, ref);
-    this.#putHead(log, lent);
+    for (const [ref, edits] of others) this.#put(log, ref, edits);
+    this.#putHead(log, lent, null);
     let head: Buffer = NO_HEAD;
     log.eachFrame(0, (_type, buffer, start, end) => {
       head = buffer.subarray(start, end);
@@ -112,7 +134,7 @@ export class AtomicFrames {
       store.valueBuffer(lent),
       start,
       start + value,
-      refs,
+      entries.keys(),
     );
   }
 
@@ -127,7 +149,7 @@ export class AtomicFrames {
   /** Gives the entry, as it is now, a new version, and puts it in the frame; it stays as it is until that is sent. */
   add({ log }: GrowingFrame, ref: Ref): void {
     this.#store.setVersion(ref, this.#state.clock.next());
-    this.#put(log, ref);
+    this.#put(log, ref, null);
   }
 
   /**
@@ -160,20 +182,21 @@ export class AtomicFrames {
     return { backup, offset };
   }
 
-  #put(log: FrameLog, ref: Ref): void {
-    this.#putHead(log, ref);
+  #put(log: FrameLog, ref: Ref, edits: EditLog | null): void {
+    this.#putHead(log, ref, edits);
     const store = this.#store;
+    if (edits !== null) return edits.append(log, store.valueLength(ref));
     if (store.valueLength(ref) === 0) return;
     const start = store.valueStart(ref);
     log.bytes(store.valueBuffer(ref), start, start + store.valueLength(ref));
   }
 
   /** All but the value. */
-  #putHead(log: FrameLog, ref: Ref): void {
+  #putHead(log: FrameLog, ref: Ref, edits: EditLog | null): void {
     const store = this.#store;
     const isDeleted = store.role(ref) === Role.Tombstone;
-    log.u32(1 + KEY_HEADER_BYTES + store.keyLength(ref) + store.valueLength(ref));
-    log.u8(isDeleted ? FrameType.Delete : FrameType.Set);
+    log.u32(this.#lengthOf(ref, edits) - LENGTH_BYTES);
+    log.u8(isDeleted ? FrameType.Delete : edits === null ? FrameType.Set : FrameType.Edit);
     log.u8(Flag.Full | Flag.Reads | valueFlags(store, ref));
     log.u8(store.db(ref));
     log.u32(store.keyLength(ref));

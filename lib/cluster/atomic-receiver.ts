@@ -1,5 +1,6 @@
 import { FRAME_HEADER_BYTES } from '../protocol/bus-frames.js';
 import { u32At } from '../protocol/bytes.js';
+import { hasBase } from './edit-log.js';
 import { FrameType, isOwnBuffer, KeyFrame, ownBytes } from './frames.js';
 import type { Peer } from './peer.js';
 
@@ -98,6 +99,12 @@ export class AtomicReceiver {
   }
 }
 
+function isChange(type: number, frame: KeyFrame): boolean {
+  if (type === FrameType.Set) return frame.hasSoundValue();
+  if (type === FrameType.Edit) return hasBase(frame.buffer, frame.valueStart, frame.valueEnd);
+  return type === FrameType.Delete;
+}
+
 /** Changes in the frame; -1 when it is malformed. */
 function countOf(frame: KeyFrame, buffer: Buffer, start: number, end: number): number {
   let count = 0;
@@ -107,8 +114,7 @@ function countOf(frame: KeyFrame, buffer: Buffer, start: number, end: number): n
     if (length < 1 || at + 4 + length > end) return -1;
     if (!frame.read(buffer, at + FRAME_HEADER_BYTES, at + 4 + length)) return -1;
     const type = buffer[at + 4]!;
-    const isWhole = type === FrameType.Set && frame.hasSoundValue();
-    if (!isWhole && type !== FrameType.Delete) return -1;
+    if (!isChange(type, frame)) return -1;
     at += 4 + length;
   }
   return count;

@@ -1,4 +1,4 @@
-import type { ChangedKey } from './atomic-changes.js';
+import type { ChangedKeys } from './changed-keys.js';
 import type { LiveKeyspace } from './keyspace.js';
 import type { KeyspaceEvent } from './keyspace-events.js';
 import type { Outcome, SlicedStep } from './long-step.js';
@@ -17,7 +17,7 @@ export class CommandStep implements SlicedStep {
   readonly #watching: Watching;
   readonly #check: WatchCheck;
   readonly #backup: Peer | null;
-  readonly #changed = new Map<string, ChangedKey>();
+  readonly #changed: ChangedKeys;
   readonly #events: KeyspaceEvent[] = [];
   #slices = 0;
 
@@ -31,6 +31,7 @@ export class CommandStep implements SlicedStep {
   ) {
     this.#operation = operation;
     this.#keyspace = keyspace;
+    this.#changed = keyspace.steps.begin();
     this.#watching = watching;
     this.#check = check;
     this.#backup = backup;
@@ -43,7 +44,7 @@ export class CommandStep implements SlicedStep {
     if (refusal !== null) return { reply: refusal, isDone: false, sent: null };
     const reply = this.#runSome(room);
     if (reply === null) return null;
-    const sent = keyspace.steps.append([...this.#changed.values()]);
+    const sent = keyspace.steps.append(this.#changed);
     // What earlier slices have read is to be acked, too: all keys have this backup.
     const stream = this.#slices > 1 ? (this.#backup?.stream ?? null) : null;
     if (stream !== null)
@@ -64,18 +65,9 @@ export class CommandStep implements SlicedStep {
   #runSome(room: number): Buffer | null {
     const keyspace = this.#keyspace;
     let reply: Buffer | null = null;
-    keyspace.steps.collect(
-      () => {
-        reply = this.#operation.step!.run(room);
-      },
-      (ref) => {
-        const changed = keyspace.steps.nameOf(ref);
-        this.#changed.set(
-          `${changed.db}:${changed.key.latin1Slice(0, changed.key.length)}`,
-          changed,
-        );
-      },
-    );
+    keyspace.steps.collectInto(this.#changed, () => {
+      reply = this.#operation.step!.run(room);
+    });
     // They are told of when the frame is acked.
     this.#events.push(...keyspace.events.take());
     if (reply === null) keyspace.endSlice();

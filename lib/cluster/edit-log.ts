@@ -9,7 +9,8 @@ const EDITS_HEADER_BYTES = 12;
 const SPLICE_HEADER_BYTES = 12;
 /** The buffer is given back when it has grown beyond this. */
 const BYTES_KEPT = 64 * 1024;
-const BYTES_MIN = 1024;
+const SCRATCH_BYTES_MIN = 1024;
+const NOTHING = Buffer.alloc(0);
 
 /**
  * The splices by which the running command changes a value, in order: what an EDIT frame carries in place of the value,
@@ -18,7 +19,7 @@ const BYTES_MIN = 1024;
 export class EditLog {
   /** Version of the value that the splices are made on. */
   base = 0;
-  #buffer: Buffer = Buffer.allocUnsafeSlow(BYTES_MIN);
+  #buffer: Buffer = NOTHING;
   #length = 0;
 
   /** Of the value part of the frame. */
@@ -28,21 +29,31 @@ export class EditLog {
 
   clear(): void {
     this.#length = 0;
-    if (this.#buffer.length > BYTES_KEPT) this.#buffer = Buffer.allocUnsafeSlow(BYTES_MIN);
+    if (this.#buffer.length > BYTES_KEPT) this.#buffer = NOTHING;
   }
 
   add(at: number, removed: number, source: Buffer, start: number, end: number): void {
     const needed = this.#length + SPLICE_HEADER_BYTES + end - start;
-    if (needed > this.#buffer.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#buffer.length));
-      this.#buffer.copy(grown, 0, 0, this.#length);
-      this.#buffer = grown;
-    }
+    this.#reserve(needed);
     putU32(this.#buffer, this.#length, at);
     putU32(this.#buffer, this.#length + 4, removed);
     putU32(this.#buffer, this.#length + 8, end - start);
     copyBytes(source, start, end, this.#buffer, this.#length + SPLICE_HEADER_BYTES);
     this.#length = needed;
+  }
+
+  /** Splices that are made after these. */
+  join(log: EditLog): void {
+    this.#reserve(this.#length + log.#length);
+    copyBytes(log.#buffer, 0, log.#length, this.#buffer, this.#length);
+    this.#length += log.#length;
+  }
+
+  #reserve(bytes: number): void {
+    if (bytes <= this.#buffer.length) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(bytes, 2 * this.#buffer.length));
+    this.#buffer.copy(grown, 0, 0, this.#length);
+    this.#buffer = grown;
   }
 
   append(log: FrameLog, valueLength: number): void {
@@ -51,6 +62,10 @@ export class EditLog {
     log.bytes(this.#buffer, 0, this.#length);
   }
 }
+
+/** Whether that can be the value part of an EDIT. */
+export const hasBase = (buffer: Buffer, start: number, end: number): boolean =>
+  !Number.isNaN(baseOf(buffer, start, end));
 
 /** The version that the value part of an EDIT builds on; NaN for a malformed one. */
 export function baseOf(buffer: Buffer, start: number, end: number): number {
@@ -77,7 +92,7 @@ export function fitsValue(buffer: Buffer, start: number, end: number, length: nu
 /** The length of the value when all splices are made. */
 export const lengthAfter = (buffer: Buffer, start: number): number => u32At(buffer, start + 8);
 
-let scratch = Buffer.allocUnsafeSlow(BYTES_MIN);
+let scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES_MIN);
 
 /**
  * Makes the splices of an EDIT on a copy of the value `source[from, to)`, which they fit: the first `lengthAfter` bytes of the
@@ -94,7 +109,7 @@ export function editedCopy(
   // No splice inserts more than the frame has.
   const room = to - from + end - start;
   if (room > scratch.length || scratch.length > BYTES_KEPT) {
-    scratch = Buffer.allocUnsafeSlow(Math.max(room, BYTES_MIN));
+    scratch = Buffer.allocUnsafeSlow(Math.max(room, SCRATCH_BYTES_MIN));
   }
   copyBytes(source, from, to, scratch, 0);
   let length = to - from;

@@ -42,7 +42,8 @@ export class MirrorReceiver {
     this.#store = state.store;
     this.#listener = listener;
     this.atomic = new AtomicReceiver(state.config.stepKeys, (peer, type, frame) => {
-      this.#apply(peer, type, frame);
+      // The other keys of the frame are changed with it, or were already.
+      if (!this.#apply(peer, type, frame)) this.#doubt(peer, frame);
     });
   }
 
@@ -124,8 +125,7 @@ export class MirrorReceiver {
     const isCopy = found !== 0 && store.role(found) === Role.Backup && this.#isFrom(peer, found);
     const isNext = isCopy && store.version(found) === baseOf(buffer, valueStart, valueEnd);
     if (!isNext || !fitsValue(buffer, valueStart, valueEnd, store.valueLength(found))) {
-      if (isCopy) store.setFlags(found, store.flags(found) & ~GRANTS);
-      this.#listener.differs(peer, keySlot(buffer, frame.keyStart, frame.keyEnd));
+      this.#doubt(peer, frame);
       return true;
     }
     const ref = this.#spliced(frame, found);
@@ -135,6 +135,15 @@ export class MirrorReceiver {
     store.setVersion(ref, frame.version);
     store.setUsedAt(ref, Math.floor(this.#state.clock.wall / 1000));
     return true;
+  }
+
+  #doubt(peer: Peer, frame: KeyFrame): void {
+    const store = this.#store;
+    const { buffer, keyStart, keyEnd } = frame;
+    const ref = this.#find(frame);
+    const isCopy = ref !== 0 && store.role(ref) === Role.Backup && this.#isFrom(peer, ref);
+    if (isCopy) store.setFlags(ref, store.flags(ref) & ~GRANTS);
+    this.#listener.differs(peer, keySlot(buffer, keyStart, keyEnd));
   }
 
   /**

@@ -96,7 +96,7 @@ export class PrimaryEntries {
     store.setUsedAt(ref, Math.floor(this.now / 1000));
     if (this.#steps.isOpen) {
       store.setPeer(ref, this.#state.rankedBackup(store.slot(ref))?.index ?? NOBODY);
-      return this.#steps.changed(ref);
+      return this.#steps.changed(ref, FrameType.Set);
     }
     if (this.provisional !== null) return this.#claim(ref, this.provisional);
     store.setPeer(ref, this.#state.rankedBackup(store.slot(ref))?.index ?? NOBODY);
@@ -117,7 +117,7 @@ export class PrimaryEntries {
   /** It has a new value (Set), an edited one (Edit) or a new expiry (Expire). */
   changed(ref: Ref, type: number): void {
     this.#uses.used(ref, this.now);
-    if (this.#steps.isOpen) this.#steps.changed(ref);
+    if (this.#steps.isOpen) this.#steps.changed(ref, type);
     else this.#changes.changed(ref, type);
   }
 }

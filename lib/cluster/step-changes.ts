@@ -1,7 +1,9 @@
 import type { Ref } from '../store/store.js';
-import type { AtomicChanges, ChangedKey } from './atomic-changes.js';
+import type { AtomicChanges } from './atomic-changes.js';
 import type { Appended } from './atomic-frames.js';
+import { ChangedKeys } from './changed-keys.js';
 import type { ClusterState } from './cluster-state.js';
+import { FrameType } from './frames.js';
 import type { MirrorSender } from './mirror-sender.js';
 import type { Peer } from './peer.js';
 import type { ReplyWaits } from './reply-waits.js';
@@ -12,8 +14,8 @@ export class StepChanges {
   readonly #atomicChanges: AtomicChanges;
   readonly #mirror: MirrorSender;
   readonly #waits: ReplyWaits;
-  /** Told of the entries changed within `atomically` and `collect`, null outside. */
-  #changed: ((ref: Ref) => void) | null = null;
+  /** Told of the entries changed within `atomically` and `collect`, and how; null outside. */
+  #changed: ((ref: Ref, type: number) => void) | null = null;
 
   constructor(
     state: ClusterState,
@@ -32,12 +34,13 @@ export class StepChanges {
     return this.#changed !== null;
   }
 
-  changed(ref: Ref): void {
-    this.#changed!(ref);
+  /** As PrimaryEntries.changed. */
+  changed(ref: Ref, type: number): void {
+    this.#changed!(ref, type);
   }
 
   removed(ref: Ref): void {
-    this.#changed!(ref);
+    this.#changed!(ref, FrameType.Delete);
     this.#atomicChanges.blank(ref);
   }
 
@@ -45,16 +48,26 @@ export class StepChanges {
     // A node that is alone has nobody to send the changes to, all or none of them.
     const isAlone = this.#state.isAlone && !this.#state.isChanging;
     if (this.isOpen || isAlone) return changes();
-    const changed: ChangedKey[] = [];
+    const changed = this.begin();
     try {
-      this.collect(changes, (ref) => changed.push(this.nameOf(ref)));
+      this.collectInto(changed, changes);
     } finally {
       this.append(changed);
     }
   }
 
+  /** For a step that collects in several turns. */
+  begin(): ChangedKeys {
+    return new ChangedKeys(this.#state);
+  }
+
+  collectInto(changed: ChangedKeys, changes: () => void): void {
+    const { edits } = this.#mirror;
+    this.collect(changes, (ref, type) => changed.note(ref, type, edits));
+  }
+
   /** Who calls this mirrors the changes made inside: `changed` is told of each entry as it is then. */
-  collect(changes: () => void, changed: (ref: Ref) => void): void {
+  collect(changes: () => void, changed: (ref: Ref, type: number) => void): void {
     this.#changed = changed;
     try {
       changes();
@@ -64,12 +77,8 @@ export class StepChanges {
   }
 
   /** Sends what was collected as one frame; null where there is nobody to send it to, or nothing to send. */
-  append(changed: readonly ChangedKey[]): Appended | null {
-    return this.#atomicChanges.append(changed);
-  }
-
-  nameOf(ref: Ref): ChangedKey {
-    return this.#atomicChanges.nameOf(ref);
+  append(changed: ChangedKeys): Appended | null {
+    return this.#atomicChanges.append(changed.all);
   }
 
   /** The reply of the running command waits for a frame that was sent by who has collected changes. */

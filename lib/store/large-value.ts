@@ -38,17 +38,22 @@ export class LargeValue {
   start: number;
   length: number;
   #target: Target | null = null;
+  /** What has ever been written to of the allocation: the system gives no memory for the rest. */
+  #lowest: number;
+  #highest: number;
 
   /** Of bytes that become this one's, with all of the allocation that they are a part of. */
   constructor(value: Buffer) {
     this.buffer = Buffer.from(value.buffer as ArrayBuffer);
     this.start = value.byteOffset;
     this.length = value.length;
+    this.#lowest = this.start;
+    this.#highest = this.start + this.length;
   }
 
-  /** Of the allocation, room included. */
+  /** Memory that it takes: room that was not used yet takes none. */
   get bytes(): number {
-    return this.buffer.length;
+    return this.#highest - this.#lowest;
   }
 
   /** Of the allocation that the value is on its way to; 0 for none. */
@@ -71,6 +76,7 @@ export class LargeValue {
       this.length += grown;
     }
     copyBytes(source, from, to, buffer, this.start + at);
+    this.#used();
     if (grown === 0) this.#written(start + at, start + at + inserted);
     else if (isFront) this.#written(this.start, this.start + at + inserted);
     else this.#written(start + at, start + this.length);
@@ -86,6 +92,7 @@ export class LargeValue {
       this.#moveTo(this.#targetOf(0, isSparse ? 0 : roomOf(length), length));
     }
     this.length = length;
+    this.#used();
   }
 
   /** Goes on with a move, if there is one, by so many bytes; true when there is more. */
@@ -93,6 +100,11 @@ export class LargeValue {
     if (this.#target === null) return false;
     this.#copySome(this.#target, bytes);
     return this.#target !== null;
+  }
+
+  #used(): void {
+    this.#lowest = Math.min(this.#lowest, this.start);
+    this.#highest = Math.max(this.#highest, this.start + this.length);
   }
 
   // --- room
@@ -169,6 +181,8 @@ export class LargeValue {
     this.buffer = target.buffer;
     this.start += target.shift;
     this.#target = null;
+    this.#lowest = this.start;
+    this.#highest = this.start + this.length;
   }
 
   #copy({ buffer, shift }: Target, from: number, to: number): void {

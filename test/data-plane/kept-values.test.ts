@@ -14,6 +14,9 @@ import { ClusterStatistics } from '../../lib/cluster/statistics.js';
 import type { Streams } from '../../lib/cluster/streams.js';
 import { type Ref, Role, Store, ValueType } from '../../lib/store/store.js';
 
+/** Entries whose values go whole. */
+const whole = (...refs: Ref[]) => new Map(refs.map((ref) => [ref, null]));
+
 const VALUE_BYTES = 3 * 1024 * 1024;
 /** What an entry has beside key and value: its header, its cells in the index, the head of its frame. */
 const BESIDE_BYTES = 4096;
@@ -147,14 +150,14 @@ t.test('so is one that was renamed, and of two that were set at once both are co
   link.primary.setFlags(one, Flag.Held);
   const gone = link.set('gone', 0, 0);
   link.primary.setRole(gone, Role.Tombstone);
-  link.atomicFrames.append(new Set([one, gone]));
+  link.atomicFrames.append(whole(one, gone));
   link.deliver();
   t.ok(link.isKept('one'));
   t.ok(link.value('one').equals(Buffer.alloc(VALUE_BYTES, 1)));
   t.equal(link.backup.role(link.received('gone')), Role.Tombstone);
 
   link.atomicFrames.append(
-    new Set([link.set('two', VALUE_BYTES, 2), link.set('three', VALUE_BYTES, 3)]),
+    whole(link.set('two', VALUE_BYTES, 2), link.set('three', VALUE_BYTES, 3)),
   );
   link.deliver();
   for (const [key, fill] of [

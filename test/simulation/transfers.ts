@@ -2,12 +2,21 @@ import type { Random } from '../support/control-network.js';
 import type { Reply } from '../support/resp.js';
 import type { Call } from './history.js';
 
-/** Accounts between which amounts go to and fro: together they have nothing. */
+/** Accounts between which amounts go to and fro: together they have nothing. Some are strings, others hashes. */
 const ACCOUNTS: readonly string[] = ['t0', 't1', 't2', 't3'];
+const HASHES: ReadonlySet<string> = new Set(['t1', 't2', 't3']);
+/** So long that a change of what it holds is shorter than the whole. */
+const FIELD = 'amount'.repeat(30);
 /** Counted up by WATCH, GET, and SET within MULTI. */
 const COUNTERS: readonly string[] = ['n0', 'n1'];
 export const TRANSFER_KEYS: readonly string[] = [...ACCOUNTS, ...COUNTERS];
 const AMOUNT_MAX = 100;
+
+const changeOf = (key: string, amount: string): readonly string[] =>
+  HASHES.has(key) ? ['HINCRBY', key, FIELD, amount] : ['INCRBY', key, amount];
+
+const lookAt = (key: string): readonly string[] =>
+  HASHES.has(key) ? ['HGET', key, FIELD] : ['GET', key];
 
 const textOf = (reply: Reply | null): string =>
   reply !== null && 'text' in reply ? reply.text : '';
@@ -39,15 +48,10 @@ export class TransferUser {
       const amount = 1 + random.below(AMOUNT_MAX);
       const [from, to] = [random.pick(ACCOUNTS), random.pick(ACCOUNTS)];
       this.#kind = 'transfer';
-      this.#next = [
-        ['MULTI'],
-        ['INCRBY', from, `-${amount}`],
-        ['INCRBY', to, `${amount}`],
-        ['EXEC'],
-      ];
+      this.#next = [['MULTI'], changeOf(from, `-${amount}`), changeOf(to, `${amount}`), ['EXEC']];
     } else if (luck < 0.55) {
       this.#kind = 'look';
-      this.#next = [['MULTI'], ...ACCOUNTS.map((key) => ['GET', key]), ['EXEC']];
+      this.#next = [['MULTI'], ...ACCOUNTS.map(lookAt), ['EXEC']];
     } else {
       this.#kind = 'count';
       this.#counter = random.pick(COUNTERS);

@@ -16,7 +16,7 @@ t.test('numbers of allocations are used again, memory is counted', async (t) => 
   payloads.values[kept]!.buffer.fill(7);
   payloads.resize(kept, 290);
   const { buffer, start, length } = payloads.values[kept]!;
-  t.equal(payloads.bytes, 10 + buffer.length);
+  t.equal(payloads.bytes, 300, 'room that is not used takes no memory');
   t.equal(length, 290);
   t.ok(buffer.subarray(start, start + 90).equals(Buffer.alloc(90, 7)));
 });
