@@ -160,10 +160,7 @@ export class KeyedRecords {
       return;
     }
     const { index } = this;
-    let cell = 0;
-    do cell = Math.floor(random() * index.cells);
-    while (!index.isUsed(cell));
-    this.at(index.offsets[cell]!);
+    this.at(index.offsetAt(index.pick(random)));
   }
 
   /** Visits `wanted` records, fewer than there are, each at most once; all choices are equally likely. */
@@ -172,10 +169,10 @@ export class KeyedRecords {
       const { index } = this;
       const seen = new Set<number>();
       while (seen.size < wanted) {
-        const cell = Math.floor(random() * index.cells);
-        if (!index.isUsed(cell) || seen.has(cell)) continue;
+        const cell = index.pick(random);
+        if (seen.has(cell)) continue;
         seen.add(cell);
-        this.at(index.offsets[cell]!);
+        this.at(index.offsetAt(cell));
         visit();
       }
       return;
@@ -200,19 +197,10 @@ export class KeyedRecords {
       while (this.next()) visit();
       return 0;
     }
-    const { index } = this;
-    const mask = index.cells - 1;
-    let seen = 0;
-    for (let home = index.home(cursor); home < index.cells; home++) {
-      if (seen >= countMax) return index.firstHash(home);
-      for (let cell = home; index.offsets[cell] !== 0; cell = (cell + 1) & mask) {
-        if (!index.isUsed(cell) || index.home(index.hashes[cell]!) !== home) continue;
-        this.at(index.offsets[cell]!);
-        visit();
-        seen++;
-      }
-    }
-    return 0;
+    return this.index.scan(cursor, countMax, (offset) => {
+      this.at(offset);
+      visit();
+    });
   }
 
   // --- changing
@@ -221,14 +209,13 @@ export class KeyedRecords {
   protected findCell(key: Buffer, start: number, end: number): number {
     const { index, value } = this;
     const hash = value.hashOf(key, start, end);
-    for (let cell = index.home(hash); ; cell++) {
-      cell = index.find(hash, cell);
-      if (cell < 0) return -1;
-      this.at(index.offsets[cell]!);
-      const length = end - start;
+    const length = end - start;
+    for (let cell = index.first(hash); cell >= 0; cell = index.next(hash, cell)) {
+      this.at(index.offsetAt(cell));
       if (this.keyEnd - this.keyStart !== length) continue;
       if (sameBytes(value.buffer, this.keyStart, key, start, length)) return cell;
     }
+    return -1;
   }
 
   /** Adds a record, or gives the one that has the key another value; true when it was added. */
@@ -326,8 +313,8 @@ export class KeyedRecords {
     const { value, index } = this;
     const at = this.recordStart - value.start;
     const bytes = this.recordEnd - this.recordStart;
-    let cell = index.find(hash, index.home(hash));
-    while (index.offsets[cell] !== at) cell = index.find(hash, cell + 1);
+    let cell = index.first(hash);
+    while (index.offsetAt(cell) !== at) cell = index.next(hash, cell);
     index.removeAt(cell);
     const head = numberAt(value.buffer, this.recordStart);
     const marked = scratchOf(5);

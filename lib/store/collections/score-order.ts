@@ -1,15 +1,18 @@
+import assert from 'node:assert';
+import { Positions } from './positions.js';
+
 /** Records of a block; a full one is cut in two. */
 const BLOCK_MAX = 512;
 
 interface Block {
   readonly scores: Float64Array;
-  readonly offsets: Uint32Array;
+  readonly positions: Uint32Array;
   count: number;
 }
 
 const newBlock = (): Block => ({
   scores: new Float64Array(BLOCK_MAX),
-  offsets: new Uint32Array(BLOCK_MAX),
+  positions: new Uint32Array(BLOCK_MAX),
   count: 0,
 });
 
@@ -24,6 +27,7 @@ export class ScoreOrder {
   /** Offset and score of the record at the cursor. */
   offset = 0;
   score = 0;
+  readonly #positions = new Positions();
   #blocks: Block[] = [newBlock()];
   #size = 0;
   #block = 0;
@@ -40,8 +44,8 @@ export class ScoreOrder {
   /** Of all records, in their order. */
   offsets(): number[] {
     const all: number[] = [];
-    for (const { offsets, count } of this.#blocks) {
-      for (let i = 0; i < count; i++) all.push(offsets[i]!);
+    for (const { positions, count } of this.#blocks) {
+      for (let i = 0; i < count; i++) all.push(this.#positions.offsetOf(positions[i]!));
     }
     return all;
   }
@@ -55,7 +59,7 @@ export class ScoreOrder {
       this.#blocks.push(last);
     }
     last.scores[last.count] = score;
-    last.offsets[last.count++] = offset;
+    last.positions[last.count++] = this.#positions.of(offset);
     this.#size++;
   }
 
@@ -75,7 +79,7 @@ export class ScoreOrder {
       const half = BLOCK_MAX / 2;
       const other = newBlock();
       other.scores.set(block.scores.subarray(half));
-      other.offsets.set(block.offsets.subarray(half));
+      other.positions.set(block.positions.subarray(half));
       other.count = BLOCK_MAX - half;
       block.count = half;
       this.#blocks.splice(this.#block + 1, 0, other);
@@ -86,24 +90,34 @@ export class ScoreOrder {
     }
     const at = this.#at;
     block.scores.copyWithin(at + 1, at, block.count);
-    block.offsets.copyWithin(at + 1, at, block.count);
+    block.positions.copyWithin(at + 1, at, block.count);
     block.scores[at] = score;
-    block.offsets[at] = offset;
+    block.positions[at] = this.#positions.of(offset);
     block.count++;
     this.#size++;
   }
 
-  /** Removes the record that the place is right before. */
-  remove(isBefore: IsBefore): void {
-    this.#find(isBefore);
-    this.#settle();
+  /** Removes the record at an offset, which the place is right before. */
+  remove(offset: number, isBefore: IsBefore): void {
+    this.#findExactly(offset, isBefore);
     const block = this.#blocks[this.#block]!;
     const at = this.#at;
     block.scores.copyWithin(at, at + 1, block.count);
-    block.offsets.copyWithin(at, at + 1, block.count);
+    block.positions.copyWithin(at, at + 1, block.count);
     block.count--;
     this.#size--;
     if (block.count === 0 && this.#blocks.length > 1) this.#blocks.splice(this.#block, 1);
+  }
+
+  /** The record at the offset `from`, which the place is right before, is at `to` now. */
+  relocate(from: number, to: number, isBefore: IsBefore): void {
+    this.#findExactly(from, isBefore);
+    this.#blocks[this.#block]!.positions[this.#at] = this.#positions.of(to);
+  }
+
+  /** So many bytes at the front of the value are gone, and the records in them are not in the order any more. */
+  dropFront(bytes: number): void {
+    this.#positions.dropFront(bytes);
   }
 
   /** Removes `count` records from that rank on, not all that there are; returns their offsets. */
@@ -114,9 +128,11 @@ export class ScoreOrder {
     for (let i = this.#block; removed.length < count; i++) {
       const block = this.#blocks[i]!;
       const to = Math.min(from + count - removed.length, block.count);
-      for (let at = from; at < to; at++) removed.push(block.offsets[at]!);
+      for (let at = from; at < to; at++) {
+        removed.push(this.#positions.offsetOf(block.positions[at]!));
+      }
       block.scores.copyWithin(from, to, block.count);
-      block.offsets.copyWithin(from, to, block.count);
+      block.positions.copyWithin(from, to, block.count);
       block.count -= to - from;
       from = 0;
     }
@@ -152,19 +168,20 @@ export class ScoreOrder {
   #load(): void {
     const block = this.#blocks[this.#block]!;
     if (this.#at < 0 || this.#at >= block.count) return;
-    this.offset = block.offsets[this.#at]!;
+    this.offset = this.#positions.offsetOf(block.positions[this.#at]!);
     this.score = block.scores[this.#at]!;
   }
 
   /** The last block whose first record comes before the place, and where it is in there: perhaps behind all of it. */
   #find(isBefore: IsBefore): void {
     const blocks = this.#blocks;
+    const positions = this.#positions;
     let low = 0;
     let high = blocks.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >>> 1;
       const block = blocks[middle]!;
-      if (isBefore(block.scores[0]!, block.offsets[0]!)) low = middle;
+      if (isBefore(block.scores[0]!, positions.offsetOf(block.positions[0]!))) low = middle;
       else high = middle - 1;
     }
     const block = blocks[low]!;
@@ -172,11 +189,23 @@ export class ScoreOrder {
     let to = block.count;
     while (from < to) {
       const middle = (from + to) >>> 1;
-      if (isBefore(block.scores[middle]!, block.offsets[middle]!)) from = middle + 1;
+      const offset = positions.offsetOf(block.positions[middle]!);
+      if (isBefore(block.scores[middle]!, offset)) from = middle + 1;
       else to = middle;
     }
     this.#block = low;
     this.#at = from;
+  }
+
+  /** The record at the offset: the one that the place is right before, or one of its equals in bytes that came damaged. */
+  #findExactly(offset: number, isBefore: IsBefore): void {
+    this.#find(isBefore);
+    this.#settle();
+    while (this.offset !== offset) {
+      const { offset: before } = this;
+      this.step(1);
+      assert(this.offset !== before, 'the record is not in the order');
+    }
   }
 
   /** A place behind the end of a block is before the next one. */

@@ -144,7 +144,7 @@ export class SortedSet extends KeyedRecords {
     }
     const order = this.#order;
     const { offset } = this;
-    order.remove(this.#isBefore({ score: this.score, member, start, end }));
+    order.remove(offset, this.#isBefore({ score: this.score, member, start, end }));
     this.at(offset);
     putF64(this.#score, 0, score);
     this.value.splice(this.valueStart - this.value.start, SCORE_BYTES, this.#score, 0, SCORE_BYTES);
@@ -168,7 +168,7 @@ export class SortedSet extends KeyedRecords {
     this.#small = null;
     if (this.value.isLarge) {
       const { offset } = this;
-      this.#order.remove(this.#isBefore({ score: this.score, member, start, end }));
+      this.#order.remove(offset, this.#isBefore({ score: this.score, member, start, end }));
       this.at(offset);
     } else {
       // Sorting may have moved it.
