@@ -65,10 +65,10 @@ export class CellTable {
     const words = this.#words;
     const mask = this.cells - 1;
     let at = hash >>> this.shift;
-    while (words[2 * at] !== EMPTY) at = (at + 1) & mask;
+    while (words[2 * at]! > GONE) at = (at + 1) & mask;
+    if (words[2 * at] === EMPTY) this.#filled++;
     words[2 * at] = position;
     words[2 * at + 1] = hash;
-    this.#filled++;
   }
 
   removeAt(cell: number): void {

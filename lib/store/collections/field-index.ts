@@ -4,11 +4,12 @@ import { Positions } from './positions.js';
 
 const CELLS_MIN = 1024;
 /**
- * Cells of the old table that a change moves to the new one. So an old table of n cells is empty after n / 16 changes, and
- * the new one is not full before (5 of 8 cells): one of 2 n gets at most the 5 / 8 n of the old one and n / 16; one of n gets
- * n / 4 and n / 16; one of n / 4 gets n / 16 and n / 16, which is half of its cells.
+ * Records that a change moves from the old table to the new one, and cells in which it looks for them. So an old table of n
+ * cells is empty after n / 16 changes at most, and the new one is not full before (5 of 8 cells): one of 2 n gets at most
+ * the 5 / 8 n of the old one and n / 16; one of n gets n / 2 and n / 16; one of n / 4 gets n / 16 and n / 16.
  */
-const CELLS_MOVED = 16;
+const RECORDS_MOVED = 16;
+const CELLS_LOOKED_AT = 128;
 /** With less than one record in so many cells a table is made smaller. */
 const SPARSE = 16;
 
@@ -76,7 +77,7 @@ export class FieldIndex implements Attachment {
   add(hash: number, offset: number): void {
     const table = this.#table;
     if (this.#old === null && table.isFull) {
-      this.#begin(this.size * 4 > table.cells ? 2 * table.cells : table.cells);
+      this.#begin(this.size * 2 > table.cells ? 2 * table.cells : table.cells);
     }
     this.#table.put(hash, this.#positions.of(offset));
     this.size++;
@@ -149,14 +150,16 @@ export class FieldIndex implements Attachment {
   #step(): void {
     const old = this.#old;
     if (old === null) return;
-    const end = Math.min(this.#moved + CELLS_MOVED, old.cells);
-    for (let cell = this.#moved; cell < end; cell++) {
+    const end = Math.min(this.#moved + CELLS_LOOKED_AT, old.cells);
+    let cell = this.#moved;
+    for (let records = 0; records < RECORDS_MOVED && cell < end; cell++) {
       if (!old.isUsed(cell)) continue;
       this.#table.put(old.hashAt(cell), old.positionAt(cell));
       // Not empty: the runs of others go on.
       old.removeAt(cell);
+      records++;
     }
-    this.#moved = end;
-    if (end === old.cells) this.#old = null;
+    this.#moved = cell;
+    if (cell === old.cells) this.#old = null;
   }
 }

@@ -19,7 +19,8 @@ export class Positions {
 
   offsetOf(position: number): number {
     const offset = position - this.#start;
-    return offset >= 0 ? offset : offset + RING;
+    // A small integer for V8, too: others are objects wherever they are passed on.
+    return (offset >= 0 ? offset : offset + RING) | 0;
   }
 
   /** So many bytes of the value's front are gone. */

@@ -16,6 +16,9 @@ const newBlock = (): Block => ({
   count: 0,
 });
 
+/** A block of fewer records becomes one with a neighbour, where both leave room for as many. */
+const MERGED_BELOW = BLOCK_MAX / 4;
+
 /** Whether a record comes before a place that is looked for; true for none behind one for which it is false. */
 export type IsBefore = (score: number, offset: number) => boolean;
 
@@ -106,7 +109,7 @@ export class ScoreOrder {
     block.positions.copyWithin(at, at + 1, block.count);
     block.count--;
     this.#size--;
-    if (block.count === 0 && this.#blocks.length > 1) this.#blocks.splice(this.#block, 1);
+    if (block.count < MERGED_BELOW) this.#merge(this.#block);
   }
 
   /** The record at the offset `from`, which the place is right before, is at `to` now. */
@@ -205,6 +208,21 @@ export class ScoreOrder {
       const { offset: before } = this;
       this.step(1);
       assert(this.offset !== before, 'the record is not in the order');
+    }
+  }
+
+  #merge(at: number): void {
+    const blocks = this.#blocks;
+    const first = Math.max(at - 1, 0);
+    for (let i = first; i <= at && i + 1 < blocks.length; i++) {
+      const block = blocks[i]!;
+      const other = blocks[i + 1]!;
+      if (block.count + other.count > BLOCK_MAX - MERGED_BELOW) continue;
+      block.scores.set(other.scores.subarray(0, other.count), block.count);
+      block.positions.set(other.positions.subarray(0, other.count), block.count);
+      block.count += other.count;
+      blocks.splice(i + 1, 1);
+      return;
     }
   }
 
