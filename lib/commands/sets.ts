@@ -186,13 +186,14 @@ function spopMany(context: CommandContext, request: Request, reply: ReplyWriter)
   const wanted = Number(count);
   const left = members.count - wanted;
   reply.set(wanted);
-  const popped: number[] = [];
+  const popped = new Uint32Array(wanted);
+  let at = 0;
   members.sample(
     wanted,
     () => context.services.random(),
     () => {
       writeMember(members, reply);
-      popped.push(members.offset);
+      popped[at++] = members.offset;
     },
   );
   members.removeAll(popped);

@@ -330,7 +330,7 @@ export class KeyedRecords {
   }
 
   /** Removes the records at these offsets, which come in their order in a small value; not all that there are. */
-  removeAll(offsets: readonly number[]): void {
+  removeAll(offsets: Uint32Array): void {
     if (offsets.length === 0) return;
     const { value } = this;
     this.removed(offsets.length);
@@ -347,7 +347,7 @@ export class KeyedRecords {
     }
   }
 
-  #cutOut(offsets: readonly number[]): void {
+  #cutOut(offsets: Uint32Array): void {
     const { value } = this;
     for (const offset of offsets.toReversed()) {
       this.at(offset);
@@ -356,14 +356,17 @@ export class KeyedRecords {
   }
 
   /** Of a large value: offsets of the records, but for these, in the order in which they are packed. */
-  protected offsetsWithout(removed: readonly number[]): readonly number[] {
-    const sorted = Float64Array.from(removed).sort();
+  protected offsetsWithout(removed: Uint32Array): Uint32Array {
+    const sorted = removed.toSorted();
+    const offsets = new Uint32Array(this.count);
+    let kept = 0;
     let next = 0;
-    return this.#offsets().filter((offset) => {
-      if (offset !== sorted[next]) return true;
-      next++;
-      return false;
-    });
+    this.rewind();
+    while (this.next()) {
+      if (this.offset === sorted[next]) next++;
+      else offsets[kept++] = this.offset;
+    }
+    return offsets;
   }
 
   /** The cell of the record at an offset. */
@@ -542,7 +545,7 @@ export class KeyedRecords {
   }
 
   /** Packs the records at these offsets, `count` ones. A value that is large still has its index at once. */
-  protected packInOrder(offsets: readonly number[]): void {
+  protected packInOrder(offsets: readonly number[] | Uint32Array): void {
     const { value } = this;
     const packed = Buffer.allocUnsafeSlow(value.length - this.dead);
     let length = HEADER_BYTES;
@@ -558,19 +561,13 @@ export class KeyedRecords {
     this.dead = 0;
     value.splice(0, value.length, packed, 0, length);
     this.packed();
+    // Now, in the order of the bytes: what is at hand.
     if (value.isLarge) void this.index;
   }
 
   /** Offsets of the records in the order in which they are packed. */
-  protected packedOffsets(): readonly number[] {
-    return this.#offsets();
-  }
-
-  #offsets(): number[] {
-    const offsets: number[] = [];
-    this.rewind();
-    while (this.next()) offsets.push(this.offset);
-    return offsets;
+  protected packedOffsets(): readonly number[] | Uint32Array {
+    return this.offsetsWithout(new Uint32Array(0));
   }
 
   /** The value was packed anew. */

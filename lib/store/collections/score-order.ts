@@ -45,10 +45,11 @@ export class ScoreOrder {
   }
 
   /** Of all records, in their order. */
-  offsets(): number[] {
-    const all: number[] = [];
+  offsets(): Uint32Array {
+    const all = new Uint32Array(this.#size);
+    let at = 0;
     for (const { positions, count } of this.#blocks) {
-      for (let i = 0; i < count; i++) all.push(this.#positions.offsetOf(positions[i]!));
+      for (let i = 0; i < count; i++) all[at++] = this.#positions.offsetOf(positions[i]!);
     }
     return all;
   }
@@ -124,15 +125,16 @@ export class ScoreOrder {
   }
 
   /** Removes `count` records from that rank on, not all that there are; returns their offsets. */
-  removeRanks(first: number, count: number): number[] {
-    const removed: number[] = [];
+  removeRanks(first: number, count: number): Uint32Array {
+    const removed = new Uint32Array(count);
+    let done = 0;
     this.seek(first);
     let from = this.#at;
-    for (let i = this.#block; removed.length < count; i++) {
+    for (let i = this.#block; done < count; i++) {
       const block = this.#blocks[i]!;
-      const to = Math.min(from + count - removed.length, block.count);
+      const to = Math.min(from + count - done, block.count);
       for (let at = from; at < to; at++) {
-        removed.push(this.#positions.offsetOf(block.positions[at]!));
+        removed[done++] = this.#positions.offsetOf(block.positions[at]!);
       }
       block.scores.copyWithin(from, to, block.count);
       block.positions.copyWithin(from, to, block.count);

@@ -208,9 +208,14 @@ export class SortedSet extends KeyedRecords {
   protected override keepIndex(fields: FieldIndex): void {
     if (this.attachedFields() === fields) return this.#keep();
     const order = new ScoreOrder();
-    for (const offset of this.#sortedOffsets()) {
-      this.at(offset);
-      order.append(this.score, offset);
+    const append = (): void => order.append(this.score, this.offset);
+    this.rewind();
+    if (this.#isSorted) while (this.next()) append();
+    else {
+      for (const offset of this.#sortedOffsets()) {
+        this.at(offset);
+        append();
+      }
     }
     this.value.attach(new SortedIndex(fields, order));
   }
@@ -255,14 +260,14 @@ export class SortedSet extends KeyedRecords {
     this.packInOrder(this.packedOffsets());
   }
 
-  protected override packedOffsets(): readonly number[] {
+  protected override packedOffsets(): readonly number[] | Uint32Array {
     const { attached } = this.value;
     if (attached instanceof SortedIndex) return attached.order.offsets();
     return this.#sortedOffsets();
   }
 
   /** Without those that were removed from the order before. */
-  protected override offsetsWithout(): readonly number[] {
+  protected override offsetsWithout(): Uint32Array {
     return this.#order.offsets();
   }
 
