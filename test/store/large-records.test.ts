@@ -338,12 +338,17 @@ t.test('the index grows in steps, and shrinks', async (t) => {
     for (let i = 0; i < added; i += 7) if (!isFound(i)) t.fail(`${i} is lost`);
   }
   const most = index.bytes;
-  while (index.size > 100) {
+  const remove = (): void => {
     const hash = hashOf(--added);
     let cell = index.first(hash);
     while (index.offsetAt(cell) !== 8 + added) cell = index.next(hash, cell);
     index.removeAt(cell);
-  }
+  };
+  while (index.bytes === most) remove();
+  const shrinking = added;
+  while (index.bytes > most) remove();
+  t.ok(shrinking - added > most / CELL_BYTES / 256, 'in steps');
+  while (index.size > 100) remove();
   t.ok(index.bytes <= most / 8, `${index.bytes} of ${most}`);
   for (let i = 0; i < added; i++) t.ok(isFound(i));
   t.equal(index.first(hashOf(added)), -1, 'what was removed is not there');
