@@ -186,10 +186,17 @@ function spopMany(context: CommandContext, request: Request, reply: ReplyWriter)
   const wanted = Number(count);
   const left = members.count - wanted;
   reply.set(wanted);
-  for (let i = 0; i < wanted; i++) {
-    members.pick(() => context.services.random());
-    popFound(reply);
-  }
+  const popped = new Uint32Array(wanted);
+  let at = 0;
+  members.sample(
+    wanted,
+    () => context.services.random(),
+    () => {
+      writeMember(members, reply);
+      popped[at++] = members.offset;
+    },
+  );
+  members.removeAll(popped);
   if (left * REMAKE_SHARE <= wanted && isAllIntegers()) set.value.encoding = SetEncoding.Intset;
   set.commit(context);
 }

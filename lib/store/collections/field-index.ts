@@ -1,95 +1,165 @@
 import type { Attachment } from '../large-payloads.js';
+import { CellTable } from './cell-table.js';
+import { Positions } from './positions.js';
 
 const CELLS_MIN = 1024;
-/** A record that was there; offsets of records are larger. */
-const GONE = 1;
-/** Cells in use of 8, those of records that are gone included. */
-const FILLED_MAX = 5;
+/**
+ * Records that a change moves from the old table to the new one, and cells in which it looks for them. So an old table of n
+ * cells is empty after n / 16 changes at most, and the new one is not full before (5 of 8 cells): one of 2 n gets at most
+ * the 5 / 8 n of the old one and n / 16; one of n gets n / 2 and n / 16; one of n / 4 gets n / 16 and n / 16.
+ */
+const RECORDS_MOVED = 16;
+const CELLS_LOOKED_AT = 128;
+/** With less than one record in so many cells a table is made smaller. */
+const SPARSE = 16;
 
 /**
- * Where the records of a large value are: open addressing, with the first bits of the hash as home, so that a walk in the
- * order of homes means the same after growth, and on another node. Made from the value when it is needed.
+ * Where the records of a large value are, by the hashes of their keys: a table that grows, shrinks and gets rid of records that
+ * are gone in steps, each change moving some cells to a new table. Homes are the first bits of hashes: so a walk in the order
+ * of homes means the same after growth, and on another node. Made from the value when it is needed.
+ *
+ * A record found is named by its cell, until the next change: of the table, or behind those of the old one.
  */
 export class FieldIndex implements Attachment {
-  offsets: Uint32Array;
-  hashes: Uint32Array;
-  /** Records, and cells that are not empty. */
+  /** Records. */
   size = 0;
-  #filled = 0;
-  #shift: number;
+  /** Bytes of the value that may still be cleaned for changes made before: see cleaning-pace.ts. */
+  credit = 0;
+  readonly #positions = new Positions();
+  #table: CellTable;
+  #old: CellTable | null = null;
+  /** Cells of the old table that were moved. */
+  #moved = 0;
 
   /** `records` are expected. */
   constructor(records: number) {
     let cells = CELLS_MIN;
-    while (cells * FILLED_MAX <= records * 8 * 1.5) cells *= 2;
-    this.offsets = new Uint32Array(cells);
-    this.hashes = new Uint32Array(cells);
-    this.#shift = 32 - Math.log2(cells);
+    while (cells * 5 <= records * 8 * 1.5) cells *= 2;
+    this.#table = new CellTable(cells);
   }
 
   get bytes(): number {
-    return this.offsets.length * 8;
+    return this.#table.bytes + (this.#old?.bytes ?? 0);
   }
 
-  get cells(): number {
-    return this.offsets.length;
+  /** The first cell that holds a record of this hash; -1 for none. */
+  first(hash: number): number {
+    const table = this.#table;
+    const cell = table.find(hash, hash >>> table.shift);
+    return cell >= 0 || this.#old === null ? cell : this.#firstOld(hash, this.#old);
   }
 
-  home(hash: number): number {
-    return hash >>> this.#shift;
-  }
-
-  /** The smallest hash that has this home; 2 ** 32 behind the last one. */
-  firstHash(home: number): number {
-    return home * 2 ** this.#shift;
-  }
-
-  /** Whether a record is in the cell. */
-  isUsed(cell: number): boolean {
-    return this.offsets[cell]! > GONE;
-  }
-
-  /** The first cell from `cell` on that holds a record of this hash, -1 for none. The next one is looked for behind it. */
-  find(hash: number, cell: number): number {
-    const { offsets, hashes } = this;
-    const mask = offsets.length - 1;
-    for (let at = cell & mask; ; at = (at + 1) & mask) {
-      const offset = offsets[at]!;
-      if (offset === 0) return -1;
-      if (offset !== GONE && hashes[at] === hash) return at;
+  /** The next one behind `cell`. */
+  next(hash: number, cell: number): number {
+    const table = this.#table;
+    const old = this.#old;
+    if (cell < table.cells) {
+      const next = table.find(hash, cell + 1);
+      return next >= 0 || old === null ? next : this.#firstOld(hash, old);
     }
+    const next = old!.find(hash, cell - table.cells + 1);
+    return next < 0 ? -1 : table.cells + next;
+  }
+
+  #firstOld(hash: number, old: CellTable): number {
+    const cell = old.find(hash, hash >>> old.shift);
+    return cell < 0 ? -1 : this.#table.cells + cell;
+  }
+
+  /** Of the record in a cell, from the value's start. */
+  offsetAt(cell: number): number {
+    const { cells } = this.#table;
+    const position =
+      cell < cells ? this.#table.positionAt(cell) : this.#old!.positionAt(cell - cells);
+    return this.#positions.offsetOf(position);
   }
 
   add(hash: number, offset: number): void {
-    if ((this.#filled + 1) * 8 > this.offsets.length * FILLED_MAX) this.#grow();
-    this.#put(hash, offset);
+    const table = this.#table;
+    if (this.#old === null && table.isFull) {
+      this.#begin(this.size * 2 > table.cells ? 2 * table.cells : table.cells);
+    }
+    this.#table.put(hash, this.#positions.of(offset));
     this.size++;
+    this.#step();
   }
 
   removeAt(cell: number): void {
-    this.offsets[cell] = GONE;
+    const table = this.#table;
+    if (cell < table.cells) table.removeAt(cell);
+    else this.#old!.removeAt(cell - table.cells);
     this.size--;
-  }
-
-  #put(hash: number, offset: number): void {
-    const { offsets } = this;
-    const mask = offsets.length - 1;
-    let at = hash >>> this.#shift;
-    while (offsets[at]! !== 0) at = (at + 1) & mask;
-    offsets[at] = offset;
-    this.hashes[at] = hash;
-    this.#filled++;
-  }
-
-  #grow(): void {
-    const { offsets, hashes } = this;
-    const cells = this.size * 4 > offsets.length ? offsets.length * 2 : offsets.length;
-    this.offsets = new Uint32Array(cells);
-    this.hashes = new Uint32Array(cells);
-    this.#shift = 32 - Math.log2(cells);
-    this.#filled = 0;
-    for (let i = 0; i < offsets.length; i++) {
-      if (offsets[i]! > GONE) this.#put(hashes[i]!, offsets[i]!);
+    if (this.#old === null && table.cells > CELLS_MIN && this.size * SPARSE < table.cells) {
+      this.#begin(Math.max(table.cells / 4, CELLS_MIN));
     }
+    this.#step();
+  }
+
+  /** The record in the cell is at another offset now. */
+  relocate(cell: number, offset: number): void {
+    const table = this.#table;
+    const position = this.#positions.of(offset);
+    if (cell < table.cells) table.setPosition(cell, position);
+    else this.#old!.setPosition(cell - table.cells, position);
+  }
+
+  /** So many bytes at the front of the value are gone, and the records in them are none of the index any more. */
+  dropFront(bytes: number): void {
+    this.#positions.dropFront(bytes);
+  }
+
+  /** The cell of a random record, of which there is one at least; `random` is in [0, 1). */
+  pick(random: () => number): number {
+    const table = this.#table;
+    const old = this.#old;
+    // Those that were moved are empty.
+    const cells = table.cells + (old === null ? 0 : old.cells - this.#moved);
+    for (;;) {
+      const cell = Math.floor(random() * cells);
+      if (cell < table.cells) {
+        if (table.isUsed(cell)) return cell;
+      } else if (old!.isUsed(cell - table.cells + this.#moved)) return cell + this.#moved;
+    }
+  }
+
+  /**
+   * Visits the offsets of records from the hash `cursor` on, in the order of homes, until `countMax` were met; returns the hash
+   * to go on from, 0 at the end. Steps are homes of the smaller table, each of which is several ones of the other.
+   */
+  scan(cursor: number, countMax: number, visit: (offset: number) => void): number {
+    const table = this.#table;
+    const old = this.#old;
+    const positions = this.#positions;
+    const shift = Math.max(table.shift, old?.shift ?? 0);
+    const visitPosition = (position: number): void => visit(positions.offsetOf(position));
+    let seen = 0;
+    for (let prefix = cursor >>> shift; prefix < 2 ** (32 - shift); prefix++) {
+      if (seen >= countMax) return prefix * 2 ** shift;
+      seen += table.visit(prefix, shift, visitPosition);
+      if (old !== null) seen += old.visit(prefix, shift, visitPosition);
+    }
+    return 0;
+  }
+
+  #begin(cells: number): void {
+    this.#old = this.#table;
+    this.#moved = 0;
+    this.#table = new CellTable(cells);
+  }
+
+  #step(): void {
+    const old = this.#old;
+    if (old === null) return;
+    const end = Math.min(this.#moved + CELLS_LOOKED_AT, old.cells);
+    let cell = this.#moved;
+    for (let records = 0; records < RECORDS_MOVED && cell < end; cell++) {
+      if (!old.isUsed(cell)) continue;
+      this.#table.put(old.hashAt(cell), old.positionAt(cell));
+      // Not empty: the runs of others go on.
+      old.removeAt(cell);
+      records++;
+    }
+    this.#moved = cell;
+    if (cell === old.cells) this.#old = null;
   }
 }

@@ -1,4 +1,6 @@
 import { copyBytes, putU32, u32At } from '../../protocol/bytes.js';
+import { VALUE_LENGTH_MAX } from '../entry.js';
+import { CleaningPace, costOf, isWorthAStep } from './cleaning-pace.js';
 import { FieldIndex } from './field-index.js';
 import { numberAt, numberBytes, numberBytesOf, putNumber } from './numbers.js';
 import type { ValueBytes } from './value-bytes.js';
@@ -11,6 +13,9 @@ const COMPARE_LOOP_MAX = 64;
 const SCRATCH_BYTES_KEPT = 64 * 1024;
 /** Of a large value a sample is drawn one by one where so many times as many records are there. */
 const SPARSE_SHARE = 4;
+/** To mark a record of a large value as dead, or to copy one to a packed value, takes as long as to copy so many bytes. */
+const BURY_COST_BYTES = 4000;
+const PACK_COST_BYTES = 1200;
 
 /** What follows the key of a record. */
 export const RecordKind = {
@@ -57,7 +62,9 @@ export function sameBytes(
  *
  * In a small value records are replaced and removed where they are, and found by looking at one after the other. In a
  * large one they are found by an index (field-index.ts); what is removed is only marked dead, what changes its length is
- * appended anew: so every change is a few bytes. When half of the value is dead, it is packed anew.
+ * appended anew: so every change is a few bytes. When half of the value is dead, each change cleans some of its front
+ * (cleaning-pace.ts), in `close`: until then offsets of records stay what they are. Only where most records are removed at
+ * once the others are packed anew.
  *
  * One instance serves one value after the other. `buffer[keyStart, keyEnd)` and `[valueStart, valueEnd)` are the record that
  * `find`, `next` or `at` has found, until the value changes.
@@ -74,8 +81,11 @@ export class KeyedRecords {
   /** Of the record found: where it begins, and the next one, from the start of the buffer. */
   protected recordStart = 0;
   protected recordEnd = 0;
+  readonly #pace = new CleaningPace();
   #isHeaderStale = false;
   #index: FieldIndex | null = null;
+  /** Of the record that `find` has found in a large value. */
+  #cell = 0;
 
   constructor(kind: RecordKind) {
     this.kind = kind;
@@ -87,6 +97,7 @@ export class KeyedRecords {
     this.dead = u32At(value.buffer, value.start + 4);
     this.#isHeaderStale = false;
     this.#index = null;
+    this.#pace.reset();
     return this;
   }
 
@@ -99,10 +110,17 @@ export class KeyedRecords {
     if (!this.#isHeaderStale) return;
     this.#isHeaderStale = false;
     if (this.count === 0) return;
+    const { value } = this;
+    const index = value.isLarge ? this.#index : null;
+    const cleaned = index === null ? 0 : this.#clean(index);
+    if (cleaned > 0) this.dropFront(cleaned);
     const header = scratchOf(HEADER_BYTES);
     putU32(header, 0, this.count);
     putU32(header, 4, this.dead);
-    this.value.splice(0, HEADER_BYTES, header, 0, HEADER_BYTES);
+    value.splice(0, HEADER_BYTES + cleaned, header, 0, HEADER_BYTES);
+    // In a small value nothing is cleaned.
+    if (cleaned > 0 && !value.isLarge) this.packInOrder(this.packedOffsets());
+    else if (this.#index !== null) this.keepIndex(this.#index);
   }
 
   // --- looking
@@ -130,7 +148,7 @@ export class KeyedRecords {
   }
 
   find(key: Buffer, start: number, end: number): boolean {
-    return this.value.isLarge ? this.findCell(key, start, end) >= 0 : this.#search(key, start, end);
+    return this.value.isLarge ? this.#findCell(key, start, end) : this.#search(key, start, end);
   }
 
   /** Of a large value only: the index, made when it is not there. */
@@ -160,10 +178,7 @@ export class KeyedRecords {
       return;
     }
     const { index } = this;
-    let cell = 0;
-    do cell = Math.floor(random() * index.cells);
-    while (!index.isUsed(cell));
-    this.at(index.offsets[cell]!);
+    this.at(index.offsetAt(index.pick(random)));
   }
 
   /** Visits `wanted` records, fewer than there are, each at most once; all choices are equally likely. */
@@ -172,10 +187,10 @@ export class KeyedRecords {
       const { index } = this;
       const seen = new Set<number>();
       while (seen.size < wanted) {
-        const cell = Math.floor(random() * index.cells);
-        if (!index.isUsed(cell) || seen.has(cell)) continue;
+        const cell = index.pick(random);
+        if (seen.has(cell)) continue;
         seen.add(cell);
-        this.at(index.offsets[cell]!);
+        this.at(index.offsetAt(cell));
         visit();
       }
       return;
@@ -200,35 +215,27 @@ export class KeyedRecords {
       while (this.next()) visit();
       return 0;
     }
-    const { index } = this;
-    const mask = index.cells - 1;
-    let seen = 0;
-    for (let home = index.home(cursor); home < index.cells; home++) {
-      if (seen >= countMax) return index.firstHash(home);
-      for (let cell = home; index.offsets[cell] !== 0; cell = (cell + 1) & mask) {
-        if (!index.isUsed(cell) || index.home(index.hashes[cell]!) !== home) continue;
-        this.at(index.offsets[cell]!);
-        visit();
-        seen++;
-      }
-    }
-    return 0;
+    return this.index.scan(cursor, countMax, (offset) => {
+      this.at(offset);
+      visit();
+    });
   }
 
   // --- changing
 
-  /** Of a large value: the cell of the record with this key, which is then the record found; -1 for none. */
-  protected findCell(key: Buffer, start: number, end: number): number {
+  /** `find` in a large value. */
+  #findCell(key: Buffer, start: number, end: number): boolean {
     const { index, value } = this;
     const hash = value.hashOf(key, start, end);
-    for (let cell = index.home(hash); ; cell++) {
-      cell = index.find(hash, cell);
-      if (cell < 0) return -1;
-      this.at(index.offsets[cell]!);
-      const length = end - start;
+    const length = end - start;
+    for (let cell = index.first(hash); cell >= 0; cell = index.next(hash, cell)) {
+      this.at(index.offsetAt(cell));
       if (this.keyEnd - this.keyStart !== length) continue;
-      if (sameBytes(value.buffer, this.keyStart, key, start, length)) return cell;
+      if (!sameBytes(value.buffer, this.keyStart, key, start, length)) continue;
+      this.#cell = cell;
+      return true;
     }
+    return false;
   }
 
   /** Adds a record, or gives the one that has the key another value; true when it was added. */
@@ -264,8 +271,9 @@ export class KeyedRecords {
       return;
     }
     if (this.value.isLarge) {
-      this.removeFound(key, keyStart, keyEnd);
-      this.add(key, keyStart, keyEnd, value, valueStart, valueEnd);
+      this.#bury();
+      const offset = this.#append(key, keyStart, keyEnd, value, valueStart, valueEnd);
+      this.index.relocate(this.#cell, offset);
       return;
     }
     const encoded = scratchOf(bytes + 5);
@@ -285,14 +293,25 @@ export class KeyedRecords {
     valueEnd: number,
   ): void {
     const index = this.value.isLarge ? this.index : null;
-    const record = this.#encode(key, keyStart, keyEnd, value, valueStart, valueEnd);
-    const offset = this.value.length;
-    this.value.splice(offset, 0, scratch, 0, record);
+    const offset = this.#append(key, keyStart, keyEnd, value, valueStart, valueEnd);
     this.count++;
+    index?.add(this.value.hashOf(key, keyStart, keyEnd), offset);
+  }
+
+  /** Returns the offset of the record. */
+  #append(
+    key: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    value: Buffer,
+    valueStart: number,
+    valueEnd: number,
+  ): number {
+    const bytes = this.#encode(key, keyStart, keyEnd, value, valueStart, valueEnd);
+    const offset = this.value.length;
+    this.value.splice(offset, 0, scratch, 0, bytes);
     this.#isHeaderStale = true;
-    if (index === null) return;
-    index.add(this.value.hashOf(key, keyStart, keyEnd), offset);
-    this.keepIndex(index);
+    return offset;
   }
 
   /** Removes the record found, whose key is given once more in bytes that stay where they are. */
@@ -306,39 +325,70 @@ export class KeyedRecords {
       value.splice(at, bytes, value.buffer, 0, 0);
       return;
     }
-    this.#bury(value.hashOf(key, keyStart, keyEnd));
-    this.#packIfWorn();
+    this.index.removeAt(this.#cellOf(value.hashOf(key, keyStart, keyEnd), at));
+    this.#bury();
   }
 
-  /** Removes the records at these offsets of a large value, not all that there are. */
-  protected removeAll(offsets: readonly number[]): void {
-    this.#isHeaderStale = true;
+  /** Removes the records at these offsets, which come in their order in a small value; not all that there are. */
+  removeAll(offsets: Uint32Array): void {
+    if (offsets.length === 0) return;
+    const { value } = this;
+    this.removed(offsets.length);
+    if (!value.isLarge) return this.#cutOut(offsets);
+    const live = value.length - this.dead;
+    if (offsets.length * BURY_COST_BYTES > this.count * PACK_COST_BYTES + live) {
+      return this.packInOrder(this.offsetsWithout(offsets));
+    }
+    const { index } = this;
     for (const offset of offsets) {
       this.at(offset);
-      this.count--;
-      this.#bury(this.#hash());
+      index.removeAt(this.#cellOf(this.#hash(), offset));
+      this.#bury();
     }
-    this.#packIfWorn();
+  }
+
+  #cutOut(offsets: Uint32Array): void {
+    const { value } = this;
+    for (const offset of offsets.toReversed()) {
+      this.at(offset);
+      value.splice(offset, this.recordEnd - this.recordStart, value.buffer, 0, 0);
+    }
+  }
+
+  /** Of a large value: offsets of the records, but for these, in the order in which they are packed. */
+  protected offsetsWithout(removed: Uint32Array): Uint32Array {
+    const sorted = removed.toSorted();
+    const offsets = new Uint32Array(this.count);
+    let kept = 0;
+    let next = 0;
+    this.rewind();
+    while (this.next()) {
+      if (this.offset === sorted[next]) next++;
+      else offsets[kept++] = this.offset;
+    }
+    return offsets;
+  }
+
+  /** The cell of the record at an offset. */
+  #cellOf(hash: number, offset: number): number {
+    const { index } = this;
+    let cell = index.first(hash);
+    while (index.offsetAt(cell) !== offset) cell = index.next(hash, cell);
+    return cell;
   }
 
   /** Marks the record found, of a large value, as dead. */
-  #bury(hash: number): void {
-    const { value, index } = this;
-    const at = this.recordStart - value.start;
+  #bury(): void {
+    const { value } = this;
     const bytes = this.recordEnd - this.recordStart;
-    let cell = index.find(hash, index.home(hash));
-    while (index.offsets[cell] !== at) cell = index.find(hash, cell + 1);
-    index.removeAt(cell);
     const head = numberAt(value.buffer, this.recordStart);
     const marked = scratchOf(5);
     const headBytes = numberBytesOf(value.buffer[this.recordStart]!);
     putNumber(marked, 0, head | DEAD);
-    value.splice(at, headBytes, marked, 0, headBytes);
+    value.splice(this.offset, headBytes, marked, 0, headBytes);
     this.dead += bytes;
-  }
-
-  #packIfWorn(): void {
-    if (this.dead * 2 > this.value.length && this.count > 0) this.packInOrder();
+    this.#pace.buried(bytes);
+    this.#isHeaderStale = true;
   }
 
   /** So many records less are in the bytes. */
@@ -417,12 +467,89 @@ export class KeyedRecords {
     return at + valueBytes;
   }
 
-  /** Packs the records anew: the index is made again when it is needed. */
-  protected packInOrder(): void {
+  // --- cleaning
+
+  /** Cleans the front of a large value at the pace of its changes; returns the bytes behind the header that can be dropped. */
+  #clean(index: FieldIndex): number {
+    const { value, dead, count } = this;
+    const { length } = value;
+    index.credit = this.#pace.credit(index.credit, dead, length);
+    if (!isWorthAStep(index.credit)) return 0;
+    const recordsMax = this.#pace.recordsMax(dead, length);
+    const isAll = index.credit >= length - dead && count <= recordsMax;
+    const [end, live] = isAll ? [length, 0] : this.#walkFront(index, recordsMax);
+    if (isAll || length + live > VALUE_LENGTH_MAX) {
+      this.packInOrder(this.packedOffsets());
+      return 0;
+    }
+    const front = end - HEADER_BYTES;
+    this.dead -= front - live;
+    if (live > 0) this.#moveFront(end, live);
+    return front;
+  }
+
+  /** Where the front ends that the credit is enough for, and the bytes of the live records in it. */
+  #walkFront(index: FieldIndex, recordsMax: number): [end: number, live: number] {
+    let end = HEADER_BYTES;
+    let live = 0;
+    for (let i = 0; i < recordsMax && end < this.value.length; i++) {
+      const isLive = this.#read(this.value.start + end);
+      const bytes = this.recordEnd - this.recordStart;
+      const cost = costOf(bytes, isLive);
+      if (cost > index.credit) break;
+      index.credit -= cost;
+      end += bytes;
+      if (isLive) live += bytes;
+    }
+    return [end, live];
+  }
+
+  /** Appends the live records before `end` once more, so many bytes, and gives them that place. */
+  #moveFront(end: number, live: number): void {
+    const { value } = this;
+    const { length } = value;
+    const copies = scratchOf(live);
+    let copied = 0;
+    this.#eachBefore(end, () => {
+      copyBytes(value.buffer, this.recordStart, this.recordEnd, copies, copied);
+      copied += this.recordEnd - this.recordStart;
+    });
+    value.splice(length, 0, copies, 0, live);
+    let to = length;
+    this.#eachBefore(end, () => {
+      const bytes = this.recordEnd - this.recordStart;
+      this.relocate(this.offset, to);
+      to += bytes;
+    });
+  }
+
+  /** Visits the live records before an offset. */
+  #eachBefore(end: number, visit: () => void): void {
+    let next = HEADER_BYTES;
+    while (next < end) {
+      const isLive = this.#read(this.value.start + next);
+      next += this.recordEnd - this.recordStart;
+      if (isLive) visit();
+    }
+  }
+
+  /** Of a large value: a record has a copy at another offset, which is the record from now on. */
+  protected relocate(from: number, to: number): void {
+    this.at(from);
+    this.index.relocate(this.#cellOf(this.#hash(), from), to);
+  }
+
+  /** So many bytes behind the header of a large value are about to go. */
+  protected dropFront(bytes: number): void {
+    this.index.dropFront(bytes);
+  }
+
+  /** Packs the records at these offsets, `count` ones. A value that is large still has its index at once. */
+  protected packInOrder(offsets: readonly number[] | Uint32Array): void {
     const { value } = this;
     const packed = Buffer.allocUnsafeSlow(value.length - this.dead);
     let length = HEADER_BYTES;
-    for (const offset of this.packedOffsets()) {
+    for (const offset of offsets) {
       this.at(offset);
       copyBytes(value.buffer, this.recordStart, this.recordEnd, packed, length);
       length += this.recordEnd - this.recordStart;
@@ -434,14 +561,13 @@ export class KeyedRecords {
     this.dead = 0;
     value.splice(0, value.length, packed, 0, length);
     this.packed();
+    // Now, in the order of the bytes: what is at hand.
+    if (value.isLarge) void this.index;
   }
 
   /** Offsets of the records in the order in which they are packed. */
-  protected packedOffsets(): Iterable<number> {
-    const offsets: number[] = [];
-    this.rewind();
-    while (this.next()) offsets.push(this.offset);
-    return offsets;
+  protected packedOffsets(): readonly number[] | Uint32Array {
+    return this.offsetsWithout(new Uint32Array(0));
   }
 
   /** The value was packed anew. */

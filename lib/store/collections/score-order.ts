@@ -1,17 +1,23 @@
+import assert from 'node:assert';
+import { Positions } from './positions.js';
+
 /** Records of a block; a full one is cut in two. */
 const BLOCK_MAX = 512;
 
 interface Block {
   readonly scores: Float64Array;
-  readonly offsets: Uint32Array;
+  readonly positions: Uint32Array;
   count: number;
 }
 
 const newBlock = (): Block => ({
   scores: new Float64Array(BLOCK_MAX),
-  offsets: new Uint32Array(BLOCK_MAX),
+  positions: new Uint32Array(BLOCK_MAX),
   count: 0,
 });
+
+/** A block of fewer records becomes one with a neighbour, where both leave room for as many. */
+const MERGED_BELOW = BLOCK_MAX / 4;
 
 /** Whether a record comes before a place that is looked for; true for none behind one for which it is false. */
 export type IsBefore = (score: number, offset: number) => boolean;
@@ -24,6 +30,7 @@ export class ScoreOrder {
   /** Offset and score of the record at the cursor. */
   offset = 0;
   score = 0;
+  readonly #positions = new Positions();
   #blocks: Block[] = [newBlock()];
   #size = 0;
   #block = 0;
@@ -38,10 +45,11 @@ export class ScoreOrder {
   }
 
   /** Of all records, in their order. */
-  offsets(): number[] {
-    const all: number[] = [];
-    for (const { offsets, count } of this.#blocks) {
-      for (let i = 0; i < count; i++) all.push(offsets[i]!);
+  offsets(): Uint32Array {
+    const all = new Uint32Array(this.#size);
+    let at = 0;
+    for (const { positions, count } of this.#blocks) {
+      for (let i = 0; i < count; i++) all[at++] = this.#positions.offsetOf(positions[i]!);
     }
     return all;
   }
@@ -55,7 +63,7 @@ export class ScoreOrder {
       this.#blocks.push(last);
     }
     last.scores[last.count] = score;
-    last.offsets[last.count++] = offset;
+    last.positions[last.count++] = this.#positions.of(offset);
     this.#size++;
   }
 
@@ -75,7 +83,7 @@ export class ScoreOrder {
       const half = BLOCK_MAX / 2;
       const other = newBlock();
       other.scores.set(block.scores.subarray(half));
-      other.offsets.set(block.offsets.subarray(half));
+      other.positions.set(block.positions.subarray(half));
       other.count = BLOCK_MAX - half;
       block.count = half;
       this.#blocks.splice(this.#block + 1, 0, other);
@@ -86,37 +94,50 @@ export class ScoreOrder {
     }
     const at = this.#at;
     block.scores.copyWithin(at + 1, at, block.count);
-    block.offsets.copyWithin(at + 1, at, block.count);
+    block.positions.copyWithin(at + 1, at, block.count);
     block.scores[at] = score;
-    block.offsets[at] = offset;
+    block.positions[at] = this.#positions.of(offset);
     block.count++;
     this.#size++;
   }
 
-  /** Removes the record that the place is right before. */
-  remove(isBefore: IsBefore): void {
-    this.#find(isBefore);
-    this.#settle();
+  /** Removes the record at an offset, which the place is right before. */
+  remove(offset: number, isBefore: IsBefore): void {
+    this.#findExactly(offset, isBefore);
     const block = this.#blocks[this.#block]!;
     const at = this.#at;
     block.scores.copyWithin(at, at + 1, block.count);
-    block.offsets.copyWithin(at, at + 1, block.count);
+    block.positions.copyWithin(at, at + 1, block.count);
     block.count--;
     this.#size--;
-    if (block.count === 0 && this.#blocks.length > 1) this.#blocks.splice(this.#block, 1);
+    if (block.count < MERGED_BELOW) this.#merge(this.#block);
+  }
+
+  /** The record at the offset `from`, which the place is right before, is at `to` now. */
+  relocate(from: number, to: number, isBefore: IsBefore): void {
+    this.#findExactly(from, isBefore);
+    this.#blocks[this.#block]!.positions[this.#at] = this.#positions.of(to);
+  }
+
+  /** So many bytes at the front of the value are gone, and the records in them are not in the order any more. */
+  dropFront(bytes: number): void {
+    this.#positions.dropFront(bytes);
   }
 
   /** Removes `count` records from that rank on, not all that there are; returns their offsets. */
-  removeRanks(first: number, count: number): number[] {
-    const removed: number[] = [];
+  removeRanks(first: number, count: number): Uint32Array {
+    const removed = new Uint32Array(count);
+    let done = 0;
     this.seek(first);
     let from = this.#at;
-    for (let i = this.#block; removed.length < count; i++) {
+    for (let i = this.#block; done < count; i++) {
       const block = this.#blocks[i]!;
-      const to = Math.min(from + count - removed.length, block.count);
-      for (let at = from; at < to; at++) removed.push(block.offsets[at]!);
+      const to = Math.min(from + count - done, block.count);
+      for (let at = from; at < to; at++) {
+        removed[done++] = this.#positions.offsetOf(block.positions[at]!);
+      }
       block.scores.copyWithin(from, to, block.count);
-      block.offsets.copyWithin(from, to, block.count);
+      block.positions.copyWithin(from, to, block.count);
       block.count -= to - from;
       from = 0;
     }
@@ -152,19 +173,20 @@ export class ScoreOrder {
   #load(): void {
     const block = this.#blocks[this.#block]!;
     if (this.#at < 0 || this.#at >= block.count) return;
-    this.offset = block.offsets[this.#at]!;
+    this.offset = this.#positions.offsetOf(block.positions[this.#at]!);
     this.score = block.scores[this.#at]!;
   }
 
   /** The last block whose first record comes before the place, and where it is in there: perhaps behind all of it. */
   #find(isBefore: IsBefore): void {
     const blocks = this.#blocks;
+    const positions = this.#positions;
     let low = 0;
     let high = blocks.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >>> 1;
       const block = blocks[middle]!;
-      if (isBefore(block.scores[0]!, block.offsets[0]!)) low = middle;
+      if (isBefore(block.scores[0]!, positions.offsetOf(block.positions[0]!))) low = middle;
       else high = middle - 1;
     }
     const block = blocks[low]!;
@@ -172,11 +194,38 @@ export class ScoreOrder {
     let to = block.count;
     while (from < to) {
       const middle = (from + to) >>> 1;
-      if (isBefore(block.scores[middle]!, block.offsets[middle]!)) from = middle + 1;
+      const offset = positions.offsetOf(block.positions[middle]!);
+      if (isBefore(block.scores[middle]!, offset)) from = middle + 1;
       else to = middle;
     }
     this.#block = low;
     this.#at = from;
+  }
+
+  /** The record at the offset: the one that the place is right before, or one of its equals in bytes that came damaged. */
+  #findExactly(offset: number, isBefore: IsBefore): void {
+    this.#find(isBefore);
+    this.#settle();
+    while (this.offset !== offset) {
+      const { offset: before } = this;
+      this.step(1);
+      assert(this.offset !== before, 'the record is not in the order');
+    }
+  }
+
+  #merge(at: number): void {
+    const blocks = this.#blocks;
+    const first = Math.max(at - 1, 0);
+    for (let i = first; i <= at && i + 1 < blocks.length; i++) {
+      const block = blocks[i]!;
+      const other = blocks[i + 1]!;
+      if (block.count + other.count > BLOCK_MAX - MERGED_BELOW) continue;
+      block.scores.set(other.scores.subarray(0, other.count), block.count);
+      block.positions.set(other.positions.subarray(0, other.count), block.count);
+      block.count += other.count;
+      blocks.splice(i + 1, 1);
+      return;
+    }
   }
 
   /** A place behind the end of a block is before the next one. */

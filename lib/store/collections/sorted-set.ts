@@ -56,7 +56,7 @@ export class SortedSet extends KeyedRecords {
     return this;
   }
 
-  /** Whether the records lie in their order, after the last change. */
+  /** Whether the records lie in their order, after the last change and `close`. */
   get isSorted(): boolean {
     return !this.value.isLarge;
   }
@@ -130,10 +130,10 @@ export class SortedSet extends KeyedRecords {
     putF64(this.#score, 0, score);
     if (!this.value.isLarge) return this.#insertSmall(score, member, start, end);
     const order = this.#order;
+    this.#isSorted = false;
     const offset = this.value.length;
     this.add(member, start, end, this.#score, 0, SCORE_BYTES);
     order.insert(score, offset, this.#isBefore({ score, member, start, end }));
-    this.#keep();
   }
 
   /** Gives the member of the record found another score. */
@@ -143,8 +143,9 @@ export class SortedSet extends KeyedRecords {
       return this.insert(score, member, start, end);
     }
     const order = this.#order;
+    this.#isSorted = false;
     const { offset } = this;
-    order.remove(this.#isBefore({ score: this.score, member, start, end }));
+    order.remove(offset, this.#isBefore({ score: this.score, member, start, end }));
     this.at(offset);
     putF64(this.#score, 0, score);
     this.value.splice(this.valueStart - this.value.start, SCORE_BYTES, this.#score, 0, SCORE_BYTES);
@@ -168,7 +169,7 @@ export class SortedSet extends KeyedRecords {
     this.#small = null;
     if (this.value.isLarge) {
       const { offset } = this;
-      this.#order.remove(this.#isBefore({ score: this.score, member, start, end }));
+      this.#order.remove(offset, this.#isBefore({ score: this.score, member, start, end }));
       this.at(offset);
     } else {
       // Sorting may have moved it.
@@ -207,9 +208,14 @@ export class SortedSet extends KeyedRecords {
   protected override keepIndex(fields: FieldIndex): void {
     if (this.attachedFields() === fields) return this.#keep();
     const order = new ScoreOrder();
-    for (const offset of this.#sortedOffsets()) {
-      this.at(offset);
-      order.append(this.score, offset);
+    const append = (): void => order.append(this.score, this.offset);
+    this.rewind();
+    if (this.#isSorted) while (this.next()) append();
+    else {
+      for (const offset of this.#sortedOffsets()) {
+        this.at(offset);
+        append();
+      }
     }
     this.value.attach(new SortedIndex(fields, order));
   }
@@ -226,7 +232,7 @@ export class SortedSet extends KeyedRecords {
   #sortedOffsets(): number[] {
     const offsets: number[] = [];
     const scores: number[] = [];
-    const isSorted = this.#isSorted && !this.value.isLarge;
+    const isSorted = this.#isSorted;
     this.rewind();
     while (this.next()) {
       offsets.push(this.offset);
@@ -251,14 +257,31 @@ export class SortedSet extends KeyedRecords {
   /** A small value whose records do not lie in their order gets them so before it changes. */
   #sort(): void {
     if (this.#isSorted || this.value.isLarge) return;
-    this.#isSorted = true;
-    this.packInOrder();
+    this.packInOrder(this.packedOffsets());
   }
 
-  protected override packedOffsets(): readonly number[] {
+  protected override packedOffsets(): readonly number[] | Uint32Array {
     const { attached } = this.value;
     if (attached instanceof SortedIndex) return attached.order.offsets();
     return this.#sortedOffsets();
+  }
+
+  /** Without those that were removed from the order before. */
+  protected override offsetsWithout(): Uint32Array {
+    return this.#order.offsets();
+  }
+
+  protected override relocate(from: number, to: number): void {
+    super.relocate(from, to);
+    this.#isSorted = false;
+    const { score, keyStart: start, keyEnd: end } = this;
+    const isBefore = this.#isBefore({ score, member: this.value.buffer, start, end });
+    this.#order.relocate(from, to, isBefore);
+  }
+
+  protected override dropFront(bytes: number): void {
+    this.#order.dropFront(bytes);
+    super.dropFront(bytes);
   }
 
   protected override packed(): void {
