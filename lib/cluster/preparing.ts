@@ -10,7 +10,7 @@ const PREPARING_MAX = 1000;
 const AHEAD_MAX = 16;
 const AHEAD_BYTES_MIN = 1024 * 1024;
 /** Work of one turn: a millisecond or two. */
-const ROOM_PER_TURN = 50_000;
+const ROOM_PER_TURN = 40_000;
 
 /**
  * Large collections that came whole from elsewhere, or whose index was dropped, get it before a command uses them, in slices

@@ -12,6 +12,9 @@ import { DAMAGED, isDead, recordEnd } from './soundness.js';
 /** Room that a record takes, and each of so many bytes of its key: it is hashed, and put into a table that is in no cache. */
 const RECORD_ROOM = 12;
 const KEY_BYTES_PER_ROOM = 16;
+/** Room of a record more where it is likely the first one in its page of the table, which the system has yet to provide. */
+const FRESH_PAGE_ROOM = 150;
+const PAGE_BYTES = 4096;
 /** Whatever the header says, no more records are expected than would be so long. */
 const RECORD_BYTES_MIN = 8;
 
@@ -62,6 +65,7 @@ export class RecordWalk {
         const keyStart = at + numberBytesOf(buffer[at]!);
         const keyEnd = keyStart + (numberAt(buffer, at) >>> 1);
         room.left -= (keyEnd - keyStart) / KEY_BYTES_PER_ROOM;
+        if (fields.size * PAGE_BYTES < fields.bytes) room.left -= FRESH_PAGE_ROOM;
         fields.add(hashOf(buffer, keyStart, keyEnd), at - start);
         if (kind === RecordKind.KeyScore && !this.scored(buffer, start, at - start, keyEnd)) {
           return false;
