@@ -9,8 +9,8 @@ const PREPARING_MAX = 1000;
 /** What is promoted is prepared before it is asked for: so many keys at a time, of so many bytes at least. */
 const AHEAD_MAX = 16;
 const AHEAD_BYTES_MIN = 1024 * 1024;
-/** Work of one turn: a millisecond or two. */
-const ROOM_PER_TURN = 40_000;
+/** Work of one turn, for each key that commands on many keys handle in one: a millisecond or two. */
+const ROOM_PER_KEY = 40;
 
 /**
  * Large collections that came whole from elsewhere, or whose index was dropped, get it before a command uses them, in slices
@@ -72,7 +72,7 @@ export class Preparing {
 
   /** Goes on; true when there is more to be done at once. */
   step(): boolean {
-    const room: Room = { left: ROOM_PER_TURN };
+    const room: Room = { left: this.#state.config.stepKeys * ROOM_PER_KEY };
     let isAnyOver = false;
     while (room.left > 0) {
       const keys = this.#asked.size > 0 ? this.#asked : this.#ahead;
