@@ -6,7 +6,8 @@ import { ClusterStatistics } from '../../lib/cluster/statistics.js';
 import { putNumber } from '../../lib/store/collections/numbers.js';
 import { Store, ValueType } from '../../lib/store/store.js';
 import { ScriptedCluster } from '../scenarios/scripted-cluster.js';
-import type { Call } from '../simulation/history.js';
+import { Connection } from '../simulation/connection.js';
+import { type Call, showReply } from '../simulation/history.js';
 
 /** Commands on large collections that came whole from elsewhere: they wait until the index is made, and others do not. */
 
@@ -230,6 +231,63 @@ t.test('commands on several keys wait for each of them', async (t) => {
       t.same(cluster.finish(), []);
     }
   }
+});
+
+/** Sends one command after the other on one connection; their replies as they come. */
+function conversation(
+  cluster: ScriptedCluster,
+  machine: number,
+  commands: readonly string[][],
+): string[] {
+  const replies: string[] = [];
+  const { scheduler } = cluster;
+  const random = scheduler.random('conversation');
+  const connection = new Connection(1e6, cluster.process(machine), scheduler, random, {
+    replied: (reply) => {
+      replies.push(showReply(reply));
+      const next = commands[replies.length];
+      if (next !== undefined) connection.send(next);
+    },
+    lost: () => undefined,
+  });
+  connection.send(commands[0]!);
+  return replies;
+}
+
+t.test('a transaction waits for its keys, and finds them prepared', async (t) => {
+  const commands = [['MULTI'], ['SADD', 'another', 'x'], ['SCARD', 'big'], ['EXEC']];
+  for (const nodes of [2, NODES]) {
+    for (const by of ['primary', 'other'] as const) {
+      const scene = promoted(SET, 2, nodes);
+      const { cluster, primary } = scene;
+      const replies = conversation(cluster, scene[by], commands);
+      const isPreparing = () =>
+        cluster.running.some(({ machine: at }) => preparing(cluster, at) > 0);
+      cluster.until('it is being prepared', isPreparing);
+      t.equal(cluster.ask(primary, 'GET', 'small'), 'value');
+      t.equal(replies.length, commands.length - 1);
+      const { now } = cluster;
+      cluster.until('run', () => replies.length === commands.length);
+      t.ok(cluster.now - now < 2 * WAIT_MS_MAX);
+      t.match(replies.at(-1), /1.*4000/);
+      t.same(cluster.finish(), []);
+    }
+  }
+});
+
+t.test('a key that is handed over while it is prepared is prepared where it goes', async (t) => {
+  const scene = promoted(SET);
+  const { cluster, primary, other } = scene;
+  const call = waiting(scene, 'primary', SET);
+  const several = cluster.send(other, 'SUNIONSTORE', 'all', 'big', 'none');
+  cluster.until('handed over', () => cluster.holders('big').primary.includes(other));
+  cluster.until('and prepared', () => preparing(cluster, other) === 1);
+  t.same(cluster.answers([call, several]), ['2', String(ELEMENTS)]);
+  t.ok(call.returnedAt - call.invokedAt < 3 * WAIT_MS_MAX);
+  t.equal(preparing(cluster, primary), 0);
+  const process = cluster.process(primary);
+  t.equal(process.store.attached(cluster.refOf(process, 'big')), null, 'nothing is left of it');
+  t.same(cluster.finish(), []);
 });
 
 t.test('a member joins, leaves or dies while a key is prepared', async (t) => {
