@@ -12,6 +12,8 @@ export const ACQUIRE: CommandTraits = {
   creates: true,
   denyOom: false,
   observes: false,
+  // Nor does what gathers wait for a key at the node that gives it away: it does when it has all of them.
+  usesElements: false,
   keyMode: KeyMode.Single,
   pairs: Pairs.None,
 };

@@ -6,6 +6,7 @@ import { type Key, keyOf } from './key.js';
 import { bestHolding, type Lookups } from './lookups.js';
 import type { Incarnation } from './member.js';
 import type { Moves } from './moves.js';
+import type { Preparing } from './preparing.js';
 import type { Records } from './records.js';
 
 /** Orphans and dangling records that may be looked up at one time. */
@@ -18,14 +19,22 @@ export class Failover {
   readonly #moves: Moves;
   readonly #lookups: Lookups;
   readonly #records: Records;
+  readonly #preparing: Preparing;
   readonly #asking = new Set<string>();
 
-  constructor(state: ClusterState, moves: Moves, lookups: Lookups, records: Records) {
+  constructor(
+    state: ClusterState,
+    moves: Moves,
+    lookups: Lookups,
+    records: Records,
+    preparing: Preparing,
+  ) {
     this.#state = state;
     this.#store = state.store;
     this.#moves = moves;
     this.#lookups = lookups;
     this.#records = records;
+    this.#preparing = preparing;
   }
 
   get open(): number {
@@ -125,6 +134,7 @@ export class Failover {
     store.setChangeOffset(ref, 0);
     this.#state.statistics.promotions++;
     this.#records.announce(ref);
+    this.#preparing.promoted(ref);
     const backup = this.#state.rankedBackup(store.slot(ref));
     // Where that one is full the walk of settling waits for room.
     if (backup === null || roomAt(backup) >= entryBytes(store, ref)) {

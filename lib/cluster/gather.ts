@@ -39,6 +39,8 @@ export class Gather {
   /** Backups of all keys before this position are together; moves of those before the other were begun. */
   together = 0;
   moving = 0;
+  /** Values of all keys before this position are prepared. */
+  prepared = 0;
   /** Keys before this position were let go. */
   released = 0;
   /** It begins again when all are let go. */
@@ -85,6 +87,7 @@ export class Gather {
     this.next = 0;
     this.together = 0;
     this.moving = 0;
+    this.prepared = 0;
     this.released = 0;
     this.step = null;
     this.check = null;

@@ -10,8 +10,9 @@ import { KeyHolds } from './key-holds.js';
 import type { LiveKeyspace } from './keyspace.js';
 import { Reclaimed } from './keyspace-hooks.js';
 import type { Moves } from './moves.js';
-import type { Operation, ReplySink } from './operation.js';
+import { databaseOf, type Operation, type ReplySink } from './operation.js';
 import type { Peer } from './peer.js';
+import type { Preparing } from './preparing.js';
 import type { Routing } from './routing.js';
 import { errorReply, NO_REPLICAS, NOT_RUN, OUT_OF_MEMORY, OUTCOME_UNKNOWN } from './runner.js';
 import { StepMaker, type StepParts } from './step-maker.js';
@@ -43,6 +44,7 @@ export interface GatheringParts extends StepParts {
   readonly moves: Moves;
   readonly routing: Routing;
   readonly handovers: Handovers;
+  readonly preparing: Preparing;
   readonly headroom: Headroom;
   /** Very many keys may not have the backups that the ranking names. */
   readonly unsettled: () => void;
@@ -115,7 +117,8 @@ export class Gathering implements ReplySink {
     if (isWrite && this.#state.lacksBackups) return refuse(operation, NO_REPLICAS);
     const isShort = !isSliced(operation, this.#stepKeys);
     const isFree = operation.keys.length === 0 || (isAlone && this.#holds.size === 0);
-    if (isShort && isFree) return this.#steps.runAlone(operation);
+    if (isShort && isFree && !this.#wantsPreparing(operation))
+      return this.#steps.runAlone(operation);
     if (this.#gathers.size + this.#returning.size >= GATHERS_MAX) {
       this.#state.statistics.limits.add('gathers');
       return refuse(operation);
@@ -162,6 +165,7 @@ export class Gathering implements ReplySink {
     for (const gather of this.#gathers.values()) {
       gather.together = 0;
       gather.moving = 0;
+      gather.prepared = 0;
     }
   }
 
@@ -363,11 +367,36 @@ export class Gathering implements ReplySink {
         return true;
       }
     }
-    if (!this.#steps.isChecked(gather)) return false;
+    if (!this.#isPrepared(gather) || !this.#steps.isChecked(gather)) return false;
     if (gather.check !== null || isSliced(gather.operation, this.#stepKeys)) {
       gather.step = this.#steps.make(gather, this.#state.isAlone ? null : backup);
       gather.phase = Phase.Running;
     } else this.#execute(gather);
+    return true;
+  }
+
+  /** Of a command that could run at once. */
+  #wantsPreparing(operation: Operation): boolean {
+    const { keys, request, traits } = operation;
+    if (!traits.usesElements) return false;
+    return keys.some((index, number) => {
+      const [start, end] = [request.start[index]!, request.end[index]!];
+      const ref = this.#store.find(databaseOf(operation, number), request.buffer, start, end);
+      return ref !== 0 && this.#parts.preparing.isWanting(ref);
+    });
+  }
+
+  /** Whether the values of all keys, which are held here, can be used: those that cannot are prepared, one after the other. */
+  #isPrepared(gather: Gather): boolean {
+    const { preparing } = this.#parts;
+    if (!gather.operation.traits.usesElements) return true;
+    for (; gather.prepared < gather.count; gather.prepared++) {
+      if (this.#turn.room-- <= 0) return false;
+      const ref = this.#together.refAt(gather, gather.prepared);
+      if (ref === 0 || !preparing.isWanting(ref)) continue;
+      preparing.ask(gather.key(gather.prepared));
+      return false;
+    }
     return true;
   }
 

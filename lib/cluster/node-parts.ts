@@ -39,6 +39,7 @@ import { MirrorSender } from './mirror-sender.js';
 import { Moves } from './moves.js';
 import { type Executor, lateExecutor } from './operation.js';
 import type { Place } from './placement.js';
+import { Preparing } from './preparing.js';
 import { Publishing } from './publishing.js';
 import { Queries } from './queries.js';
 import { Quiescence } from './quiescence.js';
@@ -111,13 +112,14 @@ export class NodeParts {
   readonly redundancy: Redundancy;
   readonly headroom: Headroom;
   readonly clockWarning: ClockWarning;
+  readonly preparing: Preparing;
   readonly largeSender: LargeSender;
   readonly largeReceiver: LargeReceiver;
   readonly quiescence: Quiescence;
   readonly departure: Departure;
   readonly awaitedKeys: AwaitedKeys;
   readonly locations = new Locations();
-  /** A change-over is over, or a command has more keys to gather: who waits for that is told at the end of the turn. */
+  /** A change-over is over, a value is prepared, or a command has more keys to gather: who waits for that is told at the end of the turn. */
   gathersGoOn = false;
   readonly #host: ClusterHost;
   readonly #ticketKeepers: TicketKeeper[] = [];
@@ -163,23 +165,9 @@ export class NodeParts {
     this.grants = this.#makeGrants(notices);
     this.claims = this.#makeClaims(notices);
     this.forwarding = new Forwarding(state, this.streams, this.largeSender, executor);
-    this.failover = new Failover(state, this.moves, this.lookups, this.records);
-    this.routing = new Routing({
-      state,
-      keyspace: this.keyspace,
-      runner: this.runner,
-      claims: this.claims,
-      forwarding: this.forwarding,
-      lookups: this.lookups,
-      moves: this.moves,
-      failover: this.failover,
-      takeOver: new TakeOver(state, this.moves),
-      locations: this.locations,
-      records: this.records,
-      forgets: this.forgets,
-      streams: this.streams,
-    });
-    this.routing.mayServe = () => this.snapshots.mayServe();
+    this.preparing = this.#makePreparing();
+    this.failover = new Failover(state, this.moves, this.lookups, this.records, this.preparing);
+    this.routing = this.#makeRouting();
     this.settling = new Settling(state, this.moves, this.failover, this.headroom, host);
     this.redundancy = new Redundancy(state, this.records, this.settling, this.headroom);
     this.queries = new Queries(state, this.streams, this.largeSender);
@@ -206,6 +194,35 @@ export class NodeParts {
     });
     invalidation.wanted = (isWanted) => this.keyspace.events.track(isWanted);
     return invalidation;
+  }
+
+  #makePreparing(): Preparing {
+    return new Preparing(this.state, {
+      wantFlush: () => this.streams.wantFlush(),
+      prepared: () => this.#wantGathering(),
+    });
+  }
+
+  #makeRouting(): Routing {
+    const { state, keyspace, runner, claims, forwarding, lookups, moves, failover } = this;
+    const routing = new Routing({
+      state,
+      keyspace,
+      runner,
+      claims,
+      forwarding,
+      lookups,
+      moves,
+      failover,
+      takeOver: new TakeOver(state, moves),
+      locations: this.locations,
+      records: this.records,
+      forgets: this.forgets,
+      streams: this.streams,
+      preparing: this.preparing,
+    });
+    routing.mayServe = () => this.snapshots.mayServe();
+    return routing;
   }
 
   #makeReclaiming(): Reclaiming {
@@ -267,6 +284,7 @@ export class NodeParts {
       moves,
       routing,
       handovers,
+      preparing: this.preparing,
       headroom: this.headroom,
       watching: this.watching,
       wantTurn: () => this.#wantGathering(),

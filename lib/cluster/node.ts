@@ -131,6 +131,7 @@ export class ClusterNode implements MembershipListener {
     this.#parts.claims.beforeFlush();
     this.#parts.announcements.beforeFlush();
     this.invalidation.beforeFlush();
+    const preparingGoesOn = this.#parts.preparing.step();
     if (this.#parts.gathersGoOn) {
       this.#parts.gathersGoOn = false;
       this.#parts.gathering.tick();
@@ -146,7 +147,8 @@ export class ClusterNode implements MembershipListener {
     const scattersGoOn = this.router.scattering.step();
     const questionsGoOn = this.#parts.queries.step();
     const settlingGoesOn = this.#parts.records.step() || this.settling.step();
-    const goesOn = this.#parts.largeSender.pump() || settlingGoesOn || questionsGoOn;
+    const goesOn =
+      this.#parts.largeSender.pump() || settlingGoesOn || questionsGoOn || preparingGoesOn;
     this.#parts.streams.flush();
     const isApplying = this.#parts.mirrorReceiver.atomic.open > 0;
     if (goesOn || scattersGoOn || isApplying || this.#parts.gathersGoOn)
@@ -330,6 +332,7 @@ export class ClusterNode implements MembershipListener {
     this.#parts.locations.clear();
     this.#parts.records.clear();
     this.#parts.largeSender.clear();
+    this.#parts.preparing.clear();
     this.#parts.merging.clear();
     this.#parts.awaitedKeys.excluded();
     this.state.store.clear();
@@ -460,6 +463,7 @@ export class ClusterNode implements MembershipListener {
       forwards: this.#parts.forwarding.open,
       queries: this.#parts.queries.open,
       parked: this.#parts.routing.parked,
+      preparing: this.#parts.preparing.open,
       held: this.#parts.runner.open,
     };
   }

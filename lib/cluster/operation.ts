@@ -51,6 +51,8 @@ export interface CommandTraits {
   readonly denyOom: boolean;
   /** It only looks at its key (TTL, TYPE, OBJECT): the session does not follow who asks, as a monitor does. */
   readonly observes: boolean;
+  /** It uses the elements of a collection, and waits until a large one is prepared for that (preparing.ts). */
+  readonly usesElements: boolean;
   readonly keyMode: KeyMode;
   readonly pairs: Pairs;
 }

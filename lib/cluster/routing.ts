@@ -16,6 +16,7 @@ import { MoveState } from './move.js';
 import type { Moves } from './moves.js';
 import type { CommandTraits, ReplySink } from './operation.js';
 import { NOBODY, type Peer } from './peer.js';
+import type { Preparing } from './preparing.js';
 import type { Records } from './records.js';
 import { CLUSTER_DOWN, errorReply, NO_REPLICAS, NOT_RUN, type Runner } from './runner.js';
 import type { Streams } from './streams.js';
@@ -57,8 +58,9 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
   readonly #records: Records;
   readonly #forgets: Forgets;
   readonly #streams: Streams;
+  readonly #preparing: Preparing;
   #parked: Task[] = [];
-  /** A delete is final, or a change-over has ended, that parked tasks may wait for. */
+  /** A delete is final, a change-over has ended, or a value is prepared, that parked tasks may wait for. */
   #isWoken = false;
 
   constructor(parts: {
@@ -75,6 +77,7 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     records: Records;
     forgets: Forgets;
     streams: Streams;
+    preparing: Preparing;
   }) {
     this.#state = parts.state;
     this.#store = parts.state.store;
@@ -90,6 +93,7 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     this.#records = parts.records;
     this.#forgets = parts.forgets;
     this.#streams = parts.streams;
+    this.#preparing = parts.preparing;
     this.#claims.router = this;
     this.#forwarding.router = this;
   }
@@ -136,6 +140,7 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     switch (store.role(ref)) {
       case Role.Primary: {
         if ((store.flags(ref) & SLOW_PRIMARY) !== 0) return false;
+        if (traits.usesElements && this.#preparing.isWanting(ref)) return false;
         const index = store.peer(ref);
         if (index === NOBODY) return state.isAlone && !state.isChanging;
         const backup = state.peers[index]!;
@@ -233,7 +238,7 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     }
   }
 
-  /** Tasks that waited for a delete or a change-over go on in the turn in which it ends. */
+  /** Tasks that waited for a delete, a change-over or a value go on in the turn in which it ends, or is prepared. */
   step(): void {
     if (!this.#isWoken) return;
     this.#isWoken = false;
@@ -250,7 +255,7 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     else this.route(task);
   }
 
-  /** A delete or a change-over has ended. */
+  /** A delete or a change-over has ended, or a value is prepared. */
   acknowledged(): void {
     this.#isWoken = true;
     this.#streams.wantFlush();
@@ -286,6 +291,7 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     if (!this.#mayReadPrimary(ref)) return this.park(task);
     const backup = this.#state.livePeer(this.#store.peer(ref));
     if (traits.write && backup?.stream.isFull) return this.#parkForBacklog(task);
+    if (traits.usesElements && this.#preparing.isWanting(ref)) return this.#awaitPrepared(task);
     this.#run(task);
     if (task.from === null || traits.observes || traits === ACQUIRE) return;
     const now = this.#find(task.key);
@@ -435,6 +441,12 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     const backup = this.#state.livePeer(this.#store.peer(ref));
     if (pending !== undefined) pending.add(this, 0);
     else backup?.stream.awaitAck(this.#store.changeOffset(ref), this, 0);
+    this.parkUntilMoved(task);
+  }
+
+  /** The task waits until the index of its key's value is made, a slice in each turn. */
+  #awaitPrepared(task: Task): void {
+    this.#preparing.ask(task.key);
     this.parkUntilMoved(task);
   }
 

@@ -1,7 +1,7 @@
 import { LimitCounts } from '../base/limit-counts.js';
 
-/** `parked`, `queries`, `gathers`, `swaps`: too many wait. `bus-backlog`: too much that a member has not acknowledged. */
-const LIMITS = ['parked', 'queries', 'gathers', 'swaps', 'bus-backlog'] as const;
+/** `parked`, `queries`, `gathers`, `swaps`, `preparing`: too many wait. `bus-backlog`: too much that a member has not acknowledged. */
+const LIMITS = ['parked', 'queries', 'gathers', 'swaps', 'preparing', 'bus-backlog'] as const;
 
 /** Counters of the cluster part since the start, for INFO and metrics. */
 export class ClusterStatistics {

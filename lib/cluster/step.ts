@@ -43,6 +43,7 @@ export const stepTraits = (name: string, write: boolean, denyOom: boolean): Comm
   creates: true,
   denyOom,
   observes: false,
+  usesElements: true,
   keyMode: KeyMode.Gather,
   pairs: Pairs.None,
 });

@@ -12,7 +12,7 @@ export interface Task {
   readonly deadline: number;
   /** Redirections so far: past a bound it waits for a tick, so that two wrong hints make no loop. */
   hops: number;
-  /** Parked until a delete or a change-over of its key is over. */
+  /** Parked until a delete or a change-over of its key is over, or its value prepared. */
   awaitsKey: boolean;
 }
 

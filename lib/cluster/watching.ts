@@ -23,6 +23,7 @@ export const WATCH: CommandTraits = {
   creates: false,
   denyOom: false,
   observes: true,
+  usesElements: false,
   keyMode: KeyMode.Single,
   pairs: Pairs.None,
 };

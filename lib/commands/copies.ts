@@ -78,7 +78,7 @@ function copyTo(
     length,
     expireAt,
   );
-  // The index of a list is small; those of others are made again when they are needed.
+  // The index of a list is small; those of others are made again before they are needed.
   if (attached !== null) {
     keyspace.attach(copied, attached instanceof ListBlocks ? attached.copy() : SOUND);
   }
@@ -131,6 +131,7 @@ export const copyHandlers: Handlers = {
   copy: {
     run: copy,
     creates: true,
+    usesElements: true,
     keyMode: KeyMode.Gather,
     keyDatabases: databasesOfCopy,
   },

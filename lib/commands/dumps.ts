@@ -267,6 +267,6 @@ function restore(context: CommandContext, request: Request, reply: ReplyWriter):
 }
 
 export const dumpHandlers: Handlers = {
-  dump: { run: dump },
+  dump: { run: dump, usesElements: true },
   restore: { run: restore, creates: true },
 };

@@ -3,6 +3,7 @@ import { parseBigInteger, parseInteger } from '../protocol/numbers.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
 import { type Ref, ValueType } from '../store/entry.js';
+import { isLargePayload } from '../store/size-classes.js';
 import { expiryOf, integerOrReply } from './arguments.js';
 import { encodingName, typeName } from './encodings.js';
 import { cString, Errors, invalidExpireTime } from './errors.js';
@@ -157,7 +158,9 @@ const renameHandler =
       reply.error(Errors.noSuchKey);
       return;
     }
-    if (!isUsableOrReply(context, from, reply)) return;
+    // Under a shorter name it may be small, and small values are sound wherever they come to.
+    const isLargeAnyway = isLargePayload(keyspace.valueLength(from));
+    if (!isLargeAnyway && !isUsableOrReply(context, from, reply)) return;
     const same = request.sameArguments(1, 2);
     if (onlyNew && (same || keyspace.find(db, request, 2) !== 0)) {
       reply.integer(0);

@@ -2,7 +2,8 @@ import type { Keyspace } from '../cluster/keyspace-contract.js';
 import { copyBytes } from '../protocol/bytes.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
-import { isSound, SOUND } from '../store/collections/soundness.js';
+import { isPrepared } from '../store/collections/index-builder.js';
+import { DAMAGED, isSound, SOUND } from '../store/collections/soundness.js';
 import type { ValueBytes } from '../store/collections/value-bytes.js';
 import { type Ref, VALUE_LENGTH_MAX, ValueType } from '../store/entry.js';
 import type { Attachment } from '../store/large-payloads.js';
@@ -209,22 +210,26 @@ function ofType(context: CommandContext, ref: Ref, type: ValueType, reply: Reply
   return -1;
 }
 
+/** False after an error reply. */
+export function isUsableOrReply(context: CommandContext, ref: Ref, reply: ReplyWriter): boolean {
+  const isGood = isUsable(context, ref);
+  if (!isGood) reply.error(Errors.damaged);
+  return isGood;
+}
+
 /**
- * Small collections that come from other nodes are checked as they come, large ones here, where they are used for the first time
- * since another node has changed them. False after an error reply.
+ * Small collections that come from other nodes are checked as they come, large ones when they are used for the first time since
+ * another node has changed them: where the command has not waited for that (lib/cluster/preparing.ts), here, all at once.
  */
-export function isUsableOrReply(
-  { keyspace }: CommandContext,
-  ref: Ref,
-  reply: ReplyWriter,
-): boolean {
-  if (!keyspace.isLarge(ref) || keyspace.attached(ref) !== null) return true;
+export function isUsable({ keyspace }: Pick<CommandContext, 'keyspace'>, ref: Ref): boolean {
+  if (!keyspace.isLarge(ref)) return true;
+  const attached = keyspace.attached(ref);
+  if (attached === SOUND || isPrepared(attached)) return attached !== DAMAGED;
   const type = keyspace.typeOf(ref) as ValueType;
   if (type === ValueType.String) return true;
   const start = keyspace.valueStart(ref);
   const end = start + keyspace.valueLength(ref);
   const isGood = isSound(type, keyspace.encodingOf(ref), keyspace.valueBuffer(ref), start, end);
-  if (isGood) keyspace.attach(ref, SOUND);
-  else reply.error(Errors.damaged);
+  keyspace.attach(ref, isGood ? SOUND : DAMAGED);
   return isGood;
 }

@@ -10,7 +10,7 @@ import { ElementBytes } from './element-bytes.js';
 import { Errors } from './errors.js';
 import { findForRead } from './lookup.js';
 import { OpenSortedSet } from './open-sorted-set.js';
-import { isUsableOrReply, OpenValue } from './open-value.js';
+import { isUsable, isUsableOrReply, OpenValue } from './open-value.js';
 import type { CommandContext, Handler, Handlers, MovableKey } from './spec.js';
 
 const STAR = 42;
@@ -168,7 +168,7 @@ function lookUp(context: CommandContext, pattern: Buffer, element: Buffer): Buff
     const end = start + keyspace.valueLength(ref);
     return Buffer.from(keyspace.valueBuffer(ref).subarray(start, end));
   }
-  if (type !== ValueType.Hash) return null;
+  if (type !== ValueType.Hash || !isUsable(context, ref)) return null;
   const name = pattern.subarray(arrow + ARROW.length);
   fields.open(value.openForRead(context, ref));
   if (!fields.find(name, 0, name.length)) return null;
@@ -351,8 +351,9 @@ export const sortHandlers: Handlers = {
   sort: {
     run: sortHandler(true),
     creates: true,
+    usesElements: true,
     keyMode: KeyMode.Gather,
     movableKey: targetOfSort,
   },
-  sort_ro: { run: sortHandler(false) },
+  sort_ro: { run: sortHandler(false), usesElements: true },
 };

@@ -172,6 +172,8 @@ export interface HandlerEntry {
   readonly creates?: boolean;
   /** See CommandTraits; false by default. */
   readonly observes?: boolean;
+  /** See CommandTraits; true by default for commands of the groups of collections. */
+  readonly usesElements?: boolean;
   /** KeyMode.Single by default. */
   readonly keyMode?: KeyMode;
   /** Pairs.None by default. */

@@ -191,6 +191,7 @@ function specOf(
     creates: entry?.creates ?? false,
     denyOom: flags.includes('denyoom'),
     observes: entry?.observes ?? false,
+    usesElements: entry?.usesElements ?? COLLECTION_GROUPS.has(facts.group),
     keyMode: entry?.keyMode ?? KeyMode.Single,
     pairs: entry?.pairs ?? Pairs.None,
     isQuick: flags.includes('fast') || name === 'set',
@@ -207,6 +208,14 @@ function specOf(
     subcommands,
   };
 }
+
+const COLLECTION_GROUPS: ReadonlySet<string> = new Set([
+  'hash',
+  'set',
+  'list',
+  'sorted-set',
+  'geo',
+]);
 
 /** What reaches Redis's replicas without being a write (its flag may_replicate, which it does not show). Scripts are looked at one by one. */
 const SENT_TO_REPLICAS: ReadonlySet<string> = new Set(['pfcount', 'publish', 'spublish']);

@@ -13,6 +13,7 @@ function operation(keyMode: KeyMode, replies: Buffer[], ...args: string[]): Oper
       creates: false,
       denyOom: false,
       observes: false,
+      usesElements: false,
       keyMode,
       pairs: Pairs.None,
     },

@@ -9,6 +9,45 @@ const CUT_BEHIND_GAP_BYTES = 3 * 1024;
 const CUT_BYTES = 12 * 1024;
 const CAPACITY_MIN = 16;
 
+/** Cuts neighbours into blocks while they are walked over, one element or byte of a gap after the other. */
+export class BlockCuts {
+  /** Of each block its elements and bytes. */
+  readonly #pieces: number[] = [];
+  #count = 0;
+  #bytes = 0;
+  #isBehindGap = false;
+
+  /** Memory that they will take as blocks. */
+  get blockBytes(): number {
+    return this.#pieces.length * 4;
+  }
+
+  element(bytes: number): void {
+    const wanted = this.#isBehindGap ? CUT_BEHIND_GAP_BYTES : CUT_BYTES;
+    if (this.#bytes >= wanted && this.#count > 0) this.#cut();
+    this.#isBehindGap = false;
+    this.#count++;
+    this.#bytes += bytes;
+  }
+
+  gap(): void {
+    this.#isBehindGap = true;
+    this.#bytes++;
+  }
+
+  /** All of them; after the last one. */
+  end(): readonly number[] {
+    if (this.#bytes > 0) this.#cut();
+    return this.#pieces;
+  }
+
+  #cut(): void {
+    this.#pieces.push(this.#count, this.#bytes);
+    this.#count = 0;
+    this.#bytes = 0;
+  }
+}
+
 /**
  * Where the elements of a large list are: the list seen as blocks of neighbours, of each how many elements it has and in how
  * many bytes. A place is found by adding these up from the nearer end, some thousand for a million elements: microseconds.
@@ -41,6 +80,15 @@ export class ListBlocks implements Attachment {
 
   get bytes(): number {
     return this.#counts.length * 8;
+  }
+
+  /** Of `count` elements in so many bytes that were walked over already. */
+  static of(cuts: BlockCuts, count: number, length: number): ListBlocks {
+    const blocks = new ListBlocks(NOTHING, 0, 0, 0);
+    blocks.#replace(0, 1, cuts.end());
+    blocks.#count = count;
+    blocks.#length = length;
+    return blocks;
   }
 
   /** Of the same elements elsewhere. */
@@ -157,23 +205,14 @@ export class ListBlocks implements Attachment {
   /** Cuts a block that begins at `start`. */
   #cut(block: number, buffer: Buffer, start: number): void {
     const end = start + this.#lengths[block]!;
-    const pieces: number[] = [];
-    let from = start;
-    let count = 0;
+    const cuts = new BlockCuts();
     for (let at = start; at < end; ) {
-      if (buffer[at] !== LIST_GAP) {
-        at += listElementBytes(buffer, at);
-        count++;
-      } else at++;
-      const gap = at;
-      while (at < end && buffer[at] === LIST_GAP) at++;
-      const wanted = at > gap ? CUT_BEHIND_GAP_BYTES : CUT_BYTES;
-      if (at < end && at - from < wanted) continue;
-      pieces.push(count, at - from);
-      from = at;
-      count = 0;
+      const bytes = buffer[at] === LIST_GAP ? 1 : listElementBytes(buffer, at);
+      if (buffer[at] === LIST_GAP) cuts.gap();
+      else cuts.element(bytes);
+      at += bytes;
     }
-    this.#replace(block, 1, pieces);
+    this.#replace(block, 1, cuts.end());
   }
 
   #shrunk(block: number): void {

@@ -10,7 +10,7 @@ const SCORE_BYTES = 8;
 const NOTHING = Buffer.alloc(0);
 
 /** What is kept of a large sorted set. */
-class SortedIndex implements Attachment {
+export class SortedIndex implements Attachment {
   readonly fields: FieldIndex;
   readonly order: ScoreOrder;
 

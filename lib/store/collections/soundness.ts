@@ -7,14 +7,16 @@ import { numberAt, numberBytes, numberBytesOf } from './numbers.js';
 
 /** Kept with a large value whose bytes were found sound, until they change. */
 export const SOUND: Attachment = { bytes: 0 };
+/** Kept with one whose bytes were found not to be. */
+export const DAMAGED: Attachment = { bytes: 0 };
 
 const SCORE_BYTES = 8;
 /** Bit of a sorted set's encoding: its records do not lie in their order. */
-const UNSORTED = 2;
+export const UNSORTED = 2;
 const DEAD = 1;
 const ONE_BYTE_MAX = 0x7f;
 /** The highest encoding of each type, as encodings.ts of the commands has them. */
-const ENCODING_MAX: Readonly<Record<number, number>> = {
+export const ENCODING_MAX: Readonly<Record<number, number>> = {
   [ValueType.List]: 0,
   [ValueType.Set]: 1,
   [ValueType.ZSet]: 3,
@@ -61,40 +63,53 @@ function numberIn(buffer: Buffer, at: number, end: number): number {
   return numberBytes(numberAt(buffer, at)) === bytes ? bytes : 0;
 }
 
+/** Where the record that begins at `at` ends; 0 where it is none, or goes beyond `end`. */
+export function recordEnd(kind: RecordKind, buffer: Buffer, at: number, end: number): number {
+  let head = buffer[at]!;
+  let next = at + 1;
+  // Most numbers are one byte; their functions are called for the others only.
+  if (head > ONE_BYTE_MAX) {
+    const bytes = numberIn(buffer, at, end);
+    if (bytes === 0) return 0;
+    head = numberAt(buffer, at);
+    next = at + bytes;
+  }
+  next += head >>> 1;
+  if (kind === RecordKind.KeyValue) {
+    if (next >= end) return 0;
+    const length = buffer[next]!;
+    if (length <= ONE_BYTE_MAX) next += 1 + length;
+    else {
+      const bytes = numberIn(buffer, next, end);
+      if (bytes === 0) return 0;
+      next += bytes + numberAt(buffer, next);
+    }
+  } else if (kind === RecordKind.KeyScore) {
+    if (next + SCORE_BYTES > end || Number.isNaN(f64At(buffer, next))) return 0;
+    next += SCORE_BYTES;
+  }
+  return next > end ? 0 : next;
+}
+
 function areRecords(kind: RecordKind, buffer: Buffer, start: number, end: number): boolean {
   if (end - start <= HEADER_BYTES) return false;
   let records = u32At(buffer, start);
   let dead = u32At(buffer, start + 4);
   if (records === 0) return false;
   for (let at = start + HEADER_BYTES; at < end; ) {
-    const begin = at;
-    let head = buffer[at]!;
-    let bytes = 1;
-    // Most numbers are one byte; their functions are called for the others only.
-    if (head > ONE_BYTE_MAX) {
-      bytes = numberIn(buffer, at, end);
-      if (bytes === 0) return false;
-      head = numberAt(buffer, at);
-    }
-    at += bytes + (head >>> 1);
-    if (kind === RecordKind.KeyValue) {
-      if (at >= end) return false;
-      const length = buffer[at]!;
-      if (length <= ONE_BYTE_MAX) at += 1 + length;
-      else {
-        bytes = numberIn(buffer, at, end);
-        if (bytes === 0) return false;
-        at += bytes + numberAt(buffer, at);
-      }
-    } else if (kind === RecordKind.KeyScore) {
-      if (at + SCORE_BYTES > end || Number.isNaN(f64At(buffer, at))) return false;
-      at += SCORE_BYTES;
-    }
-    if (at > end) return false;
-    if ((head & DEAD) === 0) records--;
-    else dead -= at - begin;
+    const next = recordEnd(kind, buffer, at, end);
+    if (next === 0) return false;
+    if (isDead(buffer, at)) dead -= next - at;
+    else records--;
+    at = next;
   }
   return records === 0 && dead === 0;
+}
+
+/** Of the record that begins at `at`. */
+export function isDead(buffer: Buffer, at: number): boolean {
+  const first = buffer[at]!;
+  return ((first <= ONE_BYTE_MAX ? first : numberAt(buffer, at)) & DEAD) !== 0;
 }
 
 /** Whether the records of a sorted set, which are sound, lie in their order. */
@@ -130,15 +145,21 @@ function isList(buffer: Buffer, start: number, end: number): boolean {
       at++;
       continue;
     }
-    const lengthBytes = numberIn(buffer, at, end);
-    if (lengthBytes === 0) return false;
-    const forward = lengthBytes + numberAt(buffer, at);
-    const backBytes = listBackBytes(forward);
-    at += forward + backBytes;
-    if (at > end || backLengthBefore(buffer, at, backBytes) !== forward) return false;
+    at = elementEnd(buffer, at, end);
+    if (at === 0) return false;
     elements--;
   }
   return elements === 0;
+}
+
+/** Where the element of a list that begins at `at` ends; 0 where it is none, or goes beyond `end`. */
+export function elementEnd(buffer: Buffer, at: number, end: number): number {
+  const lengthBytes = numberIn(buffer, at, end);
+  if (lengthBytes === 0) return 0;
+  const forward = lengthBytes + numberAt(buffer, at);
+  const backBytes = listBackBytes(forward);
+  const next = at + forward + backBytes;
+  return next <= end && backLengthBefore(buffer, next, backBytes) === forward ? next : 0;
 }
 
 /** The length that stands before `at` in so many bytes; -1 where its last byte says that there are others. */
