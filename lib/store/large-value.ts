@@ -5,7 +5,7 @@ const ROOM_SHARE = 8;
 /** Where there is less than this share, a move to an allocation with more room begins. */
 const LOW_SHARE = 16;
 /** A value of no more bytes is moved at once. */
-const MOVED_AT_ONCE_MAX = 256 * 1024;
+export const MOVED_AT_ONCE_MAX = 256 * 1024;
 /** A move goes on by so many bytes with each change, and by so many times what the change itself put in: it ends before the room does. */
 const STEP_BYTES = 16 * 1024;
 const STEP_SHARE = 1.5 * LOW_SHARE;

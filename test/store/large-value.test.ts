@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { allocateWithRoom, LargeValue } from '../../lib/store/large-value.js';
+import { allocateWithRoom, LargeValue, MOVED_AT_ONCE_MAX } from '../../lib/store/large-value.js';
 import { seededRandom } from './seeded-random.js';
 
 const MEGABYTE = 1024 * 1024;
@@ -110,4 +110,15 @@ t.test('a move ends without changes, too', async (t) => {
   while (value.move(100_000));
   t.equal(value.targetBytes, 0);
   t.ok(contentOf(value).equals(expected));
+});
+
+t.test('a value that is not very large moves at once', async (t) => {
+  const record = Buffer.alloc(100, 7);
+  const value = new LargeValue(Buffer.allocUnsafeSlow(100_000));
+  const first = value.buffer;
+  while (value.length <= MOVED_AT_ONCE_MAX - record.length) {
+    value.splice(value.length, 0, record, 0, record.length);
+    if (value.targetBytes > 0) t.fail(`${value.length} bytes`);
+  }
+  t.not(value.buffer, first, 'it has moved');
 });
