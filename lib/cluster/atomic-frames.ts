@@ -43,10 +43,13 @@ export class AtomicFrames {
     this.#large = large;
   }
 
-  /** Bytes of the frame about these entries, at most. */
+  /** Bytes of the frame about these entries. */
   lengthOf(entries: ChangedEntries): number {
     let length = 0;
-    for (const ref of entries.keys()) length += this.#lengthOf(ref, null);
+    for (const [ref, edits] of entries) {
+      const backup = this.#state.livePeer(this.#store.peer(ref));
+      length += this.#lengthOf(ref, this.#editsOf(ref, edits, backup));
+    }
     return length;
   }
 
@@ -57,11 +60,12 @@ export class AtomicFrames {
   }
 
   /** Null where the value goes whole: it is no longer than the edits, or not yet at the backup, as it goes there in parts. */
-  #editsOf(ref: Ref, edits: EditLog | null, backup: Peer): EditLog | null {
+  #editsOf(ref: Ref, edits: EditLog | null, backup: Peer | null): EditLog | null {
     const store = this.#store;
     if (edits === null || edits.bytes >= store.valueLength(ref)) return null;
     const isSending = (store.flags(ref) & Flag.Sending) !== 0;
-    return isSending && this.#large.find(backup, ref) !== undefined ? null : edits;
+    const isOnItsWay = isSending && backup !== null && this.#large.find(backup, ref) !== undefined;
+    return isOnItsWay ? null : edits;
   }
 
   /** Gives the entries new versions and sends them to their backup; null where there is none. */

@@ -1,6 +1,6 @@
 import { copyBytes } from '../protocol/bytes.js';
 import type { Request } from '../protocol/request.js';
-import { LARGE_VALUE_BYTES } from '../store/size-classes.js';
+import { isLargePayload, LARGE_VALUE_BYTES } from '../store/size-classes.js';
 import { type Attachment, type Ref, Role, type Store, ValueType } from '../store/store.js';
 import { AtomicChanges } from './atomic-changes.js';
 import type { AtomicFrames } from './atomic-frames.js';
@@ -377,12 +377,19 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     this.atomically(() => {
       const noted = this.events.take();
       const from = this.#found.of(db, request, fromIndex);
-      if (this.#store.isLarge(from)) this.#giveLarge(db, request, fromIndex, toDb, toIndex);
+      if (this.#isLargeUnder(from, request.length(toIndex)))
+        this.#giveLarge(db, request, fromIndex, toDb, toIndex);
       else this.#giveCopy(from, request, toDb, toIndex);
       this.remove(this.#found.of(db, request, fromIndex));
       this.events.take();
       this.events.give(noted);
     });
+  }
+
+  /** What is large under a long name may be small under a shorter one. */
+  #isLargeUnder(ref: Ref, nameBytes: number): boolean {
+    const store = this.#store;
+    return store.isLarge(ref) && isLargePayload(nameBytes + store.valueLength(ref));
   }
 
   #giveCopy(from: Ref, request: Request, toDb: number, toIndex: number): void {

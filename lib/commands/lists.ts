@@ -5,7 +5,7 @@ import { EMPTY_LIST, ListValue } from '../store/collections/list-value.js';
 import { ValueType } from '../store/entry.js';
 import { integerOrReply, popCountOrReply, positiveOrReply, rangeOrReply } from './arguments.js';
 import { Errors, wrongArity } from './errors.js';
-import { findOfType, findToChange, OpenValue } from './open-value.js';
+import { findOfType, findToChange, mayGrowOrReply, OpenValue } from './open-value.js';
 import type { CommandContext, Handler, Handlers } from './spec.js';
 
 const LONG_MAX = 2n ** 63n - 1n;
@@ -337,12 +337,14 @@ function move(
   const ref = findToChange(context, request, 1, ValueType.List, reply);
   if (ref === 0) reply.nil();
   if (ref <= 0) return;
-  if (findToChange(context, request, 2, ValueType.List, reply) < 0) return;
-  if (!openForWrite(context, request, 1, reply)) return;
+  const target = findToChange(context, request, 2, ValueType.List, reply);
+  if (target < 0 || !openForWrite(context, request, 1, reply)) return;
   list.seek(from === Side.Left ? 0 : list.count - 1);
   moved.reset();
   replyElement(moved);
   const element = Buffer.from(list.buffer.subarray(list.elementStart, list.elementEnd));
+  // Nothing is taken that has nowhere to go.
+  if (!mayGrowOrReply(context, request, target, element.length, reply)) return;
   const isSame = request.sameArguments(1, 2);
   const { events } = context.keyspace;
   const pushed = to === Side.Left ? 'lpush' : 'rpush';

@@ -67,13 +67,7 @@ export class OpenValue implements ValueBytes {
       return null;
     }
     if (ref === 0) return this.openNew(context, request, keyIndex, type, empty, emptyEncoding);
-    if (!isUsableOrReply(context, ref, reply)) return null;
-    const length = keyspace.valueLength(ref);
-    const bytes = request.end[request.argc - 1]! - request.start[0]!;
-    if (length + length / GROWTH_SHARE + GROWTH_SHARE * bytes > VALUE_LENGTH_MAX) {
-      reply.error(Errors.collectionTooLarge);
-      return null;
-    }
+    if (!mayGrowOrReply(context, request, ref, 0, reply)) return null;
     this.#note(context, request, keyIndex, type);
     return this.openForRead(context, ref);
   }
@@ -208,6 +202,24 @@ function ofType(context: CommandContext, ref: Ref, type: ValueType, reply: Reply
   if (context.keyspace.typeOf(ref) === type) return isUsableOrReply(context, ref, reply) ? ref : -1;
   reply.error(Errors.wrongType);
   return -1;
+}
+
+/** Whether a command may add its arguments, and so many bytes besides, to a collection; 0 is a new one. False after an error reply. */
+export function mayGrowOrReply(
+  context: CommandContext,
+  request: Request,
+  ref: Ref,
+  besides: number,
+  reply: ReplyWriter,
+): boolean {
+  if (ref === 0) return true;
+  if (!isUsableOrReply(context, ref, reply)) return false;
+  const length = context.keyspace.valueLength(ref);
+  const bytes = request.end[request.argc - 1]! - request.start[0]!;
+  const isRoom =
+    length + length / GROWTH_SHARE + GROWTH_SHARE * bytes + besides <= VALUE_LENGTH_MAX;
+  if (!isRoom) reply.error(Errors.collectionTooLarge);
+  return isRoom;
 }
 
 /** False after an error reply. */

@@ -4,7 +4,7 @@ import type { Request } from '../protocol/request.js';
 import { ValueType } from '../store/entry.js';
 import { countOfKeysOrReply, integerOrReply } from './arguments.js';
 import { Errors } from './errors.js';
-import { findOfType, findToChange } from './open-value.js';
+import { findOfType, findToChange, mayGrowOrReply } from './open-value.js';
 import { OpenSet, writeMember } from './sets.js';
 import type { CommandContext, Handler, Handlers } from './spec.js';
 
@@ -162,7 +162,9 @@ function smove(context: CommandContext, request: Request, reply: ReplyWriter): v
     return;
   }
   if (findToChange(context, request, 1, ValueType.Set, reply) < 0) return;
-  if (findToChange(context, request, 2, ValueType.Set, reply) < 0) return;
+  const to = findToChange(context, request, 2, ValueType.Set, reply);
+  // Nothing is taken that has nowhere to go.
+  if (to < 0 || !mayGrowOrReply(context, request, to, 0, reply)) return;
   if (source.write(context, request, 1, reply) === null) return;
   const isThere = source.members.find(buffer, start[3]!, end[3]!);
   if (!isThere || request.sameArguments(1, 2)) {
