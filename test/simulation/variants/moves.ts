@@ -96,7 +96,7 @@ export const MOVE_VARIANTS: readonly Variant[] = [
     edits: [edit('changes.js', 'const hasCopy = move.copyOffset !== 0;', 'const hasCopy = true;')],
     profile: 'collections-roam',
     options: { partBytes: 200_000, faults: { crash: 1 }, faultEveryMs: 500, spares: 1 },
-    seed: 66,
+    seed: 363,
     isRare: true,
   },
 ];

@@ -62,8 +62,16 @@ export const STEP_VARIANTS: readonly Variant[] = [
     edits: [edit('atomic-changes.js', '> FRAME_BYTES_MAX', '> 0')],
     profile: 'transfers',
     options: { delayMsMax: 15, partBytes: 20 },
-    seed: 172,
+    seed: 178,
     isRare: true,
+  },
+  {
+    name: 'step-edits-anew',
+    breaks: 'a transaction sends the edits of a key that it has given another value before',
+    invariant: 'I2',
+    edits: [edit('changed-keys.js', 'if (!isPart)', 'if (false)')],
+    profile: 'transfers',
+    seed: 1,
   },
   {
     name: 'backups-apart',
