@@ -101,7 +101,7 @@ export const MEMBERSHIP_VARIANTS: readonly Variant[] = [
     ],
     profile: 'operations',
     options: { faults: { 'stop-all': 1, join: 1 }, durationMs: 5000 },
-    seed: 2,
+    seed: 4,
   },
   {
     name: 'one-round-stop',

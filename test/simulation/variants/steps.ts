@@ -102,7 +102,7 @@ export const STEP_VARIANTS: readonly Variant[] = [
     ],
     profile: 'transfers',
     options: { delayMsMax: 15, nodes: 5 },
-    seed: 37,
+    seed: 114,
     isRare: true,
   },
 ];
