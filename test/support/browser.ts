@@ -21,7 +21,11 @@ export class Browser<Body> {
 
   async #ask(url: string, request: RequestInit): Promise<Page<Body>> {
     const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const response = await fetch(url, { ...request, headers: { ...request.headers, cookie } });
+    // A connection that is kept may reach its idle limit at the server just as a request is sent.
+    const headers = { ...request.headers, cookie, connection: 'close' };
+    const response = await fetch(url, { ...request, headers }).catch((error: Error) => {
+      throw new Error(`${request.method} ${url}: ${error.message}: ${error.cause}`);
+    });
     for (const line of response.headers.getSetCookie()) {
       const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!;
       if (value === '') this.#cookies.delete(name!);
