@@ -9,8 +9,9 @@ import {
 import { RdbType, RdbWriter } from '../protocol/rdb-writer.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
-import { EMPTY_RECORDS, KeyedRecords, RecordKind } from '../store/collections/keyed-records.js';
+import { EMPTY_RECORDS, KeyedRecords } from '../store/collections/keyed-records.js';
 import { EMPTY_LIST, ListValue } from '../store/collections/list-value.js';
+import { RecordKind } from '../store/collections/record-cursor.js';
 import { type Ref, VALUE_LENGTH_MAX, ValueType } from '../store/entry.js';
 import { expiryOf, integerOrReply } from './arguments.js';
 import { HashEncoding } from './encodings.js';

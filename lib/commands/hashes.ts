@@ -8,7 +8,8 @@ import {
 import { parseBigInteger, parseInteger } from '../protocol/numbers.js';
 import type { ReplyWriter } from '../protocol/reply-writer.js';
 import type { Request } from '../protocol/request.js';
-import { EMPTY_RECORDS, KeyedRecords, RecordKind } from '../store/collections/keyed-records.js';
+import { EMPTY_RECORDS, KeyedRecords } from '../store/collections/keyed-records.js';
+import { RecordKind } from '../store/collections/record-cursor.js';
 import { ValueType } from '../store/entry.js';
 import { integerOrReply } from './arguments.js';
 import { HashEncoding } from './encodings.js';

@@ -5,7 +5,7 @@ import { FrameType, valueFlags } from '../../lib/cluster/frames.js';
 import { FramesAhead } from '../../lib/cluster/frames-ahead.js';
 import { MirrorReceiver } from '../../lib/cluster/mirror-receiver.js';
 import { Peer } from '../../lib/cluster/peer.js';
-import { HEADER_BYTES } from '../../lib/store/collections/keyed-records.js';
+import { HEADER_BYTES } from '../../lib/store/collections/record-cursor.js';
 import { isSound } from '../../lib/store/collections/soundness.js';
 import { type Ref, Store, ValueType } from '../../lib/store/store.js';
 import { Guarded, KINDS, type Kind, mutated, type Random } from '../store/random-values.js';

@@ -1,6 +1,7 @@
 import { f64At } from '../../lib/protocol/bytes.js';
-import { KeyedRecords, RecordKind } from '../../lib/store/collections/keyed-records.js';
+import { KeyedRecords } from '../../lib/store/collections/keyed-records.js';
 import { ListValue } from '../../lib/store/collections/list-value.js';
+import { RecordKind } from '../../lib/store/collections/record-cursor.js';
 import type { ValueBytes } from '../../lib/store/collections/value-bytes.js';
 import { type Ref, type Store, ValueType } from '../../lib/store/store.js';
 import type { State } from './collections.js';

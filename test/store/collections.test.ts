@@ -1,11 +1,8 @@
 import t from 'tap';
-import {
-  EMPTY_RECORDS,
-  KeyedRecords,
-  RecordKind,
-} from '../../lib/store/collections/keyed-records.js';
+import { EMPTY_RECORDS, KeyedRecords } from '../../lib/store/collections/keyed-records.js';
 import { ListBlocks } from '../../lib/store/collections/list-blocks.js';
 import { EMPTY_LIST, ListValue } from '../../lib/store/collections/list-value.js';
+import { RecordKind } from '../../lib/store/collections/record-cursor.js';
 import { SortedSet } from '../../lib/store/collections/sorted-set.js';
 import { isSound } from '../../lib/store/collections/soundness.js';
 import type { ValueBytes } from '../../lib/store/collections/value-bytes.js';

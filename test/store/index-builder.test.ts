@@ -1,9 +1,10 @@
 import t from 'tap';
 import { IndexBuilder } from '../../lib/store/collections/index-builder.js';
-import { KeyedRecords, RecordKind } from '../../lib/store/collections/keyed-records.js';
+import { KeyedRecords } from '../../lib/store/collections/keyed-records.js';
 import { ListBlocks } from '../../lib/store/collections/list-blocks.js';
 import { ListValue } from '../../lib/store/collections/list-value.js';
 import { putNumber } from '../../lib/store/collections/numbers.js';
+import { RecordKind } from '../../lib/store/collections/record-cursor.js';
 import { SortedSet } from '../../lib/store/collections/sorted-set.js';
 import { DAMAGED, isSound } from '../../lib/store/collections/soundness.js';
 import { type Attachment, type Ref, Store, ValueType } from '../../lib/store/store.js';

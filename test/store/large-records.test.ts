@@ -1,11 +1,8 @@
 import t from 'tap';
 import { u32At } from '../../lib/protocol/bytes.js';
 import { FieldIndex } from '../../lib/store/collections/field-index.js';
-import {
-  EMPTY_RECORDS,
-  KeyedRecords,
-  RecordKind,
-} from '../../lib/store/collections/keyed-records.js';
+import { EMPTY_RECORDS, KeyedRecords } from '../../lib/store/collections/keyed-records.js';
+import { RecordKind } from '../../lib/store/collections/record-cursor.js';
 import { ScoreOrder } from '../../lib/store/collections/score-order.js';
 import { SortedSet } from '../../lib/store/collections/sorted-set.js';
 import { isSound } from '../../lib/store/collections/soundness.js';

@@ -1,8 +1,8 @@
 import { type Ref, ValueType } from '../entry.js';
 import type { Attachment } from '../large-payloads.js';
 import type { Store } from '../store.js';
-import { HEADER_BYTES, RecordKind } from './keyed-records.js';
 import { ListWalk } from './list-walk.js';
+import { HEADER_BYTES, RecordKind } from './record-cursor.js';
 import { type HashOf, RecordWalk, ScoredWalk } from './record-walk.js';
 import type { Room } from './slices.js';
 import { DAMAGED, ENCODING_MAX, SOUND, UNSORTED } from './soundness.js';

@@ -1,33 +1,16 @@
-import { copyBytes, putU32, u32At } from '../../protocol/bytes.js';
-import { VALUE_LENGTH_MAX } from '../entry.js';
-import { CleaningPace, costOf, isWorthAStep } from './cleaning-pace.js';
+import { copyBytes, putU32, sameBytes, u32At } from '../../protocol/bytes.js';
 import { FieldIndex } from './field-index.js';
+import { FrontCleaner } from './front-cleaner.js';
 import { numberAt, numberBytes, numberBytesOf, putNumber } from './numbers.js';
+import { DEAD, HEADER_BYTES, RecordCursor, RecordKind } from './record-cursor.js';
 import type { ValueBytes } from './value-bytes.js';
 
-/** Records u32, bytes of dead records u32. */
-export const HEADER_BYTES = 8;
-const DEAD = 1;
-/** Up to here bytes are compared one by one: a native call costs more. */
-const COMPARE_LOOP_MAX = 64;
 const SCRATCH_BYTES_KEPT = 64 * 1024;
 /** Of a large value a sample is drawn one by one where so many times as many records are there. */
 const SPARSE_SHARE = 4;
 /** To mark a record of a large value as dead, or to copy one to a packed value, takes as long as to copy so many bytes. */
 const BURY_COST_BYTES = 4000;
 const PACK_COST_BYTES = 1200;
-
-/** What follows the key of a record. */
-export const RecordKind = {
-  /** Nothing: members of sets. */
-  Key: 0,
-  /** Its length and a value: fields of hashes. */
-  KeyValue: 1,
-  /** Eight bytes: scores of sorted sets. */
-  KeyScore: 2,
-} as const;
-export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
-const SCORE_BYTES = 8;
 
 /** What a new value begins as. */
 export const EMPTY_RECORDS: Buffer = Buffer.alloc(HEADER_BYTES);
@@ -41,54 +24,27 @@ function scratchOf(bytes: number): Buffer {
   return scratch;
 }
 
-export function sameBytes(
-  a: Buffer,
-  aStart: number,
-  b: Buffer,
-  bStart: number,
-  length: number,
-): boolean {
-  if (length > COMPARE_LOOP_MAX) {
-    return a.compare(b, bStart, bStart + length, aStart, aStart + length) === 0;
-  }
-  for (let i = 0; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false;
-  return true;
-}
-
 /**
- * A value of records with distinct keys, packed one behind the other behind a header:
+ * A value of records: record-cursor.ts says how they lie. In a small value they are replaced and removed where they are, and
+ * found by looking at one after the other. In a large one they are found by an index (field-index.ts); what is removed is
+ * only marked dead, what changes its length is appended anew: so every change is a few bytes. When half of the value is
+ * dead, each change cleans some of its front (front-cleaner.ts), in `close`: until then offsets of records stay what they
+ * are. Only where most records are removed at once the others are packed anew.
  *
- *     number: bytes of the key x 2, + 1 if the record is dead | key | as RecordKind says
- *
- * In a small value records are replaced and removed where they are, and found by looking at one after the other. In a
- * large one they are found by an index (field-index.ts); what is removed is only marked dead, what changes its length is
- * appended anew: so every change is a few bytes. When half of the value is dead, each change cleans some of its front
- * (cleaning-pace.ts), in `close`: until then offsets of records stay what they are. Only where most records are removed at
- * once the others are packed anew.
- *
- * One instance serves one value after the other. `buffer[keyStart, keyEnd)` and `[valueStart, valueEnd)` are the record that
- * `find`, `next` or `at` has found, until the value changes.
+ * `find` reads the record that it has found.
  */
-export class KeyedRecords {
-  readonly kind: RecordKind;
-  keyStart = 0;
-  keyEnd = 0;
-  valueStart = 0;
-  valueEnd = 0;
+export class KeyedRecords extends RecordCursor {
   count = 0;
-  protected value!: ValueBytes;
   protected dead = 0;
-  /** Of the record found: where it begins, and the next one, from the start of the buffer. */
-  protected recordStart = 0;
-  protected recordEnd = 0;
-  readonly #pace = new CleaningPace();
+  readonly #cleaner: FrontCleaner;
   #isHeaderStale = false;
   #index: FieldIndex | null = null;
   /** Of the record that `find` has found in a large value. */
   #cell = 0;
 
   constructor(kind: RecordKind) {
-    this.kind = kind;
+    super(kind);
+    this.#cleaner = new FrontCleaner(kind);
   }
 
   open(value: ValueBytes): this {
@@ -97,12 +53,8 @@ export class KeyedRecords {
     this.dead = u32At(value.buffer, value.start + 4);
     this.#isHeaderStale = false;
     this.#index = null;
-    this.#pace.reset();
+    this.#cleaner.reset();
     return this;
-  }
-
-  get buffer(): Buffer {
-    return this.value.buffer;
   }
 
   /** Writes what is left to be written, after the last change. */
@@ -124,28 +76,6 @@ export class KeyedRecords {
   }
 
   // --- looking
-
-  /** Before the first record. */
-  rewind(): void {
-    this.recordEnd = this.value.start + HEADER_BYTES;
-  }
-
-  next(): boolean {
-    const { value } = this;
-    const end = value.start + value.length;
-    while (this.recordEnd < end) if (this.#read(this.recordEnd)) return true;
-    return false;
-  }
-
-  /** Reads the record at an offset from the value's start. */
-  at(offset: number): void {
-    this.#read(this.value.start + offset);
-  }
-
-  /** Where the record found begins, from the value's start. */
-  get offset(): number {
-    return this.recordStart - this.value.start;
-  }
 
   find(key: Buffer, start: number, end: number): boolean {
     return this.value.isLarge ? this.#findCell(key, start, end) : this.#search(key, start, end);
@@ -318,7 +248,7 @@ export class KeyedRecords {
   removeFound(key: Buffer, keyStart: number, keyEnd: number): void {
     const { value } = this;
     const at = this.recordStart - value.start;
-    const bytes = this.recordEnd - this.recordStart;
+    const bytes = this.recordBytes;
     this.count--;
     this.#isHeaderStale = true;
     if (!value.isLarge) {
@@ -351,7 +281,7 @@ export class KeyedRecords {
     const { value } = this;
     for (const offset of offsets.toReversed()) {
       this.at(offset);
-      value.splice(offset, this.recordEnd - this.recordStart, value.buffer, 0, 0);
+      value.splice(offset, this.recordBytes, value.buffer, 0, 0);
     }
   }
 
@@ -380,14 +310,14 @@ export class KeyedRecords {
   /** Marks the record found, of a large value, as dead. */
   #bury(): void {
     const { value } = this;
-    const bytes = this.recordEnd - this.recordStart;
+    const bytes = this.recordBytes;
     const head = numberAt(value.buffer, this.recordStart);
     const marked = scratchOf(5);
     const headBytes = numberBytesOf(value.buffer[this.recordStart]!);
     putNumber(marked, 0, head | DEAD);
     value.splice(this.offset, headBytes, marked, 0, headBytes);
     this.dead += bytes;
-    this.#pace.buried(bytes);
+    this.#cleaner.buried(bytes);
     this.#isHeaderStale = true;
   }
 
@@ -409,27 +339,6 @@ export class KeyedRecords {
   }
 
   // --- inside
-
-  /** False for a dead record. */
-  #read(at: number): boolean {
-    const { buffer } = this.value;
-    const first = buffer[at]!;
-    const head = first < 0x80 ? first : numberAt(buffer, at);
-    this.recordStart = at;
-    this.keyStart = at + (first < 0x80 ? 1 : numberBytesOf(first));
-    this.keyEnd = this.keyStart + (head >>> 1);
-    this.valueStart = this.keyEnd;
-    if (this.kind === RecordKind.KeyValue) {
-      const second = buffer[this.keyEnd]!;
-      const bytes = second < 0x80 ? second : numberAt(buffer, this.keyEnd);
-      this.valueStart += second < 0x80 ? 1 : numberBytesOf(second);
-      this.valueEnd = this.valueStart + bytes;
-    } else {
-      this.valueEnd = this.keyEnd + (this.kind === RecordKind.KeyScore ? SCORE_BYTES : 0);
-    }
-    this.recordEnd = this.valueEnd;
-    return (head & DEAD) === 0;
-  }
 
   #search(key: Buffer, start: number, end: number): boolean {
     const length = end - start;
@@ -469,68 +378,17 @@ export class KeyedRecords {
 
   // --- cleaning
 
-  /** Cleans the front of a large value at the pace of its changes; returns the bytes behind the header that can be dropped. */
+  /** Cleans the front of a large value; returns the bytes behind the header that can be dropped then. */
   #clean(index: FieldIndex): number {
-    const { value, dead, count } = this;
-    const { length } = value;
-    index.credit = this.#pace.credit(index.credit, dead, length);
-    if (!isWorthAStep(index.credit)) return 0;
-    const recordsMax = this.#pace.recordsMax(dead, length);
-    const isAll = index.credit >= length - dead && count <= recordsMax;
-    const [end, live] = isAll ? [length, 0] : this.#walkFront(index, recordsMax);
-    if (isAll || length + live > VALUE_LENGTH_MAX) {
+    const front = this.#cleaner.measure(this.value, index, this.count, this.dead);
+    if (front === null) {
       this.packInOrder(this.packedOffsets());
       return 0;
     }
-    const front = end - HEADER_BYTES;
-    this.dead -= front - live;
-    if (live > 0) this.#moveFront(end, live);
-    return front;
-  }
-
-  /** Where the front ends that the credit is enough for, and the bytes of the live records in it. */
-  #walkFront(index: FieldIndex, recordsMax: number): [end: number, live: number] {
-    let end = HEADER_BYTES;
-    let live = 0;
-    for (let i = 0; i < recordsMax && end < this.value.length; i++) {
-      const isLive = this.#read(this.value.start + end);
-      const bytes = this.recordEnd - this.recordStart;
-      const cost = costOf(bytes, isLive);
-      if (cost > index.credit) break;
-      index.credit -= cost;
-      end += bytes;
-      if (isLive) live += bytes;
-    }
-    return [end, live];
-  }
-
-  /** Appends the live records before `end` once more, so many bytes, and gives them that place. */
-  #moveFront(end: number, live: number): void {
-    const { value } = this;
-    const { length } = value;
-    const copies = scratchOf(live);
-    let copied = 0;
-    this.#eachBefore(end, () => {
-      copyBytes(value.buffer, this.recordStart, this.recordEnd, copies, copied);
-      copied += this.recordEnd - this.recordStart;
-    });
-    value.splice(length, 0, copies, 0, live);
-    let to = length;
-    this.#eachBefore(end, () => {
-      const bytes = this.recordEnd - this.recordStart;
-      this.relocate(this.offset, to);
-      to += bytes;
-    });
-  }
-
-  /** Visits the live records before an offset. */
-  #eachBefore(end: number, visit: () => void): void {
-    let next = HEADER_BYTES;
-    while (next < end) {
-      const isLive = this.#read(this.value.start + next);
-      next += this.recordEnd - this.recordStart;
-      if (isLive) visit();
-    }
+    const { bytes, live } = front;
+    this.dead -= bytes - live;
+    if (live > 0) this.#cleaner.move(front, (from, to) => this.relocate(from, to));
+    return bytes;
   }
 
   /** Of a large value: a record has a copy at another offset, which is the record from now on. */
@@ -552,7 +410,7 @@ export class KeyedRecords {
     for (const offset of offsets) {
       this.at(offset);
       copyBytes(value.buffer, this.recordStart, this.recordEnd, packed, length);
-      length += this.recordEnd - this.recordStart;
+      length += this.recordBytes;
     }
     putU32(packed, 0, this.count);
     putU32(packed, 4, 0);

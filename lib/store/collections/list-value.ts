@@ -1,5 +1,4 @@
-import { copyBytes, putU16, putU32, u16At, u32At } from '../../protocol/bytes.js';
-import { sameBytes } from './keyed-records.js';
+import { copyBytes, putU16, putU32, sameBytes, u16At, u32At } from '../../protocol/bytes.js';
 import { ListBlocks } from './list-blocks.js';
 import { copyElements, endOfGaps, gapBytes, gapEnd, gapStart } from './list-gaps.js';
 import {

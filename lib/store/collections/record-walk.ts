@@ -1,8 +1,8 @@
 import { f64At, u32At } from '../../protocol/bytes.js';
 import type { Attachment } from '../large-payloads.js';
 import { FieldIndex } from './field-index.js';
-import { HEADER_BYTES, RecordKind } from './keyed-records.js';
 import { numberAt, numberBytesOf } from './numbers.js';
+import { HEADER_BYTES, RecordKind } from './record-cursor.js';
 import { ScoreOrder } from './score-order.js';
 import { ScoreSort } from './score-sort.js';
 import type { Room } from './slices.js';

@@ -1,8 +1,9 @@
 import { f64At, putF64 } from '../../protocol/bytes.js';
 import type { Attachment } from '../large-payloads.js';
 import type { FieldIndex } from './field-index.js';
-import { KeyedRecords, RecordKind } from './keyed-records.js';
+import { KeyedRecords } from './keyed-records.js';
 import { numberBytes, putNumber } from './numbers.js';
+import { RecordKind } from './record-cursor.js';
 import { type IsBefore, ScoreOrder } from './score-order.js';
 import type { ValueBytes } from './value-bytes.js';
 

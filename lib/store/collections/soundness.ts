@@ -1,9 +1,9 @@
 import { f64At, u16At, u32At } from '../../protocol/bytes.js';
 import { ValueType } from '../entry.js';
 import type { Attachment } from '../large-payloads.js';
-import { HEADER_BYTES, RecordKind } from './keyed-records.js';
 import { BACK_FOUR, BACK_TWO, LIST_GAP, LIST_HEADER_BYTES, listBackBytes } from './list-layout.js';
 import { numberAt, numberBytes, numberBytesOf } from './numbers.js';
+import { HEADER_BYTES, RecordKind } from './record-cursor.js';
 
 /** Kept with a large value whose bytes were found sound, until they change. */
 export const SOUND: Attachment = { bytes: 0 };
