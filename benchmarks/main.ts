@@ -20,6 +20,7 @@ import {
 import { FULL, PAIRS_TO_QUOTE, QUICK, type Settings } from './compare/settings.js';
 import { formatTargets } from './compare/targets.js';
 import { GeneratorProcess } from './load/generator-process.js';
+import { bareForwardLauncher, bareLauncher } from './servers/bare.js';
 import { endChildrenOnExit } from './servers/children.js';
 import { redisLauncher, versionOf } from './servers/redis.js';
 import { redisClusterLauncher } from './servers/redis-cluster.js';
@@ -169,6 +170,8 @@ async function main(): Promise<void> {
     ...(node === undefined ? {} : { 'tandis-on': tandisLauncher({ ...tandis, node }) }),
     'tandis-secret': tandisLauncher(withBus(SECRET)),
     'tandis-tls': tandisLauncher(withBus(['--tls-cluster', 'yes', ...nodeTls()])),
+    bare: bareLauncher(),
+    'bare-forward': bareForwardLauncher(),
     redis: redisLauncher('redis', 'redis-server'),
     'redis-cluster': redisClusterLauncher(versionOf('redis-server')),
     valkey: redisLauncher('valkey', 'valkey-server'),

@@ -5,7 +5,14 @@ import type { Waits, WorkloadName } from '../load/run-spec.js';
  * say to one another.
  */
 export type TandisName = 'tandis' | 'tandis-on' | 'tandis-secret' | 'tandis-tls';
-export type ServerName = TandisName | 'redis' | 'valkey' | 'redis-cluster';
+/** `bare`: the least server in Node; `bare-forward`: one that asks another one. */
+export type ServerName =
+  | TandisName
+  | 'bare'
+  | 'bare-forward'
+  | 'redis'
+  | 'valkey'
+  | 'redis-cluster';
 
 /** One of the sides of a comparison. */
 export interface Subject {
@@ -67,6 +74,25 @@ const onTwo = (waits: Waits): Subject[] => [
   ...PEERS.map((name) => peer(name, 2, waits)),
   tandis(2, 'tandis-on'),
 ];
+
+/** What is left to be had by a server in Node, and what Tandis has of it. */
+const bareServer = (nodes: number): Subject => ({
+  server: 'bare',
+  nodes,
+  waits: 'none',
+  label: nodes === 1 ? 'bare server' : 'bare server and backup',
+});
+const bare = (nodes: number, waits: Waits): Subject[] => [
+  bareServer(nodes),
+  tandis(nodes),
+  peer('redis', nodes, waits),
+];
+const forwardingServer: Subject = {
+  server: 'bare-forward',
+  nodes: 2,
+  waits: 'none',
+  label: 'bare server that asks another one',
+};
 
 /** What protecting the bus costs. */
 const busProtected = (): Subject[] => [
@@ -288,6 +314,21 @@ export const CASES: readonly Case[] = [
     isLarge: true,
     subjects: alone(),
   },
+  load('bare-forwarded', 'GET, 1 deep, of what another bare server has', 'get', 1, [
+    forwardingServer,
+    bareServer(1),
+  ]),
+  ...[1, 16].flatMap((depth) => [
+    load(`bare-set-${depth}`, `SET, ${depth} deep, a bare server`, 'set', depth, bare(1, 'none')),
+    load(`bare-get-${depth}`, `GET, ${depth} deep, a bare server`, 'get', depth, bare(1, 'none')),
+    load(
+      `bare-acked-${depth}`,
+      `SET kept on two nodes, ${depth} deep, a bare server`,
+      'set',
+      depth,
+      bare(2, 'each'),
+    ),
+  ]),
   load('noise', 'SET, 1 deep: redis against itself, what a ratio of 1 looks like here', 'set', 1, [
     { ...peer('redis', 1, 'none'), label: 'redis alone (A)' },
     { ...peer('redis', 1, 'none'), label: 'redis alone (B)' },
