@@ -26,6 +26,7 @@ export const Flag = {
   Sending: 128,
 } as const;
 
-/** A primary with any of these leaves the hot path. */
-export const SLOW_PRIMARY =
-  Flag.Busy | Flag.Moving | Flag.Streak | Flag.Held | Flag.Eager | Flag.Ahead;
+/** A primary with any of these leaves the hot path of commands that members send. */
+export const SLOW_FOR_MEMBERS = Flag.Busy | Flag.Moving | Flag.Held | Flag.Ahead;
+/** The same of commands of this node's clients, by which a streak ends. */
+export const SLOW_PRIMARY = SLOW_FOR_MEMBERS | Flag.Streak | Flag.Eager;

@@ -1,4 +1,5 @@
-import { f64At, u32At } from '../protocol/bytes.js';
+import { copyOf, f64At, u32At } from '../protocol/bytes.js';
+import type { ReplyWriter } from '../protocol/reply-writer.js';
 import { Request } from '../protocol/request.js';
 import { ACQUIRE, isAcquire } from './acquire.js';
 import type { ClusterState } from './cluster-state.js';
@@ -7,9 +8,10 @@ import type { ForwardedOrigins } from './invalidation.js';
 import type { Body } from './large-frame.js';
 import type { LargeSender } from './large-sender.js';
 import type { Incarnation } from './member.js';
-import type { Executor, Operation, ReplySink, RunTime } from './operation.js';
+import type { Executor, Operation, RunTime } from './operation.js';
 import type { Peer } from './peer.js';
 import { errorReply, OUTCOME_UNKNOWN } from './runner.js';
+import type { MemberReplies, ServedAtOnce } from './served-at-once.js';
 import type { Streams } from './streams.js';
 import { type Task, taskOf } from './task.js';
 import { isWatch, WATCH } from './watching.js';
@@ -37,6 +39,8 @@ const ARGUMENTS_AT = FORWARD_HEADER_BYTES - 4;
 /** Before the reply of a SlowReply; before any other, 9. */
 const SLOW_HEAD_BYTES = 17;
 
+/** A command with at most so many arguments may be run straight from its frame. */
+const SHORT_ARGUMENTS_MAX = 16;
 /** Arguments of a forwarded command, as the request parser allows a client. */
 const ARGUMENTS_MAX = 1024 * 1024;
 
@@ -75,20 +79,25 @@ class Received implements RunTime {
   }
 }
 
+const kindOf = ({ ranMs }: Received): number => (ranMs > 0 ? Answer.SlowReply : Answer.Reply);
+
 /** A write that the peer may have executed: nobody knows, and it is never executed twice. */
 function mayHaveRun({ task, peer, offset }: Sent): boolean {
   return task.operation.traits.write && peer.stream.wasSent(offset);
 }
 
 /** Commands sent to where their key is, and commands received for keys that are here. Each is answered exactly once. */
-export class Forwarding implements ReplySink, ForwardedOrigins {
+export class Forwarding implements MemberReplies<Received>, ForwardedOrigins {
   router!: ForwardingRouter;
+  atOnce!: ServedAtOnce;
   readonly #state: ClusterState;
   readonly #streams: Streams;
   readonly #large: LargeSender;
   readonly #executor: Executor;
   readonly #sent = new Map<number, Sent>();
   readonly #received = new Map<number, Received>();
+  /** Of the command that is being read. */
+  readonly #arrived = new Request(SHORT_ARGUMENTS_MAX);
   #lastId = 0;
   #lastToken = 0;
 
@@ -227,12 +236,19 @@ export class Forwarding implements ReplySink, ForwardedOrigins {
   // --- at the receiver
 
   receiveForward(peer: Peer, buffer: Buffer, start: number, end: number): boolean {
-    const request = readArguments(buffer, start, end);
+    const count = argumentsOf(buffer, start, end);
     const proto = buffer[start + 8];
-    if (request === null || (proto !== 2 && proto !== 3)) return false;
-    const token = ++this.#lastToken;
+    if (count === 0 || (proto !== 2 && proto !== 3)) return false;
     const received = new Received(peer, f64At(buffer, start));
-    this.#received.set(token, received);
+    const db = buffer[start + 9]!;
+    if (count <= SHORT_ARGUMENTS_MAX && this.#runAtOnce(received, buffer, start, end, proto, db)) {
+      this.#state.statistics.forwardedHere++;
+      return true;
+    }
+    const request = new Request(count);
+    const from = start + ARGUMENTS_AT;
+    if (!readArguments(request, ownBytes(buffer, from, end, start), 0, end - from)) return false;
+    const token = this.expect(received);
     const internal = isAcquire(request) ? ACQUIRE : isWatch(request) ? WATCH : null;
     const known =
       internal === null ? this.#executor.classify(request) : { traits: internal, keys: [1] };
@@ -244,7 +260,7 @@ export class Forwarding implements ReplySink, ForwardedOrigins {
       request,
       traits: known.traits,
       keys: known.keys,
-      db: buffer[start + 9]!,
+      db,
       proto,
       sink: this,
       token,
@@ -256,9 +272,40 @@ export class Forwarding implements ReplySink, ForwardedOrigins {
     return true;
   }
 
+  #runAtOnce(
+    received: Received,
+    buffer: Buffer,
+    start: number,
+    end: number,
+    proto: 2 | 3,
+    db: number,
+  ): boolean {
+    const request = this.#arrived;
+    const isWhole = readArguments(request, buffer, start + ARGUMENTS_AT, end);
+    const known = isWhole ? this.#executor.classify(request) : null;
+    let hasRun = false;
+    if (known !== null) {
+      const { traits, keys } = known;
+      hasRun = this.atOnce.run({ request, traits, keys, db, proto }, received, this);
+    }
+    request.release();
+    return hasRun;
+  }
+
+  expect(received: Received): number {
+    const token = ++this.#lastToken;
+    this.#received.set(token, received);
+    return token;
+  }
+
+  replied(received: Received, { buffer, length }: ReplyWriter): void {
+    const isLarge = length > this.#state.config.partBytes;
+    this.#send(received, kindOf(received), isLarge ? copyOf(buffer, 0, length) : buffer, length);
+  }
+
   complete(token: number, reply: Buffer): void {
-    const isSlow = (this.#received.get(token)?.ranMs ?? 0) > 0;
-    this.#answer(token, isSlow ? Answer.SlowReply : Answer.Reply, reply);
+    const received = this.#received.get(token);
+    if (received !== undefined) this.#answer(token, kindOf(received), reply);
   }
 
   acknowledged(): void {}
@@ -288,26 +335,31 @@ export class Forwarding implements ReplySink, ForwardedOrigins {
     const received = this.#received.get(token);
     if (received === undefined) return;
     this.#received.delete(token);
+    this.#send(received, kind, body, body.length);
+  }
+
+  /** `buffer[0, length)`; one that goes in parts is not copied. */
+  #send(received: Received, kind: number, buffer: Buffer, length: number): void {
     // Who has asked may be gone by now: a reply in parts would wait for it for ever.
     if (!received.peer.isLive) return;
     const { log } = received.peer.stream;
     const isSlow = kind === Answer.SlowReply;
     const headBytes = isSlow ? SLOW_HEAD_BYTES : 9;
-    if (body.length > this.#state.config.partBytes) {
+    if (length > this.#state.config.partBytes) {
       const head = Buffer.allocUnsafe(headBytes);
       head.writeDoubleLE(received.id, 0);
       head[8] = kind;
       if (isSlow) head.writeDoubleLE(received.ranMs, 9);
-      const bytes = { buffer: body, start: 0, end: body.length };
+      const bytes = { buffer, start: 0, end: length };
       const whole: Body = { head, ...bytes, order: '', keys: [], written() {} };
       this.#large.sendBody(received.peer, FrameType.Reply, whole);
       return;
     }
-    log.begin(FrameType.Reply, headBytes + body.length);
+    log.begin(FrameType.Reply, headBytes + length);
     log.f64(received.id);
     log.u8(kind);
     if (isSlow) log.f64(received.ranMs);
-    if (body.length > 0) log.bytes(body, 0, body.length);
+    if (length > 0) log.bytes(buffer, 0, length);
     this.#state.statistics.framesSent[FrameType.Reply]!++;
     this.#streams.appended(received.peer);
   }
@@ -336,22 +388,27 @@ function forwardBody(
   return { head, buffer, start: start[0]!, end, order: key.id, keys: [], written };
 }
 
-/** The request of a FORWARD; it owns its bytes. Null when lengths and counts do not add up. */
-function readArguments(buffer: Buffer, start: number, end: number): Request | null {
-  const from = start + ARGUMENTS_AT;
-  if (end - from < 4) return null;
+/** How many arguments a FORWARD has; 0 when that cannot be. */
+function argumentsOf(buffer: Buffer, start: number, end: number): number {
+  const room = end - start - FORWARD_HEADER_BYTES;
+  if (room < 0) return 0;
+  const count = u32At(buffer, start + ARGUMENTS_AT);
+  return count <= ARGUMENTS_MAX && count * 4 <= room ? count : 0;
+}
+
+/** Reads arguments, which begin at `from` with their number, into a request that has room for them; false when lengths do not add up. */
+function readArguments(request: Request, buffer: Buffer, from: number, end: number): boolean {
   const count = u32At(buffer, from);
-  if (count === 0 || count > ARGUMENTS_MAX || count * 4 > end - from - 4) return null;
-  const request = new Request(count);
-  request.buffer = ownBytes(buffer, from, end, start);
+  request.buffer = buffer;
   request.argc = count;
-  let at = 4 + 4 * count;
+  request.hashedIndex = -1;
+  let at = from + 4 + 4 * count;
   for (let i = 0; i < count; i++) {
-    const length = u32At(request.buffer, 4 + 4 * i);
-    if (length > request.buffer.length - at) return null;
+    const length = u32At(buffer, from + 4 + 4 * i);
+    if (length > end - at) return false;
     request.start[i] = at;
     at += length;
     request.end[i] = at;
   }
-  return at === request.buffer.length ? request : null;
+  return at === end;
 }

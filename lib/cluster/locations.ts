@@ -22,8 +22,8 @@ export class Locations {
   }
 
   learn(key: Key, primary: Incarnation): void {
-    // As a rule it is known: to look costs a fraction of putting it there again.
-    if (this.#primaries.get(key.id) === primary) return;
+    // As a rule it is known, and was used just now: to look costs a fraction of putting it there again.
+    if (this.#primaries.peek(key.id) === primary) return;
     this.#primaries.set(key.id, primary);
   }
 

@@ -49,6 +49,7 @@ import { Redundancy } from './redundancy.js';
 import { Routing } from './routing.js';
 import { Runner } from './runner.js';
 import { Scanning } from './scanning.js';
+import { ServedAtOnce } from './served-at-once.js';
 import { Settling } from './settling.js';
 import { SharedSettings } from './shared-settings.js';
 import { SnapshotOffers } from './snapshot-offers.js';
@@ -205,6 +206,7 @@ export class NodeParts {
 
   #makeRouting(): Routing {
     const { state, keyspace, runner, claims, forwarding, lookups, moves, failover } = this;
+    const takeOver = new TakeOver(state, moves);
     const routing = new Routing({
       state,
       keyspace,
@@ -214,7 +216,7 @@ export class NodeParts {
       lookups,
       moves,
       failover,
-      takeOver: new TakeOver(state, moves),
+      takeOver,
       locations: this.locations,
       records: this.records,
       forgets: this.forgets,
@@ -222,6 +224,7 @@ export class NodeParts {
       preparing: this.preparing,
     });
     routing.mayServe = () => this.snapshots.mayServe();
+    forwarding.atOnce = new ServedAtOnce({ state, keyspace, runner, routing, takeOver });
     return routing;
   }
 

@@ -3,7 +3,7 @@ import { type Ref, Role, type Store, ValueType } from '../store/store.js';
 import { ACQUIRE } from './acquire.js';
 import type { Claims, TaskRouter } from './claims.js';
 import type { ClusterState } from './cluster-state.js';
-import { Flag, SLOW_PRIMARY } from './entry-flags.js';
+import { Flag, SLOW_FOR_MEMBERS, SLOW_PRIMARY } from './entry-flags.js';
 import type { Failover } from './failover.js';
 import type { Forgets } from './forgets.js';
 import type { Forwarding, ForwardingRouter } from './forwarding.js';
@@ -112,6 +112,24 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
     return true;
   }
 
+  /**
+   * The same of a command that a member has sent. Only on a copy: what there is not the member makes itself, if anybody
+   * does.
+   */
+  mayRunForMember(db: number, request: Request, keyIndex: number, traits: CommandTraits): boolean {
+    if (!this.#mayRunAny(traits)) return false;
+    const store = this.#store;
+    const ref = store.findArgument(db, request, keyIndex);
+    if (ref === 0) return false;
+    const role = store.role(ref);
+    const mayRun =
+      role === Role.Primary
+        ? (store.flags(ref) & SLOW_FOR_MEMBERS) === 0 && this.#isReady(ref, traits)
+        : role === Role.Backup && !traits.write && this.#mayReadBackup(ref);
+    if (mayRun) this.#keyspace.noteFound(db, request, keyIndex, ref);
+    return mayRun;
+  }
+
   /** Whether a gathering command may take the key, which `ref` is the entry of, at once. */
   mayAcquire(db: number, request: Request, keyIndex: number, ref: Ref): boolean {
     return this.#mayRunAny(ACQUIRE) && this.#isRunnable(ref, ACQUIRE, db, request, keyIndex);
@@ -138,15 +156,8 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
       return state.isCertain(slot);
     }
     switch (store.role(ref)) {
-      case Role.Primary: {
-        if ((store.flags(ref) & SLOW_PRIMARY) !== 0) return false;
-        if (traits.usesElements && this.#preparing.isWanting(ref)) return false;
-        const index = store.peer(ref);
-        if (index === NOBODY) return state.isAlone && !state.isChanging;
-        const backup = state.peers[index]!;
-        // A write that changes nothing (SET NX) is a read: no ack fences its reply.
-        return backup.isLive && !backup.stream.isFull && state.now < backup.readsUntil;
-      }
+      case Role.Primary:
+        return (store.flags(ref) & SLOW_PRIMARY) === 0 && this.#isReady(ref, traits);
       case Role.Backup:
         return !traits.write && this.#mayReadBackup(ref);
       case Role.Tombstone:
@@ -154,6 +165,17 @@ export class Routing implements TaskRouter, ForwardingRouter, ReplySink {
       default:
         return false;
     }
+  }
+
+  /** Of a primary whose flags say nothing against it. */
+  #isReady(ref: Ref, traits: CommandTraits): boolean {
+    const state = this.#state;
+    if (traits.usesElements && this.#preparing.isWanting(ref)) return false;
+    const index = this.#store.peer(ref);
+    if (index === NOBODY) return state.isAlone && !state.isChanging;
+    const backup = state.peers[index]!;
+    // A write that changes nothing (SET NX) is a read: no ack fences its reply.
+    return backup.isLive && !backup.stream.isFull && state.now < backup.readsUntil;
   }
 
   /** A task goes on from wherever it is: the one place that decides. */

@@ -2,11 +2,16 @@ import { copyOf } from '../protocol/bytes.js';
 import { ReplyWriter } from '../protocol/reply-writer.js';
 import { ACQUIRE } from './acquire.js';
 import type { LiveKeyspace } from './keyspace.js';
-import type { Executor, Operation, ReplySink } from './operation.js';
+import type { Executor, Operation, ReplySink, RunTime } from './operation.js';
 import { replyVersion, WATCH } from './watching.js';
 
+/** What is needed of a command to run it. */
+type Noted = Pick<Operation, 'request' | 'traits' | 'db' | 'proto'>;
+/** Where its reply goes. */
+type Answered = Pick<Operation, 'sink' | 'token'>;
+
 interface Held {
-  readonly operation: Operation;
+  readonly operation: Answered;
   readonly reply: Buffer;
   acksMissing: number;
 }
@@ -39,24 +44,31 @@ export class Runner implements ReplySink {
   execute(operation: Operation): Buffer {
     if (operation.traits === ACQUIRE) return reserveKey(this.#keyspace, operation);
     if (operation.traits === WATCH) return replyVersion(this.#keyspace, operation);
-    const writer = this.#writer;
-    writer.reset();
-    writer.proto = operation.proto;
+    if (operation.isOver?.() === true) return errorReply(NOT_RUN);
     this.#keyspace.note(operation);
-    if (operation.isOver?.() === true) writer.error(NOT_RUN);
-    else if (operation.traits.denyOom && this.#keyspace.outOfMemory()) {
-      writer.error(OUT_OF_MEMORY);
-    } else {
-      const { request, db, origin = null, runTime = null } = operation;
-      this.#executor.execute(request, db, writer, origin, runTime);
-    }
+    const { origin = null, runTime = null } = operation;
+    const writer = this.runNoted(operation, origin, runTime);
     const reply = copyOf(writer.buffer, 0, writer.length);
     writer.reset();
     return reply;
   }
 
+  /** Runs a command whose entry the keyspace knows. The reply stays as it is until the next one runs. */
+  runNoted(
+    { request, traits, db, proto }: Noted,
+    origin: object | null,
+    runTime: RunTime | null,
+  ): ReplyWriter {
+    const writer = this.#writer;
+    writer.reset();
+    writer.proto = proto;
+    if (traits.denyOom && this.#keyspace.outOfMemory()) writer.error(OUT_OF_MEMORY);
+    else this.#executor.execute(request, db, writer, origin, runTime);
+    return writer;
+  }
+
   /** Sends the reply of a command when `acks` acks of the barrier have come. */
-  finish(operation: Operation, reply: Buffer, acks: number): void {
+  finish(operation: Answered, reply: Buffer, acks: number): void {
     if (acks === 0) {
       operation.sink.complete(operation.token, reply);
       return;

@@ -31,10 +31,14 @@ export class TakeOver {
     this.#moves = moves;
   }
 
+  get isOn(): boolean {
+    return this.#state.config.takeOverAfter > 0;
+  }
+
   /** A command on this primary was run for another member. */
   served(ref: Ref, key: Key, from: Peer): void {
     const after = this.#state.config.takeOverAfter;
-    if (after === 0 || from.member.leaving || !from.isLive) return;
+    if (!this.isOn || from.member.leaving || !from.isLive) return;
     const flags = this.#store.flags(ref);
     if ((flags & (Flag.Busy | Flag.Held)) !== 0) return;
     let streak = this.#streaks.get(key.id);

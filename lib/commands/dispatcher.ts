@@ -314,10 +314,12 @@ export class Dispatcher implements Executor, StepCommands {
     const timed = slowLog.times(spec)
       ? new TimedCommand(slowLog, client, spec, kept, ordered)
       : null;
+    const { keys, databases } = keyPlaces(spec, request, client.db);
     this.#router.submit({
       request: kept,
       traits: spec,
-      ...keyPlaces(spec, request, client.db),
+      keys,
+      databases,
       db: client.db,
       proto: client.reply.proto,
       sink: timed ?? ordered,

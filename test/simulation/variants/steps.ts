@@ -105,4 +105,19 @@ export const STEP_VARIANTS: readonly Variant[] = [
     seed: 114,
     isRare: true,
   },
+  {
+    name: 'member-passes-by',
+    breaks:
+      "a member's command runs at once on a key that a step holds, or that is in the midst of a change-over",
+    invariant: 'I8',
+    edits: [
+      edit(
+        'routing.js',
+        '(store.flags(ref) & SLOW_FOR_MEMBERS) === 0 && this.#isReady(ref, traits)',
+        'this.#isReady(ref, traits)',
+      ),
+    ],
+    profile: 'large',
+    seed: 1,
+  },
 ];
