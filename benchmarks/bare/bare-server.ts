@@ -57,7 +57,8 @@ function run(command: Command): void {
 }
 
 function send(socket: Socket): void {
-  writeBytes(socket, replies, 0, length);
+  // What the socket has not taken yet stays as it is.
+  if (!writeBytes(socket, replies, 0, length)) replies = Buffer.allocUnsafe(replies.length);
   length = 0;
 }
 
