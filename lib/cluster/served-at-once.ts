@@ -35,7 +35,7 @@ export interface MemberReplies<Origin> extends ReplySink {
 
 /**
  * The hot path of commands that members send: where the copy here may serve one at once it runs straight from its frame, and
- * nothing is kept of it (two fifths of the node's processor time for a GET, measured). All others go the way of tasks.
+ * nothing is kept of it (a third of the processor time of a GET here, measured). All others go the way of tasks.
  */
 export class ServedAtOnce {
   readonly #store: Store;

@@ -6,13 +6,13 @@ import { HEADER_BYTES, RecordCursor } from './record-cursor.js';
 import type { ValueBytes } from './value-bytes.js';
 
 /** The front of a value: bytes behind its header, and how many of them are of live records. */
-export interface Front {
+interface Front {
   readonly bytes: number;
   readonly live: number;
 }
 
 /** Nothing is to be cleaned. */
-export const NO_FRONT: Front = { bytes: 0, live: 0 };
+const NO_FRONT: Front = { bytes: 0, live: 0 };
 
 /** Cleans a large value of dead records from its front on, as much with each change as that has earned (cleaning-pace.ts). */
 export class FrontCleaner extends RecordCursor {
