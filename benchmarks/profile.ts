@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { CASES, type Case } from './compare/cases.js';
 import { checkedRun, fillSpec, specFor } from './compare/compare-load.js';
@@ -17,6 +18,7 @@ import { endChildrenOnExit } from './servers/children.js';
 import type { RunningServers } from './servers/server.js';
 import { tandisLauncher } from './servers/tandis.js';
 
+const PROGRAM = fileURLToPath(new URL('./profile/program.js', import.meta.url));
 /** A node that leaves and writes its profile may take longer than one that is only stopped. */
 const TERM_MS_MAX = 60_000;
 
@@ -114,7 +116,8 @@ async function main(): Promise<void> {
   endChildrenOnExit();
   const prof = ['--cpu-prof', `--cpu-prof-dir=${directory}`];
   const nodeArgs = [...prof, `--cpu-prof-interval=${options.intervalUs}`];
-  const launcher = tandisLauncher({ nodeArgs, serverArgs: options.serverArgs });
+  const { serverArgs } = options;
+  const launcher = tandisLauncher({ nodeArgs, serverArgs, program: PROGRAM });
   const servers = await launcher.start(one.subjects[0].nodes);
   let window: Window;
   try {

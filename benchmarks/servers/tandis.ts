@@ -23,6 +23,8 @@ export interface TandisOptions {
   readonly serverArgs: readonly string[];
   /** The binary of Node that runs it; absent: the one that runs this. */
   readonly node?: string;
+  /** Path of what is run; absent: the program as it is installed. */
+  readonly program?: string;
 }
 
 /**
@@ -72,7 +74,8 @@ function start(options: TandisOptions, nodes: number) {
         '--bind',
         HOST,
       ];
-      const args = [...options.nodeArgs, COMMAND, 'server', ...own, ...join, ...options.serverArgs];
+      const command = [...options.nodeArgs, options.program ?? COMMAND, 'server'];
+      const args = [...command, ...own, ...join, ...options.serverArgs];
       children.push(new Child(options.node ?? process.execPath, args));
       await untilReady(children, 'tandis', () => answersPing(endpoints[i]!));
     }

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { PACKAGE_ROOT } from '../base/package.js';
 
 /** Pages that look on at the same time. */
 const WATCHERS_MAX = 50;
 /** Where the page's files are: in the source tree, which the package has, too. */
-const FILES = new URL('../../../lib/demo/page/', import.meta.url);
+const FILES = new URL('lib/demo/page/', PACKAGE_ROOT);
 const TYPES = {
   html: 'text/html; charset=utf-8',
   css: 'text/css; charset=utf-8',

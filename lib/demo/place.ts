@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { PACKAGE_ROOT } from '../base/package.js';
 
-const APPLICATION = fileURLToPath(new URL('./application.js', import.meta.url));
+const APPLICATION = fileURLToPath(new URL('dist/lib/demo/application.js', PACKAGE_ROOT));
 /** A process that does not answer by then never will, milliseconds. */
 const START_MS = 30_000;
 /** Of what a process printed, so many characters are kept, to be shown when it ends by itself. */

@@ -2,7 +2,7 @@ import { renderInfo } from '../admin/info.js';
 import type { Config } from '../base/config.js';
 import type { Logger } from '../base/logger.js';
 import type { OptionName } from '../base/options.js';
-import { VERSION } from '../base/version.js';
+import { VERSION } from '../base/package.js';
 import { ENTRY_OVERHEAD_BYTES } from '../cluster/headroom.js';
 import type { ScriptSharing } from '../cluster/script-sharing.js';
 import type { SharedSettings } from '../cluster/shared-settings.js';

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { PACKAGE_ROOT } from '../../base/package.js';
 
 /** The files of the page that may be asked for, and of what type they are; modules are found by their names. */
 const TYPES: Readonly<Record<string, string>> = {
@@ -46,7 +47,7 @@ async function read(name: string, type: string): Promise<Asset | null> {
   const chart = CHARTS[name];
   const path =
     chart === undefined
-      ? fileURLToPath(new URL(`./page/${name}`, import.meta.url))
+      ? fileURLToPath(new URL(`dist/lib/admin/console/page/${name}`, PACKAGE_ROOT))
       : require.resolve(chart);
   const body = await readFile(path).catch(() => null);
   return body === null ? null : { type, body };

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { OptionError } from '../../base/option-values.js';
-import { VERSION } from '../../base/version.js';
+import { VERSION } from '../../base/package.js';
 import { ConfigFile } from '../config-file.js';
 import { completionCommand } from './completion-command.js';
 import { addConfigOptions, configOf } from './config-options.js';

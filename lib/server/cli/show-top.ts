@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { VERSION } from '../../base/version.js';
+import { VERSION } from '../../base/package.js';
 import type { Access } from './asking.js';
 import { type MemberFigures, MembersLook } from './members-look.js';
 import { eventText, lastEvents } from './show-events.js';
