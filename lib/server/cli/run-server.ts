@@ -1,6 +1,7 @@
 import { checkBusSecrecy } from '../../base/bus-secrecy.js';
 import { systemClock } from '../../base/clock.js';
 import { busPortOf, type Config } from '../../base/config.js';
+import { collectWithoutHelpers } from '../../base/garbage.js';
 import { createLogger, type Logger } from '../../base/logger.js';
 import type { ConfigFile } from '../config-file.js';
 import { listenFailure } from '../listen-failure.js';
@@ -25,6 +26,7 @@ async function warmUpFor(config: Config, logger: Logger): Promise<void> {
  * the end of a launcher that started it with a channel. SIGHUP makes it read its certificates again.
  */
 export async function runServer(config: Config, file: ConfigFile | null): Promise<void> {
+  collectWithoutHelpers();
   const { logger, setLevel, drained } = createLogger(
     config.get('loglevel'),
     config.get('log-format'),
