@@ -541,7 +541,7 @@ export const OPTIONS = {
   },
   'warm-up': {
     type: 'integer',
-    default: 10_000,
+    default: 8_000,
     min: 0,
     max: 1_000_000,
     unit: 'commands',
