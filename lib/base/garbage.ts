@@ -13,3 +13,13 @@ export function garbageCollector(): () => void {
   setFlagsFromString('--no-expose-gc');
   return collect;
 }
+
+/**
+ * Lets the main thread collect the young generation by itself. With helper threads it waits for those that get no core: beside
+ * two busy cores now and then for 16 to 25 ms, where no collection by itself was above 9 ms (session traffic: half of them took
+ * 0.4 ms instead of 1.0, the longest of 220 took 8 instead of 12). A Node without the flag says so on the standard error output,
+ * and collects as it does.
+ */
+export function collectWithoutHelpers(): void {
+  setFlagsFromString('--no-parallel-scavenge');
+}

@@ -22,7 +22,7 @@ interface IntegerOption extends OptionFacts {
   readonly default: number;
   readonly min: number;
   readonly max: number;
-  readonly unit?: 'ms' | 's' | 'keys';
+  readonly unit?: 'ms' | 's' | 'keys' | 'commands';
 }
 
 interface BytesOption extends OptionFacts {
@@ -538,6 +538,15 @@ export const OPTIONS = {
     max: Number.MAX_SAFE_INTEGER,
     mutable: true,
     summary: 'milliseconds from which on LATENCY keeps what a command took; 0 keeps none',
+  },
+  'warm-up': {
+    type: 'integer',
+    default: 8_000,
+    min: 0,
+    max: 1_000_000,
+    unit: 'commands',
+    summary:
+      'commands that a server runs by itself before it opens its ports, so that the first clients find compiled code; 0: none',
   },
   loglevel: {
     type: 'choice',

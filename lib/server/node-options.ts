@@ -21,8 +21,11 @@ type ValueOf<Facts> = Facts extends { type: 'integer' }
         ? string | readonly string[]
         : string;
 
-/** Not for a node in a process of somebody else: what is logged is the logger's to decide, and who listens is said by `port`. */
-type Elsewhere = 'loglevel' | 'log-format' | 'port';
+/**
+ * Not for a node in a process of somebody else: what is logged is the logger's to decide, who listens is said by `port`,
+ * and what makes the application warm makes the node warm.
+ */
+type Elsewhere = 'loglevel' | 'log-format' | 'port' | 'warm-up';
 
 type GivenName = {
   [Name in OptionName]: (typeof OPTIONS)[Name] extends { fixed: true } ? never : Name;
@@ -52,6 +55,7 @@ const BUS_PORT = 17_001;
 const ELSEWHERE: Readonly<Record<string, string>> = {
   loglevel: 'give a logger, which has its own level',
   logFormat: 'give a logger, which has its own format',
+  warmUp: 'a node in an application does not warm up',
 };
 
 function optionOf(key: string): OptionName {

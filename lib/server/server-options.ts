@@ -15,6 +15,8 @@ export interface ServerOptions {
   onTick?(isServing: boolean): void;
   /** No port for clients: all of them are within this process. */
   readonly isPortless?: boolean;
+  /** No port at all: no other node is reached either. */
+  readonly isIsolated?: boolean;
   readonly readMode?: ReadMode;
   readonly clock?: Clock;
 }

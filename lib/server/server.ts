@@ -99,7 +99,7 @@ export class TandisServer {
         statistics: this.#statistics,
         users: this.#users,
         tls: this.#tls,
-        isPortless: options.isPortless === true,
+        isPortless: options.isPortless === true || options.isIsolated === true,
         beginTurn: () => this.#beginTurn(),
         prefetch: (keys) => this.#store.prefetch(keys),
         dispatch: (client, request) => this.#dispatcher.dispatch(client, request),
@@ -201,6 +201,9 @@ export class TandisServer {
 
   async #listen(): Promise<ListeningPorts> {
     try {
+      if (this.#options.isIsolated === true) {
+        return { ...(await this.#clients.listen()), busPort: 0 };
+      }
       await this.#admin?.listen(this.#config.get('admin-bind'), this.#config.get('admin-port'));
       const busPort = await this.#bus.listen();
       return { ...(await this.#clients.listen()), busPort };

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import type { Test } from 'tap';
+import { withoutWarmUp } from '../support/without-warm-up.js';
 
 export { freeRow as freePorts } from '../support/free-ports.js';
 
@@ -30,6 +31,7 @@ export function spawnProgram(t: Test, program: string, args: readonly string[]):
   const child = spawn(process.execPath, [program, ...args], {
     // By the channel a node notices when a test that was given up has gone, and ends.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: withoutWarmUp(),
   });
   const run: Run = {
     child,

@@ -318,6 +318,7 @@ t.test('options that are wrong', async (t) => {
     [{ partitionPolicy: 'both' }, /^partitionPolicy: .*available, majority/],
     [{ bind: '0.0.0.0' }, /^bind 0\.0\.0\.0 opens the cluster bus/],
     [{ loglevel: 'debug' }, /^loglevel: give a logger/],
+    [{ warmUp: 1 }, /^warmUp: a node in an application/],
   ];
   for (const [options, message] of cases) {
     await t.rejects(createNode(options as NodeOptions), { name: 'OptionError', message });

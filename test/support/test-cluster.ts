@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { freePorts } from './free-ports.js';
+import { withoutWarmUp } from './without-warm-up.js';
 
 export { freePorts };
 
@@ -55,6 +56,7 @@ export function run(
   const output = outputPath === undefined ? 'pipe' : openSync(outputPath, 'a');
   const child = spawn(process.execPath, [...imports, ...args], {
     stdio: ['pipe', output, output],
+    env: withoutWarmUp(),
   });
   if (typeof output === 'number') closeSync(output);
   for (const stream of [child.stdout, child.stderr]) {
