@@ -21,18 +21,26 @@ export class EditLog {
   base = 0;
   #buffer: Buffer = NOTHING;
   #length = 0;
+  #isWhole = false;
 
-  /** Of the value part of the frame. */
+  /** Of the value part of the frame; Infinity where the value is to be sent instead. */
   get bytes(): number {
-    return EDITS_HEADER_BYTES + this.#length;
+    return this.#isWhole ? Number.POSITIVE_INFINITY : EDITS_HEADER_BYTES + this.#length;
   }
 
   clear(): void {
     this.#length = 0;
+    this.#isWhole = false;
     if (this.#buffer.length > BYTES_KEPT) this.#buffer = NOTHING;
   }
 
+  /** All of the value was replaced: no splices are kept until `clear`. */
+  addWhole(): void {
+    this.#isWhole = true;
+  }
+
   add(at: number, removed: number, source: Buffer, start: number, end: number): void {
+    if (this.#isWhole) return;
     const needed = this.#length + SPLICE_HEADER_BYTES + end - start;
     this.#reserve(needed);
     putU32(this.#buffer, this.#length, at);

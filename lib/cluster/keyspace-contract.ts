@@ -80,6 +80,8 @@ export interface Keyspace {
    * entry's ref from now on. `edited` ends the change.
    */
   splice(ref: Ref, at: number, removed: number, source: Buffer, start: number, end: number): Ref;
+  /** As a splice of all of the value by these bytes, whose allocation is the keyspace's from now on. What was attached goes. */
+  replaceBytes(ref: Ref, value: Buffer): Ref;
   /** What was spliced since the last call is one change of the key. */
   edited(ref: Ref, encoding: number): void;
   /** Overwrites from `offset` on, growing with zero bytes; creates the key when absent. The string is raw from now on. */

@@ -327,6 +327,10 @@ export class LiveKeyspace implements Keyspace, WriteBarrier {
     return this.#edits.splice(ref, at, removed, source, start, end);
   }
 
+  replaceBytes(ref: Ref, value: Buffer): Ref {
+    return this.#edits.replace(ref, value);
+  }
+
   edited(ref: Ref, encoding: number): void {
     this.#edits.edited(ref, encoding);
   }

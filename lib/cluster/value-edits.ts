@@ -1,5 +1,6 @@
 import { copyBytes } from '../protocol/bytes.js';
 import type { Request } from '../protocol/request.js';
+import { isLargePayload } from '../store/size-classes.js';
 import { type Ref, Role, type Store, ValueType } from '../store/store.js';
 import type { ClusterState } from './cluster-state.js';
 import type { EventNotes } from './event-notes.js';
@@ -84,14 +85,27 @@ export class ValueEdits {
 
   /** As Keyspace.splice. */
   splice(ref: Ref, at: number, removed: number, source: Buffer, start: number, end: number): Ref {
-    const { edits } = this.#mirror;
-    edits.add(at, removed, source, start, end);
-    const delta = end - start - removed;
-    if (delta !== 0) {
-      this.#found.drop();
-      this.#mirror.grown += delta;
-    }
+    this.#mirror.edits.add(at, removed, source, start, end);
+    this.#grown(end - start - removed);
     return this.#store.splice(ref, at, removed, source, start, end);
+  }
+
+  /** As Keyspace.replaceBytes. */
+  replace(ref: Ref, value: Buffer): Ref {
+    const store = this.#store;
+    const before = store.valueLength(ref);
+    if (!store.isLarge(ref) || !isLargePayload(store.keyLength(ref) + value.length)) {
+      return this.splice(ref, 0, before, value, 0, value.length);
+    }
+    this.#mirror.edits.addWhole();
+    this.#grown(value.length - before);
+    return store.keep(ref, value);
+  }
+
+  #grown(delta: number): void {
+    if (delta === 0) return;
+    this.#found.drop();
+    this.#mirror.grown += delta;
   }
 
   /** As Keyspace.edited. */

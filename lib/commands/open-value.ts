@@ -123,6 +123,13 @@ export class OpenValue implements ValueBytes {
     this.#readPlace();
   }
 
+  replace(value: Buffer): void {
+    if (this.ref === 0) return this.splice(0, this.length, value, 0, value.length);
+    this.#isChanged = true;
+    this.ref = this.#keyspace.replaceBytes(this.ref, value);
+    this.#readPlace();
+  }
+
   /** Makes one change of the key of all splices; a collection that `isEmpty` is deleted. */
   commit(isEmpty: boolean, expireAt = 0): void {
     if (!this.#isChanged) return;

@@ -36,6 +36,10 @@ class WholeValue implements ValueBytes {
     throw new Error('it is only looked at');
   }
 
+  replace(): void {
+    throw new Error('it is only looked at');
+  }
+
   hashOf(): number {
     return 0;
   }

@@ -64,6 +64,11 @@ class Bytes implements ValueBytes {
     this.attached = null;
   }
 
+  replace(value: Buffer): void {
+    this.splice(0, this.length, value, 0, value.length);
+    this.attached = null;
+  }
+
   hashOf(buffer: Buffer, start: number, end: number): number {
     return HASH.of(buffer, start, end);
   }

@@ -52,6 +52,11 @@ export class Guarded implements ValueBytes {
     if (!this.isLarge) this.attached = null;
   }
 
+  replace(value: Buffer): void {
+    this.splice(0, this.length, value, 0, value.length);
+    this.attached = null;
+  }
+
   hashOf(buffer: Buffer, start: number, end: number): number {
     return HASH.of(buffer, start, end);
   }

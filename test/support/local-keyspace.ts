@@ -348,6 +348,13 @@ export class LocalNode implements Keyspace, Router, WriteBarrier {
     return ref;
   }
 
+  replaceBytes(ref: Ref, value: Buffer): Ref {
+    const entry = this.#refs[ref]!;
+    entry.value = value;
+    entry.attached = null;
+    return ref;
+  }
+
   edited(ref: Ref, encoding: number): void {
     this.#refs[ref]!.encoding = encoding;
     this.#refs[ref]!.version = ++this.#lastVersion;

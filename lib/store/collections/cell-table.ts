@@ -1,4 +1,5 @@
-import { POSITION_MIN } from './positions.js';
+import type { KeptBytes } from './kept-bytes.js';
+import { POSITION_MIN, type Positions } from './positions.js';
 
 const EMPTY = 0;
 /** A record that was there; positions of records are larger. */
@@ -73,6 +74,24 @@ export class CellTable {
 
   removeAt(cell: number): void {
     this.#words[2 * cell] = GONE;
+  }
+
+  /** Of the value only these bytes stay, and positions begin anew: the one before the first, where -1 is, is GONE. */
+  repack(kept: KeptBytes, before: Positions, after: Positions): void {
+    const words = this.#words;
+    for (let at = 0; at < words.length; at += 2) {
+      const position = words[at]!;
+      if (position <= GONE) continue;
+      words[at] = after.of(kept.offsetOf(before.offsetOf(position)));
+    }
+  }
+
+  /** Puts all records into another table: in the order of their homes, so that both are gone through once. */
+  moveTo(table: CellTable): void {
+    const words = this.#words;
+    for (let at = 0; at < words.length; at += 2) {
+      if (words[at]! > GONE) table.put(words[at + 1]!, words[at]!);
+    }
   }
 
   /** Visits the records whose hashes, shifted by `shift` bits, are `prefix`; returns how many. `shift` is at least the table's own. */

@@ -1,5 +1,6 @@
 import type { Attachment } from '../large-payloads.js';
 import { CellTable } from './cell-table.js';
+import type { KeptBytes } from './kept-bytes.js';
 import { Positions } from './positions.js';
 
 const CELLS_MIN = 1024;
@@ -25,7 +26,7 @@ export class FieldIndex implements Attachment {
   size = 0;
   /** Bytes of the value that may still be cleaned for changes made before: see cleaning-pace.ts. */
   credit = 0;
-  readonly #positions = new Positions();
+  #positions = new Positions();
   #table: CellTable;
   #old: CellTable | null = null;
   /** Cells of the old table that were moved. */
@@ -33,9 +34,7 @@ export class FieldIndex implements Attachment {
 
   /** `records` are expected. */
   constructor(records: number) {
-    let cells = CELLS_MIN;
-    while (cells * 5 <= records * 8 * 1.5) cells *= 2;
-    this.#table = new CellTable(cells);
+    this.#table = tableFor(records);
   }
 
   get bytes(): number {
@@ -89,7 +88,7 @@ export class FieldIndex implements Attachment {
     if (cell < table.cells) table.removeAt(cell);
     else this.#old!.removeAt(cell - table.cells);
     this.size--;
-    if (this.#old === null && table.cells > CELLS_MIN && this.size * SPARSE < table.cells) {
+    if (this.#old === null && table.cells > CELLS_MIN && this.#isSparse) {
       this.#begin(Math.max(table.cells / 4, CELLS_MIN));
     }
     this.#step();
@@ -106,6 +105,23 @@ export class FieldIndex implements Attachment {
   /** So many bytes at the front of the value are gone, and the records in them are none of the index any more. */
   dropFront(bytes: number): void {
     this.#positions.dropFront(bytes);
+  }
+
+  /** Of the value only these bytes stay, `records` whole records. Their hashes are in the table: no record is looked at. */
+  repack(kept: KeptBytes, records: number): void {
+    const before = this.#positions;
+    this.#positions = new Positions();
+    this.#table.repack(kept, before, this.#positions);
+    this.#old?.repack(kept, before, this.#positions);
+    this.size = records;
+    if (this.#old !== null || this.#table.cells <= CELLS_MIN || !this.#isSparse) return;
+    const table = tableFor(records);
+    this.#table.moveTo(table);
+    this.#table = table;
+  }
+
+  get #isSparse(): boolean {
+    return this.size * SPARSE < this.#table.cells;
   }
 
   /** The cell of a random record, of which there is one at least; `random` is in [0, 1). */
@@ -162,4 +178,11 @@ export class FieldIndex implements Attachment {
     this.#moved = cell;
     if (cell === old.cells) this.#old = null;
   }
+}
+
+/** Room for so many records, and half as many more. */
+function tableFor(records: number): CellTable {
+  let cells = CELLS_MIN;
+  while (cells * 5 <= records * 8 * 1.5) cells *= 2;
+  return new CellTable(cells);
 }

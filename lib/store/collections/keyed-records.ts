@@ -1,6 +1,8 @@
 import { copyBytes, putU32, sameBytes, u32At } from '../../protocol/bytes.js';
+import { allocateWithRoom } from '../large-value.js';
 import { FieldIndex } from './field-index.js';
 import { FrontCleaner } from './front-cleaner.js';
+import { KeptBytes } from './kept-bytes.js';
 import { numberAt, numberBytes, numberBytesOf, putNumber } from './numbers.js';
 import { DEAD, HEADER_BYTES, RecordCursor, RecordKind } from './record-cursor.js';
 import type { ValueBytes } from './value-bytes.js';
@@ -10,7 +12,7 @@ const SCRATCH_BYTES_KEPT = 64 * 1024;
 const SPARSE_SHARE = 4;
 /** To mark a record of a large value as dead, or to copy one to a packed value, takes as long as to copy so many bytes. */
 const BURY_COST_BYTES = 4000;
-const PACK_COST_BYTES = 1200;
+const PACK_COST_BYTES = 600;
 
 /** What a new value begins as. */
 export const EMPTY_RECORDS: Buffer = Buffer.alloc(HEADER_BYTES);
@@ -267,7 +269,7 @@ export class KeyedRecords extends RecordCursor {
     if (!value.isLarge) return this.#cutOut(offsets);
     const live = value.length - this.dead;
     if (offsets.length * BURY_COST_BYTES > this.count * PACK_COST_BYTES + live) {
-      return this.packInOrder(this.offsetsWithout(offsets));
+      return this.#packWithout(offsets);
     }
     const { index } = this;
     for (const offset of offsets) {
@@ -285,18 +287,38 @@ export class KeyedRecords extends RecordCursor {
     }
   }
 
-  /** Of a large value: offsets of the records, but for these, in the order in which they are packed. */
-  protected offsetsWithout(removed: Uint32Array): Uint32Array {
-    const sorted = removed.toSorted();
-    const offsets = new Uint32Array(this.count);
-    let kept = 0;
-    let next = 0;
-    this.rewind();
-    while (this.next()) {
-      if (this.offset === sorted[next]) next++;
-      else offsets[kept++] = this.offset;
+  /**
+   * Packs a large value without these records. The others stay in the order of their bytes, in which memory is read and
+   * written, and what is kept with the value learns where they are now: nothing is hashed or compared.
+   */
+  #packWithout(removed: Uint32Array): void {
+    const { value } = this;
+    // Made where there is none.
+    void this.index;
+    const { attached } = value;
+    const kept = new KeptBytes(value.length);
+    for (const offset of removed) kept.drop(offset, offset + 1);
+    this.#dropRest(kept);
+    const packed = allocateWithRoom(kept.count());
+    kept.copy(value.buffer, value.start, packed);
+    putU32(packed, 0, this.count);
+    putU32(packed, 4, 0);
+    this.dead = 0;
+    this.repack(kept);
+    value.replace(packed);
+    // Of a small value, which has lost its index, the order may be another one.
+    if (value.isLarge) value.attach(attached);
+    else this.packInOrder(this.packedOffsets());
+  }
+
+  /** Dead records are not kept, nor the rest of those whose first byte is not. */
+  #dropRest(kept: KeptBytes): void {
+    const { start, length } = this.value;
+    const end = start + length;
+    for (let at = start + HEADER_BYTES; at < end; at = this.recordEnd) {
+      const isLive = this.read(at);
+      if (!isLive || !kept.isKept(at - start)) kept.drop(at - start, this.recordEnd - start);
     }
-    return offsets;
   }
 
   /** The cell of the record at an offset. */
@@ -402,10 +424,15 @@ export class KeyedRecords extends RecordCursor {
     this.index.dropFront(bytes);
   }
 
+  /** A large value is about to be packed: only these of its bytes stay. */
+  protected repack(kept: KeptBytes): void {
+    this.index.repack(kept, this.count);
+  }
+
   /** Packs the records at these offsets, `count` ones. A value that is large still has its index at once. */
   protected packInOrder(offsets: readonly number[] | Uint32Array): void {
     const { value } = this;
-    const packed = Buffer.allocUnsafeSlow(value.length - this.dead);
+    const packed = allocateWithRoom(value.length - this.dead);
     let length = HEADER_BYTES;
     for (const offset of offsets) {
       this.at(offset);
@@ -417,7 +444,7 @@ export class KeyedRecords extends RecordCursor {
     value.attach(null);
     this.#index = null;
     this.dead = 0;
-    value.splice(0, value.length, packed, 0, length);
+    value.replace(packed);
     this.packed();
     // Now, in the order of the bytes: what is at hand.
     if (value.isLarge) void this.index;
@@ -425,7 +452,11 @@ export class KeyedRecords extends RecordCursor {
 
   /** Offsets of the records in the order in which they are packed. */
   protected packedOffsets(): readonly number[] | Uint32Array {
-    return this.offsetsWithout(new Uint32Array(0));
+    const offsets = new Uint32Array(this.count);
+    let at = 0;
+    this.rewind();
+    while (this.next()) offsets[at++] = this.offset;
+    return offsets;
   }
 
   /** The value was packed anew. */

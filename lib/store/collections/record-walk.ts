@@ -12,9 +12,11 @@ import { DAMAGED, isDead, recordEnd } from './soundness.js';
 /** Room that a record takes, and each of so many bytes of its key: it is hashed, and put into a table that is in no cache. */
 const RECORD_ROOM = 12;
 const KEY_BYTES_PER_ROOM = 16;
-/** Room of a record more where it is likely the first one in its page of the table, which the system has yet to provide. */
+/** Room of a record more that is the first one in its page of the table, which the system has yet to provide. */
 const FRESH_PAGE_ROOM = 150;
 const PAGE_BYTES = 4096;
+/** Where there are so many records for each page of the table, hardly one of these is fresh. */
+const RECORDS_PER_WARM_PAGE = 8;
 /** Whatever the header says, no more records are expected than would be so long. */
 const RECORD_BYTES_MIN = 8;
 
@@ -65,7 +67,7 @@ export class RecordWalk {
         const keyStart = at + numberBytesOf(buffer[at]!);
         const keyEnd = keyStart + (numberAt(buffer, at) >>> 1);
         room.left -= (keyEnd - keyStart) / KEY_BYTES_PER_ROOM;
-        if (fields.size * PAGE_BYTES < fields.bytes) room.left -= FRESH_PAGE_ROOM;
+        room.left -= freshPageRoom(fields);
         fields.add(hashOf(buffer, keyStart, keyEnd), at - start);
         if (kind === RecordKind.KeyScore && !this.scored(buffer, start, at - start, keyEnd)) {
           return false;
@@ -81,6 +83,12 @@ export class RecordWalk {
   protected scored(_buffer: Buffer, _start: number, _offset: number, _scoreAt: number): boolean {
     return true;
   }
+}
+
+/** Of the next record: pages are met at random, so that each record for a page leaves so many fresh. */
+function freshPageRoom({ size, bytes }: FieldIndex): number {
+  const perPage = (size * PAGE_BYTES) / bytes;
+  return perPage < RECORDS_PER_WARM_PAGE ? FRESH_PAGE_ROOM * Math.exp(-perPage) : 0;
 }
 
 /** The same of a sorted set, whose records are put in their order then. */

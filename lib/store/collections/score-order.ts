@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import type { KeptBytes } from './kept-bytes.js';
 import { Positions } from './positions.js';
 
 /** Records of a block; a full one is cut in two. */
@@ -30,7 +31,7 @@ export class ScoreOrder {
   /** Offset and score of the record at the cursor. */
   offset = 0;
   score = 0;
-  readonly #positions = new Positions();
+  #positions = new Positions();
   #blocks: Block[] = [newBlock()];
   #size = 0;
   #block = 0;
@@ -122,6 +123,17 @@ export class ScoreOrder {
   /** So many bytes at the front of the value are gone, and the records in them are not in the order any more. */
   dropFront(bytes: number): void {
     this.#positions.dropFront(bytes);
+  }
+
+  /** Of the value only these bytes stay, all those of the records in the order among them. */
+  repack(kept: KeptBytes): void {
+    const [before, after] = [this.#positions, new Positions()];
+    for (const { positions, count } of this.#blocks) {
+      for (let i = 0; i < count; i++) {
+        positions[i] = after.of(kept.offsetOf(before.offsetOf(positions[i]!)));
+      }
+    }
+    this.#positions = after;
   }
 
   /** Removes `count` records from that rank on, not all that there are; returns their offsets. */

@@ -1,6 +1,7 @@
 import { f64At, putF64 } from '../../protocol/bytes.js';
 import type { Attachment } from '../large-payloads.js';
 import type { FieldIndex } from './field-index.js';
+import type { KeptBytes } from './kept-bytes.js';
 import { KeyedRecords } from './keyed-records.js';
 import { numberBytes, putNumber } from './numbers.js';
 import { RecordKind } from './record-cursor.js';
@@ -267,11 +268,6 @@ export class SortedSet extends KeyedRecords {
     return this.#sortedOffsets();
   }
 
-  /** Without those that were removed from the order before. */
-  protected override offsetsWithout(): Uint32Array {
-    return this.#order.offsets();
-  }
-
   protected override relocate(from: number, to: number): void {
     super.relocate(from, to);
     this.#isSorted = false;
@@ -283,6 +279,12 @@ export class SortedSet extends KeyedRecords {
   protected override dropFront(bytes: number): void {
     this.#order.dropFront(bytes);
     super.dropFront(bytes);
+  }
+
+  protected override repack(kept: KeptBytes): void {
+    // What goes was removed from the order before.
+    this.#order.repack(kept);
+    super.repack(kept);
   }
 
   protected override packed(): void {

@@ -12,5 +12,7 @@ export interface ValueBytes {
   attach(index: Attachment | null): void;
   /** Replaces `removed` bytes at `at` (from the value's start) by `source[from, to)`. */
   splice(at: number, removed: number, source: Buffer, from: number, to: number): void;
+  /** All of it becomes these bytes; the allocation that they are a part of is not the caller's any more. What was attached goes. */
+  replace(value: Buffer): void;
   hashOf(buffer: Buffer, start: number, end: number): number;
 }
