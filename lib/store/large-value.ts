@@ -117,9 +117,8 @@ export class LargeValue {
       if (this.#hasRoom(front, back)) return;
     }
     const length = this.length + front + back;
-    const spare = this.#spare;
-    const frontRoom = front > 0 ? front + roomOf(length) : Math.min(this.start, roomOf(length));
-    const backRoom = back > 0 ? back + roomOf(length) : Math.min(spare, roomOf(length));
+    const frontRoom = front > 0 ? front + roomOf(length) : otherRoom(this.start, length);
+    const backRoom = back > 0 ? back + roomOf(length) : otherRoom(this.#spare, length);
     this.#moveTo(this.#targetOf(frontRoom, backRoom, this.length));
   }
 
@@ -138,11 +137,11 @@ export class LargeValue {
   #step(isFront: boolean, grown: number, inserted: number): void {
     if (this.#target === null) {
       if (grown === 0 || !this.#mustMove(isFront, grown)) return;
-      const room = roomOf(this.length);
+      const { length } = this;
       const isGrown = grown > 0;
-      const front = isGrown && isFront ? room : Math.min(this.start, room);
-      const back = isGrown && !isFront ? room : Math.min(this.#spare, room);
-      this.#target = this.#targetOf(front, back, this.length);
+      const front = isGrown && isFront ? roomOf(length) : otherRoom(this.start, length);
+      const back = isGrown && !isFront ? roomOf(length) : otherRoom(this.#spare, length);
+      this.#target = this.#targetOf(front, back, length);
     }
     const isSmall = this.length <= MOVED_AT_ONCE_MAX;
     const bytes = isSmall ? Number.POSITIVE_INFINITY : STEP_BYTES + STEP_SHARE * inserted;
@@ -208,8 +207,15 @@ export class LargeValue {
 
 const roomOf = (length: number): number => Math.ceil(length / ROOM_SHARE);
 
+const firstRoomOf = (length: number): number =>
+  length > FIRST_ROOM_FROM_BYTES ? Math.ceil(length / FIRST_ROOM_SHARE) : 0;
+
+/** At an end that does not grow, of what is there: the first change there would have to copy all if there were none. */
+const otherRoom = (room: number, length: number): number =>
+  Math.max(Math.min(room, roomOf(length)), firstRoomOf(length));
+
 /** Memory for a value that may grow at both ends: the value's part of an allocation, its content undefined. */
 export function allocateWithRoom(length: number): Buffer {
-  const room = length > FIRST_ROOM_FROM_BYTES ? Math.ceil(length / FIRST_ROOM_SHARE) : 0;
+  const room = firstRoomOf(length);
   return Buffer.allocUnsafeSlow(length + 2 * room).subarray(room, room + length);
 }

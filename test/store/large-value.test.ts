@@ -99,6 +99,20 @@ for (const [name, change] of Object.entries(CHANGES)) {
   });
 }
 
+for (const [grown, other] of [
+  ['grows at its end', 'grows at its beginning'],
+  ['grows at its beginning', 'grows at its end'],
+]) {
+  t.test(`a value that ${grown} has room where it has not grown yet`, async (t) => {
+    const record = Buffer.alloc(100, 7);
+    const value = new LargeValue(allocateWithRoom(300_000));
+    for (let i = 0; value.length < 4 * MEGABYTE; i++) CHANGES[grown!]!(value, record, i);
+    while (value.move(MEGABYTE));
+    const copied = copiedBy(() => CHANGES[other!]!(value, record, 0));
+    t.ok(copied <= COPIED_MAX, `${copied} bytes`);
+  });
+}
+
 t.test('a move ends without changes, too', async (t) => {
   const record = Buffer.alloc(100, 7);
   const value = new LargeValue(allocateWithRoom(4 * MEGABYTE));

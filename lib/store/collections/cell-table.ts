@@ -1,3 +1,4 @@
+import { freshMemory } from '../fresh-memory.js';
 import type { KeptBytes } from './kept-bytes.js';
 import { POSITION_MIN, type Positions } from './positions.js';
 
@@ -23,7 +24,8 @@ export class CellTable {
   constructor(cells: number) {
     this.cells = cells;
     this.shift = 32 - Math.log2(cells);
-    this.#words = new Uint32Array(2 * cells);
+    const words = 2 * cells;
+    this.#words = new Uint32Array(freshMemory(4 * words), 0, words);
   }
 
   get bytes(): number {

@@ -1,7 +1,10 @@
+import { freshMemory } from '../fresh-memory.js';
 import { numberAt, numberBytesOf } from './numbers.js';
 import type { ScoreOrder } from './score-order.js';
 import type { Room } from './slices.js';
 
+/** Of a score and an offset. */
+const RECORD_BYTES = 12;
 /** Shorter runs are made so long by insertion. */
 const RUN_MIN = 24;
 /** Records that are copied for the room of one. */
@@ -16,11 +19,12 @@ const COMPARE_LOOP_MAX = 48;
  * comes in order, which are merged two by two, in as many turns as it takes. What comes all in order is one run.
  */
 export class ScoreSort {
-  #scores: Float64Array<ArrayBufferLike>;
-  #offsets: Uint32Array<ArrayBufferLike>;
-  /** Where the runs are merged to; made when there is something to be merged. */
-  #otherScores: Float64Array<ArrayBufferLike> = new Float64Array(0);
-  #otherOffsets: Uint32Array<ArrayBufferLike> = new Uint32Array(0);
+  #scores: Float64Array;
+  #offsets: Uint32Array;
+  /** Where the runs are merged to: not used, so not there, before there is something to be merged. */
+  #otherScores: Float64Array;
+  #otherOffsets: Uint32Array;
+  #isMerged = false;
   #count = 0;
   /** Where runs end, but for the last one. */
   #ends: number[] = [];
@@ -40,12 +44,15 @@ export class ScoreSort {
 
   /** Of so many records at most. */
   constructor(records: number) {
-    this.#scores = new Float64Array(records);
-    this.#offsets = new Uint32Array(records);
+    const memory = freshMemory(2 * RECORD_BYTES * records);
+    this.#scores = new Float64Array(memory, 0, records);
+    this.#otherScores = new Float64Array(memory, 8 * records, records);
+    this.#offsets = new Uint32Array(memory, 16 * records, records);
+    this.#otherOffsets = new Uint32Array(memory, 20 * records, records);
   }
 
   get bytes(): number {
-    return (this.#scores.length + this.#otherScores.length) * 12;
+    return (this.#isMerged ? 2 : 1) * RECORD_BYTES * this.#scores.length;
   }
 
   /** Whether all that was added came in order. */
@@ -104,10 +111,7 @@ export class ScoreSort {
 
   /** The next two runs, or the last one by itself. */
   #nextPair(): void {
-    if (this.#otherScores.length === 0) {
-      this.#otherScores = new Float64Array(this.#count);
-      this.#otherOffsets = new Uint32Array(this.#count);
-    }
+    this.#isMerged = true;
     const ends = this.#ends;
     this.#left = this.#target;
     this.#leftEnd = ends[this.#done] ?? this.#count;
