@@ -10,6 +10,8 @@ export { freePorts };
 
 /** The built command line, beside the built tests. */
 const PROGRAM = fileURLToPath(new URL('../../bin/tandis.js', import.meta.url));
+/** The same in the modules that it is made of, for those that are loaded before it: some of them change modules. */
+const MODULES = fileURLToPath(new URL('../../benchmarks/profile/program.js', import.meta.url));
 
 const END_WITH_PARENT = new URL('./end-with-parent.js', import.meta.url).href;
 
@@ -118,7 +120,8 @@ export class NodeProcess {
   start(): void {
     const ports = ['--port', String(this.port), '--cluster-port', String(this.busPort)];
     const print = (text: string) => this.#print(text);
-    const child = run([PROGRAM, 'server', ...ports, ...this.#options], print, this.setup);
+    const program = this.setup.preload === undefined ? PROGRAM : MODULES;
+    const child = run([program, 'server', ...ports, ...this.#options], print, this.setup);
     child.once('exit', (code, signal) => {
       print(`[process ${child.pid} ended: ${signal ?? code}]\n`);
       if (this.#child === child) this.#child = null;

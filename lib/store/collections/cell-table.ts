@@ -41,6 +41,11 @@ export class CellTable {
     return this.#words[2 * cell]! > GONE;
   }
 
+  /** What is in the cell where a search for the hash begins. */
+  homeOf(hash: number): number {
+    return this.#words[2 * (hash >>> this.shift)]!;
+  }
+
   positionAt(cell: number): number {
     return this.#words[2 * cell]!;
   }

@@ -65,6 +65,13 @@ export class FieldIndex implements Attachment {
     return cell < 0 ? -1 : this.#table.cells + cell;
   }
 
+  /** The first `count` of these hashes are about to be looked up. Returns a number that means nothing, so that the loads are made. */
+  prefetch(hashes: Uint32Array, count: number): number {
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum += this.#table.homeOf(hashes[i]!);
+    return sum;
+  }
+
   /** Of the record in a cell, from the value's start. */
   offsetAt(cell: number): number {
     const { cells } = this.#table;

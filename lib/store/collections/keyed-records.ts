@@ -14,6 +14,10 @@ const SPARSE_SHARE = 4;
 const BURY_COST_BYTES = 4000;
 const PACK_COST_BYTES = 600;
 
+/** Records that go at once, and are looked up together. */
+const SOUGHT_TOGETHER = 64;
+const hashes = new Uint32Array(SOUGHT_TOGETHER);
+
 /** What a new value begins as. */
 export const EMPTY_RECORDS: Buffer = Buffer.alloc(HEADER_BYTES);
 
@@ -271,10 +275,22 @@ export class KeyedRecords extends RecordCursor {
     if (offsets.length * BURY_COST_BYTES > this.count * PACK_COST_BYTES + live) {
       return this.#packWithout(offsets);
     }
+    for (let from = 0; from < offsets.length; from += SOUGHT_TOGETHER) {
+      this.#buryTogether(offsets.subarray(from, from + SOUGHT_TOGETHER));
+    }
+  }
+
+  /** Where a load misses the caches it takes as long as many that are under way at once. */
+  #buryTogether(offsets: Uint32Array): void {
     const { index } = this;
-    for (const offset of offsets) {
-      this.at(offset);
-      index.removeAt(this.#cellOf(this.#hash(), offset));
+    for (let i = 0; i < offsets.length; i++) {
+      this.at(offsets[i]!);
+      hashes[i] = this.#hash();
+    }
+    index.prefetch(hashes, offsets.length);
+    for (let i = 0; i < offsets.length; i++) {
+      this.at(offsets[i]!);
+      index.removeAt(this.#cellOf(hashes[i]!, offsets[i]!));
       this.#bury();
     }
   }
