@@ -24,6 +24,8 @@ const SPARSE = 16;
 export class FieldIndex implements Attachment {
   /** Records. */
   size = 0;
+  /** What `prefetch` has loaded: without it the compiler may leave the loads out. */
+  loaded = 0;
   /** Bytes of the value that may still be cleaned for changes made before: see cleaning-pace.ts. */
   credit = 0;
   #positions = new Positions();
@@ -65,11 +67,11 @@ export class FieldIndex implements Attachment {
     return cell < 0 ? -1 : this.#table.cells + cell;
   }
 
-  /** The first `count` of these hashes are about to be looked up. Returns a number that means nothing, so that the loads are made. */
-  prefetch(hashes: Uint32Array, count: number): number {
+  /** The first `count` of these hashes are about to be looked up. */
+  prefetch(hashes: Uint32Array, count: number): void {
     let sum = 0;
-    for (let i = 0; i < count; i++) sum += this.#table.homeOf(hashes[i]!);
-    return sum;
+    for (let i = 0; i < count; i++) sum ^= this.#table.homeOf(hashes[i]!);
+    this.loaded = sum;
   }
 
   /** Of the record in a cell, from the value's start. */
