@@ -117,7 +117,7 @@ export class RunningCommand implements CommandContext {
   runStep(keys: KeyList, traits: CommandTraits, step: Step, changesClient: boolean): void {
     const { sink, token } = this.#takeExit();
     const { client, db } = this;
-    const timed = new TimedStep(step);
+    const timed = new TimedStep(step, this.services);
     this.#step = timed;
     this.#router.submit({
       request: keys.request(),
@@ -170,14 +170,14 @@ export class RunningCommand implements CommandContext {
     }
     const outer = this.#step;
     this.#step = null;
-    const { runTime } = this;
-    const before = performance.now();
+    const { runTime, services } = this;
+    const before = services.elapsedMs();
     if (isSampled && before < hotKeys.wantedUntil && keyCount(spec, request) > 0) {
       const index = keyIndex(spec, request, 0);
       hotKeys.note(request.buffer, request.start[index]!, request.end[index]!);
     }
     this.#handle(request, spec, reply);
-    const tookMs = performance.now() - before;
+    const tookMs = services.elapsedMs() - before;
     const step = this.#step as TimedStep | null;
     this.#step = outer;
     if (step === null) this.#took(request, spec, tookMs, mayBeSlow, caller, runTime);
@@ -223,8 +223,8 @@ export class RunningCommand implements CommandContext {
 
   /** Runs a command in the place of the one that `waiter` waits with, which is what is counted and kept. */
   attempt(request: Request, spec: CommandSpec, reply: ReplyWriter, waiter: BlockedClient): void {
-    const before = performance.now();
+    const before = this.services.elapsedMs();
     this.#handle(request, spec, reply);
-    waiter.add(performance.now() - before, false);
+    waiter.add(this.services.elapsedMs() - before, false);
   }
 }

@@ -197,6 +197,8 @@ export interface NodeServices {
   readonly startedAt: number;
   /** Wall clock, Unix milliseconds, with its fraction where the system tells one. */
   now(): number;
+  /** What commands are timed with: milliseconds since some moment, never less than before. */
+  elapsedMs(): number;
   store(): StoreFacts;
   /**
    * Text of INFO: `# Section` blocks with CRLF lines. Names in lower case; none means all.

@@ -1,14 +1,17 @@
 import type { Step } from '../cluster/step.js';
+import type { NodeServices } from './services.js';
 
 /** A step, and how long it has run: in all turns that it takes, without what it waits in between. */
 export class TimedStep implements Step {
   readonly #step: Step;
+  readonly #clock: Pick<NodeServices, 'elapsedMs'>;
   #ranMs = 0;
   #isOver = false;
   #over: ((ranMs: number) => void) | null = null;
 
-  constructor(step: Step) {
+  constructor(step: Step, clock: Pick<NodeServices, 'elapsedMs'>) {
     this.#step = step;
+    this.#clock = clock;
   }
 
   get isOver(): boolean {
@@ -48,9 +51,9 @@ export class TimedStep implements Step {
   }
 
   run(room: number): Buffer | null {
-    const before = performance.now();
+    const before = this.#clock.elapsedMs();
     const reply = this.#step.run(room);
-    this.#ranMs += performance.now() - before;
+    this.#ranMs += this.#clock.elapsedMs() - before;
     if (reply === null) return null;
     this.#isOver = true;
     this.#over?.(this.#ranMs);

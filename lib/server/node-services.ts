@@ -146,6 +146,10 @@ export class ServerServices implements NodeServices {
     return Date.now() + (performance.now() % 1);
   }
 
+  elapsedMs(): number {
+    return performance.now();
+  }
+
   share(names: readonly OptionName[], told: () => void): void {
     let missing = names.length;
     for (const name of names) {

@@ -130,6 +130,7 @@ export class Machines implements Victims {
       partBytes,
       stepKeys: this.#profile.stepKeys,
       lateShare: this.#profile.lateShare,
+      slowShare: this.#profile.slowShare,
       // Unequal nodes: what one may take the other one need not have room for.
       maxMemoryBytes: machine === 0 ? maxMemoryBytes / 4 : maxMemoryBytes,
       maxMemoryPolicy,

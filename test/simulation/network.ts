@@ -150,7 +150,9 @@ export class Network {
 
   sendBytes(link: number, buffer: Buffer, start: number, end: number): void {
     const side = this.#sides.get(link);
-    if (side?.state === 'open') this.#push(side, { bytes: buffer.subarray(start, end) });
+    if (side?.state !== 'open') return;
+    this.#scheduler.noteBytes(buffer, start, end);
+    this.#push(side, { bytes: buffer.subarray(start, end) });
   }
 
   /** At its owner's wish: only the other side is told, after some or all of what was sent before. */

@@ -46,6 +46,8 @@ export interface Machine {
 export interface ProcessOptions {
   /** Share of turns whose writes are late. */
   readonly lateShare: number;
+  /** Share of looks at the clock that times commands at which much time has passed; none unless given. */
+  readonly slowShare?: number;
   readonly nodeTimeoutMs: number;
   readonly partitionPolicy: 'available' | 'majority';
   readonly takeOverAfter: number;
@@ -78,6 +80,8 @@ export interface World {
   violated(what: string): void;
 }
 
+/** So long a command takes that is slow: it is kept in the slow log. */
+const SLOW_COMMAND_MS = 20;
 const EXPIRE_MS = 100;
 const EXPIRE_ENTRIES = 1000;
 const COMPACT_PAGES = 1;
@@ -94,15 +98,15 @@ const STORE_CHUNK_BYTES = 256 * 1024;
 /** Left in the read buffer after each turn, as the next read of a real socket would. */
 const GARBAGE = 0xa5;
 
-const TABLE = createCommandTable();
-
 /** One process life of a node: the unchanged cluster part, store and dispatcher on a simulated host. */
 export class Process implements LinkOwner, ClusterHost {
   readonly machine: number;
   readonly name: string;
   readonly node: ClusterNode;
   readonly #config = new Config();
-  readonly users = new Users(this.#config, TABLE);
+  /** Of its own, as it counts: which commands are timed must not depend on the runs before. */
+  readonly #table = createCommandTable();
+  readonly users = new Users(this.#config, this.#table);
   readonly store: Store;
   readonly dispatcher: Dispatcher;
   readonly subscriptions: Subscriptions;
@@ -163,7 +167,7 @@ export class Process implements LinkOwner, ClusterHost {
     });
     this.node.invalidation.clients = this.tracking;
     this.dispatcher = new Dispatcher({
-      table: TABLE,
+      table: this.#table,
       keyspace: this.node.keyspace,
       router: this.node.router,
       barrier: this.node.keyspace,
@@ -465,6 +469,17 @@ export class Process implements LinkOwner, ClusterHost {
     );
   }
 
+  /** Virtual time stands still while a command runs: it is drawn which are slow. */
+  #stopwatch(): () => number {
+    const { slowShare = 0 } = this.#options;
+    const random = this.#world.scheduler.random(`stopwatch ${this.name}`);
+    let elapsedMs = 0;
+    return () => {
+      if (random.next() < slowShare) elapsedMs += SLOW_COMMAND_MS;
+      return elapsedMs;
+    };
+  }
+
   #clusterConfig(): ClusterConfig {
     const { nodeTimeoutMs, partitionPolicy, takeOverAfter, locationList } = this.#options;
     return {
@@ -503,6 +518,7 @@ export class Process implements LinkOwner, ClusterHost {
       scripts: new ScriptEngine(() => this.wall),
       sharing: this.node.router.scripts,
       now: () => this.wall,
+      elapsedMs: this.#stopwatch(),
       after: (delayMs: number, run: () => void) =>
         this.#world.scheduler.at(delayMs, () => this.input('timer', run)),
       log: () => undefined,

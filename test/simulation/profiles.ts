@@ -11,6 +11,8 @@ export interface Profile {
   readonly delayMsMax: number;
   /** Share of deliveries and turns that come late: ten times as long, one in ten of them a hundred times. */
   readonly lateShare: number;
+  /** Share of looks at the clock that times commands at which much time has passed. */
+  readonly slowShare: number;
   /** No command of a cluster that has formed waits longer, be it refused for now; 0: no bound. */
   readonly waitMsMax: number;
   /** Wall clocks of two machines are apart by at most this. */
@@ -88,6 +90,7 @@ const BASE: Profile = {
   nodeTimeoutMs: 2000,
   delayMsMax: 1,
   lateShare: 0.02,
+  slowShare: 0,
   waitMsMax: 0,
   clockSkewMs: 5,
   partitionPolicy: 'available',
@@ -163,6 +166,17 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   },
   crash: { ...BASE, faults: { crash: 1 } },
   slow: { ...BASE, faults: { crash: 1 }, delayMsMax: 15, thinkMsMax: 10 },
+  /** Commands, transactions and parts of them that take long, mostly at other nodes. */
+  'slow-commands': {
+    ...BASE,
+    kinds: 'recHZ',
+    slowShare: 0.3,
+    stickyShare: 0.3,
+    pairShare: 0.12,
+    transferShare: 0.2,
+    stepKeys: 1,
+    faults: { crash: 1, reset: 1 },
+  },
   silent: { ...BASE, faults: { 'silent-crash': 1, crash: 0.3 }, durationMs: 25_000 },
   pair: { ...BASE, nodes: 2, faults: { crash: 1 } },
   pause: { ...BASE, faults: { pause: 1 }, durationMs: 25_000 },

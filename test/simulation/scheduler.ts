@@ -110,6 +110,13 @@ export class Scheduler {
     this.#hash = hash;
   }
 
+  /** `buffer[start, end)`. */
+  noteBytes(buffer: Buffer, start: number, end: number): void {
+    let hash = this.#hash;
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ buffer[i]!, FNV_PRIME);
+    this.#hash = hash;
+  }
+
   /** Of everything that has happened: equal for equal runs. */
   get hash(): string {
     return (this.#hash >>> 0).toString(16).padStart(8, '0');

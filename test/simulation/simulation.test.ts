@@ -95,6 +95,24 @@ t.test('one seed is one run', (t) => {
   t.end();
 });
 
+t.test('how fast the machine is changes nothing', (t) => {
+  const slow: Profile = { ...PROFILES['slow-commands']!, durationMs: 4000 };
+  const fast: Profile = { ...slow, slowShare: 0 };
+  const hashOf = (profile: Profile): string => new Simulation(9, profile).run().hash;
+  const [slowly, fastly] = [hashOf(slow), hashOf(fast)];
+  t.not(slowly, fastly, 'nodes tell each other what was slow');
+  let now = 0;
+  t.intercept(performance, 'now', {
+    value: () => {
+      now += 50;
+      return now;
+    },
+  });
+  t.equal(hashOf(slow), slowly);
+  t.equal(hashOf(fast), fastly);
+  t.end();
+});
+
 t.test('the number of jobs changes nothing', async (t) => {
   const changes = { durationMs: 1500 };
   const runs: Run[] = ['crash', 'calm', 'pair', 'resets', 'crash'].map((profile, i) => ({

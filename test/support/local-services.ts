@@ -355,6 +355,7 @@ export class TestNode {
       },
       scripts: new ScriptEngine(() => Date.now()),
       now: () => node.time,
+      elapsedMs: () => performance.now(),
       random: () => Math.random(),
       store: () => ({
         usedBytes: 1536,
