@@ -80,7 +80,7 @@ function settingsFrom(options: Options): Settings {
     ...base,
     wantsQuiet: options.busy !== true,
     pairs: options.pairs ?? base.pairs,
-    wearPairs: Math.min(options.pairs ?? base.wearPairs, base.wearPairs),
+    wearPairs: options.pairs ?? base.wearPairs,
     largeKeys: options.large ?? base.largeKeys,
     durationMs: options.seconds === undefined ? base.durationMs : options.seconds * 1000,
     connections: options.connections ?? base.connections,

@@ -5,6 +5,7 @@ import { clientBuffers } from '../commands/client-buffers.js';
 import type { ClientRegistry } from '../commands/services.js';
 import { SAMPLE_MS, type Statistics } from '../commands/statistics.js';
 import type { Store } from '../store/store.js';
+import { MemoryReturn } from './memory-return.js';
 
 /** Expired keys are looked for, and memory is given back, each so many milliseconds. */
 const RECLAIM_MS = 100;
@@ -13,10 +14,8 @@ const EXPIRE_ENTRIES = 1000;
 /** Looks go on while they find more than this many keys, for at most so many milliseconds. */
 const EXPIRE_GO_ON_KEYS = EXPIRE_ENTRIES / 10;
 const EXPIRE_MS_MAX = 5;
-/** Giving memory back takes at most so many milliseconds each time. */
-const COMPACT_MS_MAX = 2;
-/** Memory let go that waits for a garbage collection, while more is about to follow. */
-const UNCOLLECTED_BYTES_MAX = 256 * 1024 * 1024;
+/** Memory is given back so soon again while there is more and nobody uses the node. */
+const IDLE_RECLAIM_MS = 10;
 /** Membership is ticked this often per node-timeout. */
 const TICKS_PER_NODE_TIMEOUT = 40;
 
@@ -35,13 +34,19 @@ export interface HousekeepingParts {
 export class Housekeeping {
   readonly #parts: HousekeepingParts;
   readonly #timers: NodeJS.Timeout[] = [];
-  readonly #collectGarbage = garbageCollector();
+  readonly #memoryReturn: MemoryReturn;
+  #soon: NodeJS.Timeout | undefined;
   #sampledAt = 0;
-  /** Of the bytes that the store has let go, those that were followed by a garbage collection. */
-  #collectedBytes = 0;
 
   constructor(parts: HousekeepingParts) {
     this.#parts = parts;
+    const { store, clock, statistics } = parts;
+    this.#memoryReturn = new MemoryReturn({
+      store,
+      clock,
+      collectGarbage: garbageCollector(),
+      commands: () => statistics.commandsProcessed,
+    });
   }
 
   start(): void {
@@ -56,6 +61,7 @@ export class Housekeeping {
 
   stop(): void {
     for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.#soon);
   }
 
   #tick(): void {
@@ -90,15 +96,9 @@ export class Housekeeping {
   }
 
   #giveMemoryBack(): void {
-    const { store, clock } = this.#parts;
-    const start = clock.monotonicMs();
-    let moved: number;
-    do moved = store.compact(1);
-    while (moved > 0 && clock.monotonicMs() - start < COMPACT_MS_MAX);
-    const uncollected = store.droppedBytes - this.#collectedBytes;
-    if (uncollected === 0 || (moved > 0 && uncollected < UNCOLLECTED_BYTES_MAX)) return;
-    this.#collectedBytes += uncollected;
-    this.#collectGarbage();
+    clearTimeout(this.#soon);
+    if (!this.#memoryReturn.step()) return;
+    this.#soon = setTimeout(() => this.#giveMemoryBack(), IDLE_RECLAIM_MS);
   }
 
   #sample(): void {
