@@ -42,7 +42,6 @@ const ONCE = [
   'commands/every-command',
   'console/console-page',
   'console/ssh-tunnel',
-  'console/ssh-tunnel',
   'demo/demo-page',
   'benchmarks/',
   'cli/documented-programs',
