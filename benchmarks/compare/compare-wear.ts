@@ -14,7 +14,7 @@ const ROUNDS = 10;
 const SHRUNK_BYTES = 300;
 /** A server may give memory back at its own pace: so long it may, while it still does. */
 const GIVE_BACK_MS_MAX = 600_000;
-/** Tandis gives back 256 MB at a time, some seconds apart. */
+/** Memory goes back in steps, some seconds apart. */
 const GIVE_BACK_CHECK_MS = 20_000;
 const STILL_FALLING = 0.99;
 
