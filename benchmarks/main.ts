@@ -26,7 +26,6 @@ import { redisLauncher, versionOf } from './servers/redis.js';
 import { redisClusterLauncher } from './servers/redis-cluster.js';
 import type { Launcher } from './servers/server.js';
 import { type TandisOptions, tandisLauncher } from './servers/tandis.js';
-import { touchMemory } from './touch-memory.js';
 
 const SECRET = ['--cluster-secret', 'of the benchmarks alone'];
 
@@ -185,7 +184,6 @@ async function main(): Promise<void> {
       'short or few runs: the figures show that the cases work, they are not to be quoted',
     );
   endChildrenOnExit();
-  if (cases.some(({ kind, isLarge }) => kind !== 'load' || isLarge)) touchMemory();
   const generator = new GeneratorProcess();
   const reports: CaseReport[] = [];
   for (const one of cases) {
