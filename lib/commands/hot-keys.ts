@@ -21,7 +21,7 @@ export interface HotKey {
  * lowest count, and its count: a key that has more than one in KEYS_MAX of the uses is always there.
  */
 export class HotKeys {
-  /** Monotonic milliseconds up to which samples are wanted. */
+  /** `NodeServices.elapsedMs` up to which samples are wanted. */
   wantedUntil = 0;
   /** Samples of late, halved as the counts are. */
   samples = 0;

@@ -65,7 +65,7 @@ export class Reports {
     const { services, events, slowLog, hotKeys } = this.#sources;
     const { cluster } = services;
     const shared = [...cluster.copies()].map(([id, { primaries }]) => [id, primaries] as const);
-    const hot = hotKeys.look(performance.now(), HOT_PER_REPORT);
+    const hot = hotKeys.look(services.elapsedMs(), HOT_PER_REPORT);
     return {
       serving: cluster.serving,
       figures: this.#figures(),
