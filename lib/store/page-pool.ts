@@ -12,7 +12,7 @@ export const CHUNK_BYTES = 32 * 1024 * 1024;
 const UNITS_MAX = 2 ** 32;
 
 /** Free pages that stay when memory is given back, as a share of the pages in use, and at least in parts of a chunk. */
-const RESERVE_SHARE = 1 / 16;
+const RESERVE_SHARE = 1 / 32;
 const RESERVE_CHUNKS = 1 / 4;
 
 const NO_CLASS = 255;

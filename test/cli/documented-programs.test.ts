@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { missingRedis } from '../support/redis-server.js';
+import { withoutWarmUp } from '../support/without-warm-up.js';
 import { invocationOf, RUN_BY, textOf } from './documentation-runs.js';
 import { documentationPages, documentedCommands } from './documented-commands.js';
 
@@ -53,8 +54,9 @@ const skip = missingRedis() ?? false;
 
 t.test('programs that run for minutes, in short', { skip }, async (t) => {
   const cwd = t.testdir({});
+  const env = withoutWarmUp();
   for (const [words, [path, ...args]] of shortRuns()) {
-    const options = { cwd, timeout: PROGRAM_MS_MAX };
+    const options = { cwd, env, timeout: PROGRAM_MS_MAX };
     const { stdout, failure } = await runFile(
       process.execPath,
       [join(ROOT, path!), ...args],

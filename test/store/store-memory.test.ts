@@ -78,3 +78,11 @@ t.test('a store that was emptied keeps a small reserve at most', async (t) => {
   t.ok(store.reservedBytes <= 4 << 20, `${store.reservedBytes} bytes`);
   t.equal(store.size, 0);
 });
+
+t.test('of the room that many deleted keys leave little is kept', async (t) => {
+  const store = filled(4000);
+  for (let i = 0; i < ENTRIES; i += 2) store.remove(find(store, key(i)));
+  compactAll(store);
+  const share = store.reservedBytes / store.usedBytes;
+  t.ok(share < 1.1, `reserved to used: ${share}`);
+});
