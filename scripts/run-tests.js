@@ -33,7 +33,7 @@ const LONGEST = [
 ];
 /**
  * What one version of Node is enough for: clients, servers and browsers that are not Node's, whose bytes are the same for
- * each version of it; what measures Tandis; and what compares texts.
+ * each version of it; what measures Tandis; what builds its image; and what compares texts.
  */
 const ONCE = [
   'stores/debian',
