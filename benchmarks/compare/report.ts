@@ -39,6 +39,13 @@ export interface SideReport {
   readonly figures: Summaries;
 }
 
+/** Of one side to another, by their labels: ratio of medians with the range of the ratios within pairs. */
+interface Ratio {
+  readonly of: string;
+  readonly to: string;
+  readonly figures: Summaries;
+}
+
 /** What came of a case, as it is written to the JSON file. */
 export interface CaseReport {
   readonly name: string;
@@ -48,8 +55,8 @@ export interface CaseReport {
   readonly failure: string | null;
   readonly disturbedPairs: number;
   readonly sides: readonly SideReport[];
-  /** First side over each other: ratio of medians with the range of the ratios within pairs. */
-  readonly ratios: readonly { readonly to: string; readonly figures: Summaries }[];
+  /** First side over each other, then Tandis on another version of Node over the peers. */
+  readonly ratios: readonly Ratio[];
   readonly runs: readonly (readonly Result[])[];
 }
 
@@ -121,6 +128,10 @@ function report<R extends Result>(
 ): CaseReport {
   const values = (side: number, figure: (result: R) => number) =>
     runs.map((row) => figure(row[side]!));
+  const isRatio = (of: number, to: number) => {
+    if (of === 0) return to > 0;
+    return isOnOther(sides[of]!) && to > 0 && !isOnOther(sides[to]!);
+  };
   const mapped = (map: (figure: (result: R) => number) => Summary) =>
     Object.fromEntries(Object.entries(figures).map(([name, figure]) => [name, map(figure)]));
   return {
@@ -132,12 +143,17 @@ function report<R extends Result>(
       version: launcher.version ?? '',
       figures: mapped((figure) => summarize(values(side, figure))),
     })),
-    ratios: sides.slice(1).map(({ subject }, i) => ({
-      to: subject.label,
-      figures: mapped((figure) => ratioOf(values(0, figure), values(i + 1, figure))),
-    })),
+    ratios: sides.flatMap(({ subject: { label } }, of) =>
+      sides.flatMap(({ subject }, to): Ratio[] => {
+        if (!isRatio(of, to)) return [];
+        const figures = mapped((figure) => ratioOf(values(of, figure), values(to, figure)));
+        return [{ of: label, to: subject.label, figures }];
+      }),
+    ),
   };
 }
+
+const isOnOther = ({ subject }: Side) => subject.server === 'tandis-on';
 
 /** The report as text for a terminal. */
 export function format(report: CaseReport): string {
@@ -150,7 +166,7 @@ export function format(report: CaseReport): string {
     else {
       const isMemory = 'residentBytes' in figures;
       lines.push(isMemory ? memoryTable(report) : loadTable(report));
-      lines.push(...report.ratios.map((ratio) => ratioLine(report, ratio, isMemory)));
+      lines.push(...report.ratios.map((ratio) => ratioLine(ratio, isMemory)));
     }
   }
   if (report.disturbedPairs > 0)
@@ -214,12 +230,8 @@ function memoryTable(report: CaseReport): string {
   return table(rows);
 }
 
-function ratioLine(
-  report: CaseReport,
-  ratio: CaseReport['ratios'][number],
-  isMemory: boolean,
-): string {
-  const to = `  ${report.sides[0]!.label} / ${ratio.to}:`;
+function ratioLine(ratio: Ratio, isMemory: boolean): string {
+  const to = `  ${ratio.of} / ${ratio.to}:`;
   const of = (name: FigureName) => ratio.figures[name]!;
   if (isMemory) return `${to} resident ${withRange(of('residentPerLiveByte'))}`;
   const rest = `p50 ${number(of('p50Us').median)}, p99 ${number(of('p99Us').median)}`;

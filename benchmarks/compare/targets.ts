@@ -63,31 +63,51 @@ export const TARGETS: readonly Target[] = [
   most('longest pause while updating', 'wear', ALONE, 'longestUpdateMs', 1.0),
 ];
 
-/** A target beside what was measured; null where its case was not run, or its peer is missing. */
-export function measuredFor(target: Target, reports: readonly CaseReport[]): number | null {
+/** What was measured of Tandis for a target; null where its case was not run, or its peer is missing. */
+function measuredFor(
+  target: Target,
+  reports: readonly CaseReport[],
+  isOurs: (label: string) => boolean,
+): number | null {
   const report = reports.find(({ name }) => name === target.from);
   const { to } = target;
   const figures =
     to === null
-      ? report?.sides.find(({ label }) => label.startsWith('tandis '))?.figures
-      : report?.ratios.find((ratio) => ratio.to.startsWith(to))?.figures;
+      ? report?.sides.find(({ label }) => isOurs(label))?.figures
+      : report?.ratios.find((ratio) => isOurs(ratio.of) && ratio.to.startsWith(to))?.figures;
   return figures?.[target.figure]?.median ?? null;
 }
 
-export function isMet({ least, most }: Target, measured: number): boolean {
+const isOnOther = (label: string) => label.startsWith('tandis-on');
+const isOnOwn = (label: string) => /^tandis\b(?!-)/.test(label);
+
+/** The other version of Node, as it is named in reports; null where none was given. */
+function otherNode(reports: readonly CaseReport[]): string | null {
+  const side = reports.flatMap(({ sides }) => sides).find(({ label }) => isOnOther(label));
+  return side === undefined ? null : side.version.replace(/^.*, /, '');
+}
+
+function isMet({ least, most }: Target, measured: number): boolean {
   return measured >= (least ?? Number.NEGATIVE_INFINITY) && measured <= (most ?? Infinity);
 }
 
-/** The table of targets whose cases were run; empty when there is none. */
+function verdict(target: Target, measured: number | null): string[] {
+  if (measured === null) return ['', ''];
+  return [number(measured), isMet(target, measured) ? 'met' : 'MISSED'];
+}
+
+/** The table of targets whose cases were run, with another version of Node beside where one was given; empty when there is none. */
 export function formatTargets(reports: readonly CaseReport[]): string {
+  const other = otherNode(reports);
   const rows = TARGETS.flatMap((target) => {
-    const measured = measuredFor(target, reports);
+    const measured = measuredFor(target, reports, isOnOwn);
     if (measured === null) return [];
     const bound =
       target.least === undefined ? `at most ${target.most}` : `at least ${target.least}`;
-    const verdict = isMet(target, measured) ? 'met' : 'MISSED';
-    return [[target.what, bound, number(measured), verdict]];
+    const beside = other === null ? [] : verdict(target, measuredFor(target, reports, isOnOther));
+    return [[target.what, bound, ...verdict(target, measured), ...beside]];
   });
   if (rows.length === 0) return '';
-  return `\ntargets\n${table([['what', 'target', 'measured', ''], ...rows])}`;
+  const heads = ['what', 'target', 'measured', '', ...(other === null ? [] : [`on ${other}`, ''])];
+  return `\ntargets\n${table([heads, ...rows])}`;
 }

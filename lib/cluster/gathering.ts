@@ -1,9 +1,9 @@
-import { type Ref, Role, type Store, ValueType } from '../store/store.js';
-import { acquireOperation } from './acquire.js';
+import { type Ref, type Store, ValueType } from '../store/store.js';
+import { Acquiring } from './acquiring.js';
 import type { ClusterState } from './cluster-state.js';
 import { changeBytesMax, Gather, isMany, isSliced, Phase } from './gather.js';
 import { GatheredEntries } from './gathered-entries.js';
-import { type Handovers, OUT_OF_MEMORY_REPLY } from './handovers.js';
+import type { Handovers } from './handovers.js';
 import type { Headroom } from './headroom.js';
 import type { Key } from './key.js';
 import { KeyHolds } from './key-holds.js';
@@ -14,29 +14,19 @@ import { databaseOf, type Operation, type ReplySink } from './operation.js';
 import type { Peer } from './peer.js';
 import type { Preparing } from './preparing.js';
 import type { Routing } from './routing.js';
-import { errorReply, NO_REPLICAS, NOT_RUN, OUT_OF_MEMORY, OUTCOME_UNKNOWN } from './runner.js';
+import { errorReply, NO_REPLICAS, NOT_RUN, OUT_OF_MEMORY } from './runner.js';
 import { StepMaker, type StepParts } from './step-maker.js';
 import { FRAME_BYTES_MAX } from './stream.js';
-import { type Task, taskOf } from './task.js';
+import type { Task } from './task.js';
 import { isTicket } from './tickets.js';
 import { Progress, Together, type Turn } from './together.js';
 
-const MINUS = 45;
 const OK = Buffer.from('+OK\r\n', 'latin1');
-const LOST = errorReply(OUTCOME_UNKNOWN);
 /** Gathering commands in progress; more are refused. */
 const GATHERS_MAX = 10_000;
-/** Keys of one command that are asked for at the same time. */
-const WINDOW_KEYS = 500;
 /** Keys of all commands that are put in order in one turn. */
 const ORDERED_PER_TURN = 16_000;
 const TOO_LARGE = 'ERR the command changes more than can be sent to a backup as one step';
-
-/** A key that was asked for. */
-interface Ask {
-  readonly gather: Gather;
-  readonly position: number;
-}
 
 /** What gathering needs, and sets off. */
 export interface GatheringParts extends StepParts {
@@ -74,12 +64,12 @@ export class Gathering implements ReplySink {
   /** In the order in which they get their turns. */
   readonly #gathers = new Map<number, Gather>();
   readonly #holds: KeyHolds;
+  readonly #acquiring: Acquiring;
   readonly #together: Together;
   readonly #entries: GatheredEntries;
   readonly #steps: StepMaker;
   /** Keys that may still be handled in this turn. */
   readonly #turn: Turn;
-  readonly #asks = new Map<number, Ask>();
   /** Commands whose keys may go back to their places when the frame about them is acked. */
   readonly #returning = new Map<number, Gather>();
   #lastToken = 0;
@@ -95,12 +85,22 @@ export class Gathering implements ReplySink {
     this.#entries = new GatheredEntries(parts.state, parts.keyspace, this.#holds);
     this.#steps = new StepMaker(parts);
     this.#turn = { room: this.#stepKeys };
+    this.#acquiring = new Acquiring({
+      ...parts,
+      holds: this.#holds,
+      entries: this.#entries,
+      turn: this.#turn,
+      goOn: (gather) => this.#goOn(gather),
+      isOverdue: (gather) => this.#isOverdue(gather),
+      giveUp: (gather) => this.#giveUp(gather),
+      giveUpFull: (gather) => this.#giveUpFull(gather),
+    });
     this.#together = new Together(parts.state, parts.moves, parts.handovers, this.#turn);
   }
 
   get open(): number {
     const { handovers } = this.#parts;
-    return this.#gathers.size + this.#returning.size + this.#asks.size + handovers.open;
+    return this.#gathers.size + this.#returning.size + this.#acquiring.open + handovers.open;
   }
 
   /** Commands of which a part may be at this node only: they run, or what they have changed is not acked yet. */
@@ -183,7 +183,7 @@ export class Gathering implements ReplySink {
   clear(): void {
     const gathers = [...this.#gathers.values()];
     this.#gathers.clear();
-    this.#asks.clear();
+    this.#acquiring.clear();
     this.#returning.clear();
     const queued = this.#holds.clear();
     this.#parts.handovers.clear();
@@ -195,33 +195,7 @@ export class Gathering implements ReplySink {
     for (const task of queued) this.#routing.route(task);
   }
 
-  // --- ReplySink: the answers to ACQUIRE
-
-  complete(token: number, reply: Buffer): void {
-    const ask = this.#asks.get(token);
-    if (ask === undefined) return;
-    const { gather, position } = ask;
-    this.#asks.delete(token);
-    gather.isAsked[position] = 0;
-    if (gather.phase !== Phase.Acquiring)
-      return this.#entries.dropReservation(gather.key(position));
-    if (reply.equals(OUT_OF_MEMORY_REPLY)) return this.#giveUpFull(gather);
-    if (reply[0] === MINUS) {
-      // Who was asked is gone. Whatever it has done, the key may be asked for again.
-      if (!reply.equals(LOST)) this.#giveUp(gather);
-      return;
-    }
-    if (this.#holds.hold(gather, position)) this.#goOn(gather);
-    // It has gone again before this answer came: it is asked for anew.
-    else this.#parts.wantTurn();
-  }
-
-  fail(token: number): void {
-    if (!this.#asks.has(token)) this.acknowledged(token);
-    else this.complete(token, LOST);
-  }
-
-  // --- ReplySink: the acks that a late reply waits for
+  // --- ReplySink: the acks that a late reply, and the way back, wait for
 
   acknowledged(token: number): void {
     const gather = this.#gathers.get(token);
@@ -230,6 +204,13 @@ export class Gathering implements ReplySink {
     gather.acksMissing--;
     this.#parts.wantTurn();
   }
+
+  fail(token: number): void {
+    this.acknowledged(token);
+  }
+
+  /** Nothing is asked for in its own name. */
+  complete(): void {}
 
   /** The frame is acked: the keys may go back to their places. */
   #returns(token: number): void {
@@ -249,7 +230,7 @@ export class Gathering implements ReplySink {
     this.#keyspace.register(this, gather.token);
   }
 
-  // --- acquiring
+  // --- from phase to phase
 
   #goOn(gather: Gather): void {
     if (gather.isGoingOn || !this.#gathers.has(gather.token)) return;
@@ -274,7 +255,10 @@ export class Gathering implements ReplySink {
       }
       gather.phase = Phase.Acquiring;
     }
-    if (gather.phase === Phase.Acquiring && !this.#acquire(gather)) return this.#hasMore(gather);
+    if (gather.phase === Phase.Acquiring) {
+      if (!this.#acquiring.acquire(gather)) return this.#hasMore(gather);
+      gather.phase = Phase.Together;
+    }
     if (gather.phase === Phase.Together && !this.#bringTogether(gather))
       return this.#hasMore(gather);
     if (gather.phase === Phase.Running) this.#runSome(gather, this.#stepKeys);
@@ -288,29 +272,6 @@ export class Gathering implements ReplySink {
     return gather.phase === Phase.Running || this.#turn.room <= 0;
   }
 
-  /** True when all keys are held. */
-  #acquire(gather: Gather): boolean {
-    // The first one that is missing may have been given away, or held by another command: it is asked for again.
-    for (let missing = -1; ; ) {
-      if (this.#isOverdue(gather)) return false;
-      const until = Math.min(gather.count, gather.firm + WINDOW_KEYS);
-      if (gather.next < until) {
-        if (this.#turn.room-- <= 0) return false;
-        this.#look(gather, gather.next++);
-        if (gather.phase !== Phase.Acquiring) return false;
-        while (gather.firm < gather.next && gather.isHeld[gather.firm] === 1) gather.firm++;
-      } else if (gather.firm < gather.next && gather.isHeld[gather.firm] === 1) gather.firm++;
-      else if (gather.firm === gather.count) break;
-      else if (gather.isAsked[gather.firm] === 1 || missing === gather.firm) return false;
-      else {
-        missing = gather.firm;
-        gather.next = missing;
-      }
-    }
-    gather.phase = Phase.Together;
-    return true;
-  }
-
   /** Refuses a command that has made no progress for too long. */
   #isOverdue(gather: Gather): boolean {
     const done = gather.firm + gather.together;
@@ -321,30 +282,6 @@ export class Gathering implements ReplySink {
     if (gather.deadline > this.#state.now) return false;
     this.#giveUp(gather);
     return true;
-  }
-
-  #look(gather: Gather, position: number): void {
-    if (gather.isHeld[position] === 1 || gather.isAsked[position] === 1) return;
-    const { request } = gather.operation;
-    const index = gather.order.at(position);
-    const db = gather.order.databaseAt(position);
-    const ref = this.#store.find(db, request.buffer, request.start[index]!, request.end[index]!);
-    if (this.#routing.mayAcquire(db, request, index, ref)) {
-      if (ref === 0 || this.#store.role(ref) === Role.Tombstone) {
-        this.#keyspace.begin();
-        this.#keyspace.reserve(db, request, index);
-      }
-      this.#holds.hold(gather, position);
-      return;
-    }
-    const key = gather.key(position);
-    // What another command here holds is asked for when all before it are held.
-    if (position > gather.firm && this.#holds.has(key)) return;
-    const token = ++this.#lastToken;
-    this.#asks.set(token, { gather, position });
-    gather.isAsked[position] = 1;
-    const operation = acquireOperation(key, this, token);
-    this.#routing.route(taskOf(operation, null, this.#state.deadline()));
   }
 
   // --- all keys are here

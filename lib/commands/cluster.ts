@@ -79,7 +79,8 @@ function nodes(context: CommandContext, _request: Request, reply: ReplyWriter): 
   const ranges = rangesByAnchor(cluster);
   let text = '';
   for (const member of cluster.members.length > 0 ? cluster.members : [cluster.self]) {
-    const flags = member.id === cluster.self.id ? 'myself,master' : 'master';
+    const role = member.id === cluster.self.id ? 'myself,master' : 'master';
+    const flags = member.leaving ? `${role},leaving` : role;
     const slots = (ranges.get(member.id) ?? []).map(({ first, last }) =>
       first === last ? ` ${first}` : ` ${first}-${last}`,
     );

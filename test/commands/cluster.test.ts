@@ -5,7 +5,7 @@ import { self, TestNode } from '../support/local-services.js';
 import { missingRedis, RedisServer, RespConnection } from '../support/redis-server.js';
 
 const third = { ...self, id: 'd'.repeat(40), port: 7003, busPort: 17003 };
-const other = { ...self, id: 'c'.repeat(40), port: 7002, busPort: 17002 };
+const other = { ...self, id: 'c'.repeat(40), port: 7002, busPort: 17002, leaving: true };
 
 t.test('CLUSTER shows members as masters of the slots they anchor', async (t) => {
   const node = new TestNode();
@@ -20,7 +20,7 @@ t.test('CLUSTER shows members as masters of the slots they anchor', async (t) =>
   const text = node.run(client, 'CLUSTER', 'NODES').split('\r\n')[1]!;
   t.same(text.trim().split('\n'), [
     `${self.id} 127.0.0.1:7001@17001 myself,master - 0 0 1 connected 0-99 101-16383`,
-    `${other.id} 127.0.0.1:7002@17002 master - 0 0 1 connected 100`,
+    `${other.id} 127.0.0.1:7002@17002 master,leaving - 0 0 1 connected 100`,
     `${third.id} 127.0.0.1:7003@17003 master - 0 0 1 connected`,
   ]);
   const slots = node.run(client, 'CLUSTER', 'SLOTS');

@@ -21,22 +21,27 @@ export interface DrainOptions extends Access {
 export async function drainNode(options: DrainOptions): Promise<number> {
   const { host, port } = options;
   try {
-    const other = await otherMember(options);
+    const members = await membersAt(options, options);
+    const other = whoStays(members);
+    const id = members.find(({ flags }) => flags.includes('myself'))?.id;
     await leave(options);
     process.stdout.write(`${host}:${port} has left\n`);
-    return await untilWhole(options, other);
+    return await untilWhole(options, other, id);
   } catch (error) {
     process.stderr.write(`tandis: ${host}:${port}: ${(error as Error).message}\n`);
     return 1;
   }
 }
 
-/** One of the members that stay. */
-async function otherMember(options: DrainOptions): Promise<NodeLine> {
-  const { host, port } = options;
-  const text = await ask(host, port, options, (client) => client.cluster('NODES'));
-  const members = parseClusterNodes(String(text));
-  const other = members.find(({ flags }) => !/myself|leaving|fail/.test(flags));
+async function membersAt({ host, port }: Place, access: Access): Promise<NodeLine[]> {
+  const text = await ask(host, port, access, (client) => client.cluster('NODES'));
+  return parseClusterNodes(String(text)).filter(({ flags }) => !flags.includes('fail'));
+}
+
+/** One of the members that stay; one that can be asked, where there is one (a member in an application has no port). */
+function whoStays(members: readonly NodeLine[]): NodeLine {
+  const staying = members.filter(({ flags }) => !/myself|leaving/.test(flags));
+  const other = staying.find(({ port }) => port !== 0) ?? staying[0];
   if (other === undefined) {
     throw new Error(
       'there is no other member that could take its keys; SHUTDOWN ends it all the same',
@@ -87,20 +92,31 @@ function factsOf({ host, port }: Place, access: Access): Promise<Map<string, str
   return ask(host, port, access, (client) => client.info('everything')).then(parseInfo, () => null);
 }
 
-async function untilWhole(access: Access, member: NodeLine): Promise<number> {
-  const { host, port } = member;
+/**
+ * Waits for the one that stays to be in a view without `gone`: before that it speaks of a cluster that has both, and finds
+ * nothing amiss.
+ */
+async function untilWhole(
+  access: Access,
+  stayer: NodeLine,
+  gone: string | undefined,
+): Promise<number> {
+  const { host, port } = stayer;
   const giveUpAt = performance.now() + SETTLE_MS_MAX;
   for (;;) {
-    const facts = await factsOf(member, access);
+    const members = await membersAt(stayer, access).catch(() => null);
+    const facts = await factsOf(stayer, access);
     const missing = facts?.get('keys_without_backup');
-    const members = facts?.get('members');
-    if (missing === '0') {
-      process.stdout.write(`${host}:${port} says: members ${members}, keys without backup 0\n`);
-      return 0;
-    }
-    if (members === '1') {
-      process.stdout.write(`${host}:${port} is alone now: its keys have one copy each\n`);
-      return 0;
+    if (members?.every(({ id }) => id !== gone)) {
+      if (members.length === 1) {
+        process.stdout.write(`${host}:${port} is alone now: its keys have one copy each\n`);
+        return 0;
+      }
+      if (missing === '0') {
+        const count = facts!.get('members');
+        process.stdout.write(`${host}:${port} says: members ${count}, keys without backup 0\n`);
+        return 0;
+      }
     }
     if (performance.now() > giveUpAt) {
       throw new Error(`${host}:${port} says: keys without backup ${missing ?? 'unknown'}`);
