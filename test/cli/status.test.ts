@@ -1,6 +1,7 @@
 import t from 'tap';
 import {
   type MemberStatus,
+  memberStatus,
   parseClusterNodes,
   statusTable,
 } from '../../lib/server/cli/show-status.js';
@@ -52,6 +53,14 @@ t.test('status of nobody: one line, exit status 1', async (t) => {
   const run = tandis(t, 'status', '-p', '1');
   t.equal(await run.ended, 1);
   t.match(run.err, /^tandis: 127\.0\.0\.1:1: .*ECONNREFUSED.*\n$/);
+});
+
+t.test('a member that is being drained is shown as leaving', async (t) => {
+  const [node] = parseClusterNodes(
+    `${'a'.repeat(40)} 10.0.0.1:7001@17001 master,leaving - 0 0 1 connected\n`,
+  );
+  const facts = new Map(Object.entries({ serving: '1', settled: '0', primaries: '7' }));
+  t.match(memberStatus(node!, facts), { state: 'leaving', primaries: 7 });
 });
 
 t.test('a member that does not answer is shown as such', async (t) => {

@@ -106,21 +106,20 @@ async function untilWhole(
   for (;;) {
     const members = await membersAt(stayer, access).catch(() => null);
     const facts = await factsOf(stayer, access);
-    const missing = facts?.get('keys_without_backup');
+    const missing = facts?.get('keys_without_backup') ?? 'unknown';
+    const count = facts?.get('members') ?? 'unknown';
+    const says = `${host}:${port} says: members ${count}, keys without backup ${missing}`;
     if (members?.every(({ id }) => id !== gone)) {
       if (members.length === 1) {
         process.stdout.write(`${host}:${port} is alone now: its keys have one copy each\n`);
         return 0;
       }
       if (missing === '0') {
-        const count = facts!.get('members');
-        process.stdout.write(`${host}:${port} says: members ${count}, keys without backup 0\n`);
+        process.stdout.write(`${says}\n`);
         return 0;
       }
     }
-    if (performance.now() > giveUpAt) {
-      throw new Error(`${host}:${port} says: keys without backup ${missing ?? 'unknown'}`);
-    }
+    if (performance.now() > giveUpAt) throw new Error(says);
     await delay(LOOK_MS);
   }
 }
