@@ -89,7 +89,7 @@ export class Ending {
 
   #overdue(): void {
     if (this.#leaving === null) return;
-    if (!this.#leaving.mustGo && this.abort()) return;
+    if (!this.#leaving.mustGo && this.#stay('leave-timeout')) return;
     const { node, config, logger, snapshots } = this.#parts;
     logger.warn('left without handing over everything', {
       leaveTimeoutSeconds: config.get('leave-timeout'),
@@ -111,9 +111,13 @@ export class Ending {
 
   /** SHUTDOWN ABORT. False when there is nothing to abort, or when it is too late for that. */
   abort(): boolean {
+    return this.#stay('SHUTDOWN ABORT');
+  }
+
+  #stay(reason: string): boolean {
     const { node, logger, snapshots } = this.#parts;
     if (this.#leaving === null || this.#isStopped || !node.stay()) return false;
-    logger.warn('leaving aborted');
+    logger.warn('leaving aborted', { reason });
     clearTimeout(this.#leaving.timer);
     this.#tell('ERR Errors trying to SHUTDOWN. Check logs.');
     this.#leaving = null;

@@ -6,6 +6,8 @@ import { TestCluster } from '../support/test-cluster.js';
 import { clientOf, serves, startNode, tandis } from './processes.js';
 
 const KEYS = 200;
+/** A frozen node stays a member for as long as a test takes, also on a busy machine. */
+const SLOW_TO_JUDGE = ['--node-timeout', '20000'];
 
 t.test(
   'drain: the node goes when others have all it held, and says what it holds meanwhile',
@@ -57,6 +59,20 @@ t.test('drain: the other one is believed when it knows that the node has gone', 
   t.equal(await run.ended, 0, run.err);
   t.match(run.out, /\n127\.0\.0\.1:\d+ is alone now: its keys have one copy each\n$/);
   t.notMatch(run.out, /without backup 0/);
+});
+
+t.test('drain for longer than leave-timeout: it stays, and says why', async (t) => {
+  const { nodes } = await TestCluster.start(t, 3, ...SLOW_TO_JUDGE, '--leave-timeout', '1');
+  const [first, second, third] = nodes;
+  await first!.client.set('key', 'value');
+  // As long as one of those who stay is silent there is no view in which this node leaves.
+  third!.freeze();
+  const run = tandis(t, 'drain', '-p', String(first!.port));
+  t.equal(await run.ended, 1);
+  third!.thaw();
+  t.match(run.err, /^tandis: 127\.0\.0\.1:\d+: it stays: leave-timeout was over before .*\n$/);
+  t.match(first!.log, /leaving aborted reason=leave-timeout/);
+  t.equal(await second!.client.get('key'), 'value');
 });
 
 t.test('drain of the only member: refused, and it stays', async (t) => {

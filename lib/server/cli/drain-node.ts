@@ -4,6 +4,8 @@ import { type NodeLine, parseClusterNodes, parseInfo } from './show-status.js';
 
 /** Between two looks at what a leaving node still holds, milliseconds. */
 const LOOK_MS = 250;
+const STAYS =
+  'it stays: leave-timeout was over before others had all it held, or SHUTDOWN ABORT came; its log says which';
 /** Others tell each other of a leaving within this; milliseconds. */
 const SETTLE_MS_MAX = 30_000;
 /** A leaving takes as long as leave-timeout lets it, and a day is the most that it can be set to; seconds. */
@@ -59,7 +61,8 @@ async function leave(options: DrainOptions): Promise<void> {
     (client) =>
       client.call('SHUTDOWN').catch((error: Error) => {
         // A node that is done says nothing: it closes.
-        if (!/closed/i.test(error.message)) throw error;
+        if (/closed/i.test(error.message)) return;
+        throw /^ERR Errors trying/.test(error.message) ? new Error(STAYS) : error;
       }),
     LEAVE_S_MAX * 1000,
   );
