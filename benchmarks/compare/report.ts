@@ -128,10 +128,8 @@ function report<R extends Result>(
 ): CaseReport {
   const values = (side: number, figure: (result: R) => number) =>
     runs.map((row) => figure(row[side]!));
-  const isRatio = (of: number, to: number) => {
-    if (of === 0) return to > 0;
-    return isOnOther(sides[of]!) && to > 0 && !isOnOther(sides[to]!);
-  };
+  const isRatio = (of: number, to: number) =>
+    to > 0 && (of === 0 || (isOnOther(sides[of]!) && !isOnOther(sides[to]!)));
   const mapped = (map: (figure: (result: R) => number) => Summary) =>
     Object.fromEntries(Object.entries(figures).map(([name, figure]) => [name, map(figure)]));
   return {

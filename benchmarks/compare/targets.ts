@@ -79,7 +79,7 @@ function measuredFor(
 }
 
 const isOnOther = (label: string) => label.startsWith('tandis-on');
-const isOnOwn = (label: string) => /^tandis\b(?!-)/.test(label);
+const isOnOwn = (label: string) => /^tandis[ ,]/.test(label);
 
 /** The other version of Node, as it is named in reports; null where none was given. */
 function otherNode(reports: readonly CaseReport[]): string | null {
